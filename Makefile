@@ -1,0 +1,65 @@
+# make run   starts everything (PORT=8000 DATA=data)
+# make test  runs every test          make lint    checks style, types, imports, templates
+# make lock  re-reads pyproject.toml  make format  rewrites code in the project's style
+
+PORT = 8000
+DATA = data
+UV = uv
+export PORT DATA
+
+SHELL = /bin/sh
+BIN = .venv/bin
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes
+define install
+@rm -f .venv/failed
+@{ $(INSTALL) -r $(1) || touch .venv/failed; } | sed -n 's/^Collecting \([^ ]*\).*/  \1/p; /^Installing collected/s/:.*/ .../p'
+@test ! -e .venv/failed
+endef
+
+.PHONY: run test lint format lock
+.DEFAULT_GOAL = run
+
+run: .venv/run.stamp
+	@exec $(BIN)/python manage.py up --port "$$PORT" --data "$$DATA"
+
+test: .venv/dev.stamp
+	@$(BIN)/python tests/chromium.py
+	$(BIN)/python -m pytest -n auto
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+	$(BIN)/djlint --quiet --lint templates
+	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
+	HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING --settings tests.settings
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock:
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
+	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --group dev -c requirements.lock \
+	  --custom-compile-command 'make lock' pyproject.toml -o requirements-dev.lock
+
+# requirements-dev.lock holds all of requirements.lock, so one .venv serves both: each stamp says what it holds.
+.venv/run.stamp: requirements.lock | $(BIN)/python
+	@echo "Installing packages into .venv (once, about a minute) ..."
+	$(call install,requirements.lock)
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock requirements.lock | $(BIN)/python
+	@echo "Installing packages for development into .venv (once, about two minutes) ..."
+	$(call install,requirements-dev.lock)
+	@touch $@ .venv/run.stamp
+
+$(BIN)/python:
+	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    exec $$python -m venv --clear .venv; \
+	  fi; \
+	done; \
+	echo "Marginalia needs Python 3.11 or newer; python3 here is: $$(python3 --version 2>&1 | head -n 1)" >&2; exit 1

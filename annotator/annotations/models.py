@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from annotator.core.spans import Span
+from annotator.documents.models import Document
+from annotator.projects.models import SchemaVersion
+from annotator.suggestions.models import Suggestion
+from annotator.web.ids import new_public_id
+
+
+class AnnotationSet(models.Model):
+    """What one reader says about one note; a submitted set with no annotation says that there is nothing.
+
+    `annotator` answers for the set. A note that is taken over keeps its set; each annotation names who made it.
+    """
+
+    class Status(models.TextChoices):
+        OPEN = "open", "In progress"
+        SUBMITTED = "submitted", "Submitted"
+
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="annotation_sets")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotation_sets")
+    status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
+    submitted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["document", "annotator"], name="annotation_set_once")]
+        indexes = [models.Index(fields=["document", "status"], name="annotation_set_status")]
+
+
+class Annotation(models.Model):
+    """A labelled span that a person asserts.
+
+    Rows do not change but for `status`: an edit withdraws one and adds another, so that undo and history lose nothing.
+    """
+
+    class Stage(models.TextChoices):
+        BASE = "base"
+        REFINED = "refined"
+        ADJUDICATED = "adjudicated"
+
+    class Status(models.TextChoices):
+        LIVE = "live"
+        WITHDRAWN = "withdrawn"
+
+    set = models.ForeignKey(AnnotationSet, on_delete=models.PROTECT, related_name="annotations")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
+    origin = models.ForeignKey(Suggestion, on_delete=models.PROTECT, null=True, related_name="annotations")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    label = models.CharField(max_length=40)
+    fragments = models.CharField(max_length=500, help_text="'START END;START END', code points")
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    surface = models.TextField()
+    attributes = models.JSONField(default=dict)
+    stage = models.CharField(max_length=20, choices=Stage, default=Stage.BASE)
+    status = models.CharField(max_length=20, choices=Status, default=Status.LIVE)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["set", "label", "fragments"], condition=Q(status="live"), name="annotation_once"
+            ),
+            models.CheckConstraint(condition=Q(start__gte=0, end__gt=F("start")), name="annotation_has_a_place"),
+        ]
+        indexes = [models.Index(fields=["set", "status"], name="annotation_live")]
+
+    @property
+    def span(self) -> Span:
+        return Span.parse(self.fragments)

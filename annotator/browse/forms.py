@@ -1,0 +1,91 @@
+"""The form of a new project, and the filters of the list of notes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from importlib import resources
+
+from django import forms
+
+from annotator.browse.selectors import NoteState
+from annotator.core.schema import Schema, SchemaError, schema_from_json
+
+LONGEST_SCHEMA = 200_000
+_UNSTORABLE = re.compile("[\ud800-\udfff]")
+
+
+def starting_schema() -> str:
+    """The JSON that new projects start from: the schema of the demo."""
+    return resources.files("annotator.demo").joinpath("schema.json").read_text(encoding="utf-8").strip()
+
+
+class NewProjectForm(forms.Form):
+    """`cleaned_data["schema"]` is the checked Schema."""
+
+    name = forms.CharField(
+        max_length=120, help_text="As people will see it. A short name for the command line comes of it."
+    )
+    schema = forms.CharField(
+        max_length=LONGEST_SCHEMA,
+        widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "autocomplete": "off"}),
+        help_text="JSON: the labels with their definitions and examples, which people and the labeler read, and the "
+        "attributes. A label's code, colour and key may be left out. Later changes are new versions.",
+    )
+
+    def clean_schema(self) -> Schema:
+        try:
+            data = json.loads(self.cleaned_data["schema"])
+        except json.JSONDecodeError as error:
+            raise forms.ValidationError(
+                f"This is not JSON: line {error.lineno}, column {error.colno}: {error.msg}."
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise forms.ValidationError("This JSON is nested too deep, or has a number too long to read.") from error
+        if _UNSTORABLE.search(json.dumps(data, ensure_ascii=False)) or "\\u0000" in json.dumps(data):
+            raise forms.ValidationError("The schema has a character that cannot be stored (U+0000 or half of a pair).")
+        try:
+            return schema_from_json(data)
+        except SchemaError as error:
+            raise forms.ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+
+
+class NoteFilter(forms.Form):
+    """Which notes are listed. What is not on offer is ignored: read the fields with `chosen`."""
+
+    state = forms.ChoiceField(required=False)
+    type = forms.ChoiceField(required=False)
+    note = forms.RegexField(r"\A[a-z2-7]{16}\Z", required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: object, *, note_types: Sequence[str], counts: dict[NoteState, int]) -> None:
+        super().__init__(data, auto_id="filter_%s")  # type: ignore[arg-type]
+        self._types = {type_key(name): name for name in note_types}
+        states = [(state.value, f"{state.label} ({counts[state]:,})") for state in NoteState]
+        types = [(key, name or "No type") for key, name in self._types.items()]
+        self.fields["state"].choices = [("", "Any state"), *states]  # type: ignore[attr-defined]
+        self.fields["type"].choices = [("", "Any type"), *types]  # type: ignore[attr-defined]
+        self.is_valid()
+
+    @property
+    def chosen_state(self) -> NoteState | None:
+        given = self.cleaned_data.get("state")
+        return NoteState(given) if given else None
+
+    @property
+    def chosen_type(self) -> str | None:
+        return self._types.get(self.cleaned_data.get("type") or "-")
+
+    @property
+    def chosen_note(self) -> str:
+        return self.cleaned_data.get("note") or ""
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.chosen_state or self.chosen_type is not None or self.chosen_note)
+
+
+def type_key(note_type: str) -> str:
+    """What names a note type in an address: types come from outside, and nothing from outside stands in addresses."""
+    return hashlib.sha256(note_type.encode()).hexdigest()[:12]

@@ -1,0 +1,155 @@
+"""What the pages of a project say: sentences, next steps and shapes for the templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+
+from annotator.browse.selectors import NoteState, seconds_since
+from annotator.core.chart import Segment, segments
+from annotator.core.wording import counted
+from annotator.projects.access import Action, may
+from annotator.projects.models import Membership
+from annotator.suggestions.models import LabelRun
+from annotator.suggestions.pages import Lead, Pill, run_pill
+from annotator.suggestions.selectors import RunProgress
+
+NOTE_PILLS = {
+    NoteState.WAITING: Pill("Not pre-labelled", "", "clock"),
+    NoteState.FAILED: Pill("Failed", "bad", "x"),
+    NoteState.TO_REVIEW: Pill("To review", "accent", "eye"),
+    NoteState.IN_REVIEW: Pill("In review", "warn", "half"),
+    NoteState.REVIEWED: Pill("Reviewed", "ok", "check"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """One line of the list of projects; `n_to_review` is None for who does not review."""
+
+    membership: Membership
+    n_documents: int
+    n_to_review: int | None
+    last_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that the member can do next, most pressing first."""
+
+    icon: str
+    text: str
+    why: str
+    url: str
+    tone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """The project's newest run in one line."""
+
+    run: LabelRun
+    progress: RunProgress
+    pill: Pill
+
+
+def project_row(membership: Membership, *, now: datetime) -> ProjectRow:
+    """From a row of `projects_of`."""
+    reviews = may(role=membership.role, action=Action.REVIEW)
+    return ProjectRow(
+        membership=membership,
+        n_documents=membership.n_documents,  # type: ignore[attr-defined]
+        n_to_review=membership.n_to_review if reviews else None,  # type: ignore[attr-defined]
+        last_seconds=seconds_since(membership.last_at, now=now),  # type: ignore[attr-defined]
+    )
+
+
+def run_line(run: LabelRun, progress: RunProgress, *, has_worker: bool) -> RunLine:
+    return RunLine(run=run, progress=progress, pill=run_pill(run, progress, is_stuck=not has_worker))
+
+
+def overview_lead(counts: dict[NoteState, int]) -> Lead:
+    """Where the project is, in a sentence."""
+    total = sum(counts.values())
+    if not total:
+        return Lead("There is no note yet.", "")
+    n_reviewed = counts[NoteState.REVIEWED]
+    if n_reviewed == total:
+        return Lead(f"All {counted(total, 'note')}" if total > 1 else "The only note", f" {_are(total)} reviewed.")
+    waits = [
+        f"{counts[state]:,} {words}"
+        for state, words in (
+            (NoteState.TO_REVIEW, "to review"),
+            (NoteState.IN_REVIEW, "in review"),
+            (NoteState.WAITING, "not pre-labelled yet"),
+            (NoteState.FAILED, "failed"),
+        )
+        if counts[state]
+    ]
+    listed = waits[0] if len(waits) == 1 else f"{', '.join(waits[:-1])} and {waits[-1]}"
+    return Lead(f"{n_reviewed:,} of {counted(total, 'note')}", f" {_are(total)} reviewed: {listed}.")
+
+
+def note_parts(counts: dict[NoteState, int]) -> tuple[Segment, ...]:
+    """The bar: reviewed, failed, pre-labelled (hatched) and not pre-labelled."""
+    return segments(
+        [
+            ("done", "Reviewed", counts[NoteState.REVIEWED]),
+            ("failed", "Failed", counts[NoteState.FAILED]),
+            ("running", "Pre-labelled, to review", counts[NoteState.TO_REVIEW] + counts[NoteState.IN_REVIEW]),
+            ("waiting", "Not pre-labelled", counts[NoteState.WAITING]),
+        ]
+    )
+
+
+def next_steps(
+    membership: Membership,
+    counts: dict[NoteState, int],
+    newest: RunLine | None,
+    *,
+    n_unread: int,
+    n_members: int,
+    has_worker: bool,
+) -> list[Step]:
+    """What the member's role can do now; empty where the project waits for others."""
+    project_id = membership.project.public_id
+
+    def allowed(action: Action) -> bool:
+        return may(role=membership.role, action=action)
+
+    def at(route: str, *args: str) -> str:
+        return reverse(route, args=[project_id, *args])
+
+    total = sum(counts.values())
+    n_to_review = counts[NoteState.TO_REVIEW] + counts[NoteState.IN_REVIEW]
+    is_running = newest is not None and not newest.progress.is_finished
+    steps = []
+    if is_running and not has_worker and allowed(Action.READ_NOTES):
+        why = "Notes wait. make run starts one with this server."
+        steps.append(Step("alert", "No labelling worker is running", why, at("browse:workers"), "warn"))
+    if not total and allowed(Action.IMPORT):
+        why = "Text files, brat or JSONL, in the browser or by manage.py import_documents."
+        steps.append(Step("upload", "Import notes", why, at("exchange:imports")))
+    if n_unread and allowed(Action.RUN):
+        why = "A labeler reads them and suggests spans."
+        steps.append(Step("play", f"Pre-label {counted(n_unread, 'new note')}", why, at("suggestions:runs")))
+    if newest and not is_running and newest.progress.n_failed and allowed(Action.RUN):
+        text = f"Look at {counted(newest.progress.n_failed, 'failed note')}"
+        why = f"Run {newest.run.number} says why, and can try again."
+        steps.append(Step("retry", text, why, at("suggestions:run", newest.run.public_id), "bad"))
+    if n_to_review and allowed(Action.REVIEW):
+        why = "The note on which a minute buys most comes first."
+        steps.append(Step("eye", f"Review {counted(n_to_review, 'note')}", why, at("review:start")))
+    if counts[NoteState.REVIEWED] and allowed(Action.BUILD):
+        text = f"Build a dataset from {counted(counts[NoteState.REVIEWED], 'reviewed note')}"
+        steps.append(Step("layers", text, "Split by patient, with a manifest.", at("builds:builds")))
+    if n_members == 1 and allowed(Action.MANAGE):
+        why = f"manage.py add_member {membership.project.slug} USERNAME ROLE --create"
+        steps.append(Step("user", "Add people", why, at("browse:overview") + "#people"))
+    return steps
+
+
+def _are(n: int) -> str:
+    return "is" if n == 1 else "are"

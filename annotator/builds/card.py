@@ -1,0 +1,38 @@
+"""The dataset card: what a reader must know before using the files, from the manifest alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.template.loader import render_to_string
+
+
+def render_card(manifest: dict[str, Any]) -> str:
+    """The card as Markdown."""
+    provenance = manifest["provenance"]
+    n_spans = manifest["n_spans"]
+    n_suggested = provenance["of_person"]["accepted"] + provenance["of_person"]["edited"]
+    context = {
+        "manifest": manifest,
+        "schema": manifest["schema"]["definition"],
+        "files": manifest["files"],
+        "parts": [{"name": name, **facts} for name, facts in manifest["parts"].items()],
+        "label_rows": [
+            {"name": label, "counts": [facts["labels"][label] for facts in manifest["parts"].values()]}
+            for label in manifest["parts"]["train"]["labels"]
+        ],
+        "n_suggested": n_suggested,
+        "person_share": _per_cent(provenance["person"], n_spans),
+        "added_share": _per_cent(provenance["of_person"]["added"], n_spans),
+        "left_out": [{"reason": reason, "count": n} for reason, n in manifest["left_out"].items() if n],
+        "losses": [
+            {"format": name, "fields": loss["fields"], "counts": list(loss["counts"].items())}
+            for name, loss in manifest["losses"].items()
+            if loss["fields"] or loss["counts"]
+        ],
+    }
+    return render_to_string("builds/card.md", context).strip() + "\n"
+
+
+def _per_cent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.0f} %" if whole else "-"

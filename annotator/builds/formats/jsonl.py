@@ -1,0 +1,74 @@
+"""The native format: one note a line, with everything that is known of each span. Loses nothing."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from annotator.builds.formats.lines import LineFiles
+from annotator.builds.records import BuildContext, NoteRecord, Origin, SpanRecord
+
+NAME = "jsonl"
+TITLE = "JSONL spans"
+HINT = "one note a line; each span with offsets, attributes and provenance"
+LEAVES_OUT: tuple[str, ...] = ()
+KEEPS_PIECES = True
+
+
+class JsonlWriter:
+    def __init__(self, *, folder: Path, context: BuildContext) -> None:
+        self._lines = LineFiles(folder=folder, suffix="jsonl")
+
+    def add(self, *, note: NoteRecord, part: str) -> None:
+        self._lines.write(part=part, row=_note_row(note))
+
+    def close(self) -> dict[str, int]:
+        return self._lines.close()
+
+
+open_writer = JsonlWriter
+
+
+def _note_row(note: NoteRecord) -> dict[str, Any]:
+    return {
+        "id": note.id,
+        "patient_id": note.patient_id,
+        "note_type": note.note_type,
+        "text": note.text,
+        # A database may hand the keys out in any order; the file has one.
+        "metadata": json.loads(json.dumps(note.metadata, sort_keys=True)),
+        "spans": [_span_row(span) for span in note.spans],
+    }
+
+
+def _span_row(found: SpanRecord) -> dict[str, Any]:
+    return {
+        "start": found.span.start,
+        "end": found.span.end,
+        "fragments": [list(fragment) for fragment in found.span.fragments],
+        "surface": found.surface,
+        "label": found.label,
+        "attributes": dict(sorted(found.attributes.items())),
+        "source": {
+            "kind": "person",
+            "annotator": found.annotator,
+            "stage": found.stage,
+            "origin": _origin_row(found.origin),
+            "decided_at": found.decided_at.astimezone(UTC).isoformat(),
+        },
+    }
+
+
+def _origin_row(origin: Origin | None) -> dict[str, Any] | None:
+    if origin is None:
+        return None
+    return {
+        "labeler": origin.labeler.name,
+        "backend": origin.labeler.backend,
+        "model_id": origin.labeler.model_id,
+        "revision": origin.labeler.revision,
+        "score": origin.score,
+        "is_edited": origin.is_edited,
+    }

@@ -1,0 +1,66 @@
+"""The form of a dataset build."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from annotator.accounts.models import User
+from annotator.builds.formats import FORMATS
+from annotator.builds.options import LARGEST_WINDOW, PARTS, SMALLEST_WINDOW, BuildOptions, OptionError
+
+
+class BuildForm(forms.Form):
+    """Shape only; whether there is anything to build is the service's business."""
+
+    name = forms.CharField(max_length=120)
+    formats = forms.MultipleChoiceField(
+        label="Format",
+        choices=[(name, found.TITLE) for name, found in FORMATS.items()],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="; ".join(f"{found.TITLE}: {found.HINT}" for found in FORMATS.values()),
+    )
+    train = forms.IntegerField(label="Train %", min_value=0, max_value=100)
+    dev = forms.IntegerField(label="Dev %", min_value=0, max_value=100)
+    test = forms.IntegerField(label="Test %", min_value=0, max_value=100)
+    window = forms.IntegerField(
+        min_value=SMALLEST_WINDOW,
+        max_value=LARGEST_WINDOW,
+        help_text="Characters of a note in one chat row. Use the labeler's own.",
+    )
+    seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, help_text="Equal seeds make equal parts.")
+    annotator = forms.ChoiceField(
+        label="Where several people read a note",
+        required=False,
+        help_text="A note waits for adjudication, or one person's annotations are taken.",
+    )
+
+    def __init__(self, *args: Any, readers: list[User], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if len(readers) < 2:
+            del self.fields["annotator"]
+            return
+        choices = [("", "Leave it out")] + [(reader.public_id, f"Take {reader.username}'s") for reader in readers]
+        self.fields["annotator"].choices = choices  # type: ignore[attr-defined]
+
+    @staticmethod
+    def defaults(name: str) -> dict[str, Any]:
+        """What the form is filled with before anyone touches it."""
+        options = BuildOptions()
+        shares = dict(zip(PARTS, options.shares, strict=True))
+        return {"name": name, "formats": list(FORMATS), "window": options.window, "seed": options.seed} | shares
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if all(data.get(field) is not None for field in (*PARTS, "window", "seed")):
+            try:
+                data["options"] = BuildOptions(
+                    seed=data["seed"],
+                    shares=(data["train"], data["dev"], data["test"]),
+                    window=data["window"],
+                    annotator=data.get("annotator", ""),
+                )
+            except OptionError as error:
+                self.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+        return data

@@ -1,0 +1,173 @@
+"""The manifest of a dataset: what is counted while the notes pass by, and what is checked of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from annotator.builds.formats import FORMATS
+from annotator.builds.options import PARTS, BuildOptions
+from annotator.builds.records import LabelerRecord, NoteRecord
+from annotator.builds.selectors import Readiness
+from annotator.builds.splits import group_of
+from annotator.core import prompting
+from annotator.projects.models import Project, SchemaVersion
+
+MANIFEST_FORM = "marginalia-dataset-1"
+
+
+class Tally:
+    """What is counted while the notes pass by."""
+
+    def __init__(self, *, ready: Readiness, schema_version: SchemaVersion, options: BuildOptions) -> None:
+        self.ready = ready
+        self.schema_version = schema_version
+        self.options = options
+        self.n_changed = 0
+        self.n_discontinuous = 0
+        self.notes: Counter[str] = Counter()
+        self.spans: dict[str, Counter[str]] = {part: Counter() for part in PARTS}
+        self.provenance: Counter[str] = Counter()
+        self.stages: Counter[str] = Counter()
+        self.labelers: Counter[LabelerRecord] = Counter()
+        self.losses: dict[str, dict[str, int]] = {}
+        self.n_without_patient = 0
+        self.parts_of_patient: dict[str, set[str]] = {}
+        self.parts_of_text: dict[str, set[str]] = {}
+
+    def add(self, note: NoteRecord, part: str) -> None:
+        self.notes[part] += 1
+        self.n_without_patient += not note.patient_id
+        group = group_of(patient_id=note.patient_id, external_id=note.id)
+        self.parts_of_patient.setdefault(group, set()).add(part)
+        self.parts_of_text.setdefault(note.sha256, set()).add(part)
+        for found in note.spans:
+            self.spans[part][found.label] += 1
+            self.stages[found.stage] += 1
+            self.n_discontinuous += found.span.is_discontinuous
+            if found.origin is None:
+                self.provenance["added"] += 1
+            else:
+                self.provenance["edited" if found.origin.is_edited else "accepted"] += 1
+                self.labelers[found.origin.labeler] += 1
+
+    @property
+    def n_spans(self) -> int:
+        return sum(counts.total() for counts in self.spans.values())
+
+
+def manifest_of(
+    *, project: Project, name: str, number: int | None, tally: Tally, formats: Sequence[str]
+) -> dict[str, Any]:
+    """The manifest but for its files."""
+    schema_version = tally.schema_version
+    return {
+        "form": MANIFEST_FORM,
+        "name": name,
+        "number": number,
+        "project": project.public_id,
+        "schema": {
+            "number": schema_version.number,
+            "digest": schema_version.digest,
+            "definition": schema_version.definition,
+        },
+        "template_sha256": prompting.template_digest(),
+        "formats": sorted(formats),
+        "options": tally.options.to_json(),
+        "parts": {part: _part_facts(tally, part) for part in PARTS},
+        "n_notes": tally.notes.total(),
+        "n_spans": tally.n_spans,
+        "provenance": _provenance(tally),
+        "labelers": [
+            {
+                "name": labeler.name,
+                "backend": labeler.backend,
+                "model_id": labeler.model_id,
+                "revision": labeler.revision,
+                "prompt_sha256": labeler.prompt_digest,
+                "n_spans": n_spans,
+            }
+            for labeler, n_spans in sorted(tally.labelers.items())
+        ],
+        "left_out": _left_out(tally),
+        "losses": {
+            format_name: {"fields": list(FORMATS[format_name].LEAVES_OUT), "counts": counts}
+            for format_name, counts in sorted(tally.losses.items())
+        },
+        "checks": _checks(tally),
+    }
+
+
+def _part_facts(tally: Tally, part: str) -> dict[str, Any]:
+    return {
+        "n_patients": sum(1 for parts in tally.parts_of_patient.values() if part in parts),
+        "n_notes": tally.notes[part],
+        "n_spans": tally.spans[part].total(),
+        "labels": {label: tally.spans[part][label] for label in _labels(tally)},
+    }
+
+
+def _labels(tally: Tally) -> list[str]:
+    """The schema's labels, then those that only older annotations have."""
+    known = list(tally.schema_version.schema.label_names)
+    return known + sorted({label for counts in tally.spans.values() for label in counts} - set(known))
+
+
+def _provenance(tally: Tally) -> dict[str, Any]:
+    """Spans by who decided them, and, of those that people decided, by whether a model had suggested them."""
+    return {
+        "person": tally.n_spans,
+        "certificate": 0,
+        "of_person": {kind: tally.provenance[kind] for kind in ("added", "accepted", "edited")},
+        "stages": dict(sorted(tally.stages.items())),
+    }
+
+
+def _left_out(tally: Tally) -> dict[str, int]:
+    """Notes that are not in the dataset, by reason."""
+    return {
+        "not submitted": tally.ready.n_unsubmitted,
+        "several people, waiting for adjudication": tally.ready.n_several,
+        "submitted by others only": tally.ready.n_by_others,
+        "reopened while the dataset was written": tally.n_changed,
+    }
+
+
+def _checks(tally: Tally) -> list[dict[str, Any]]:
+    """What was looked at: `status` ok, warn or bad, a sentence, and the number of things looked at or found."""
+    return [_leak_check(tally), _check("ok", "Every span matches its text", tally.n_spans), _pieces_check(tally)] + [
+        _check("warn", text, count) for text, count in _findings(tally) if count
+    ]
+
+
+def _leak_check(tally: Tally) -> dict[str, Any]:
+    n_leaking = sum(1 for parts in tally.parts_of_patient.values() if len(parts) > 1)
+    if n_leaking:
+        return _check("bad", "Patients are in two parts", n_leaking)
+    return _check("ok", "No patient is in two parts", len(tally.parts_of_patient))
+
+
+def _pieces_check(tally: Tally) -> dict[str, Any]:
+    losing = [name for name in sorted(tally.losses) if not FORMATS[name].KEEPS_PIECES]
+    if losing and tally.n_discontinuous:
+        return _check("warn", f"Discontinuous spans do not survive {', '.join(losing)}", tally.n_discontinuous)
+    return _check("ok", "Discontinuous spans survive the chosen formats", tally.n_discontinuous)
+
+
+def _findings(tally: Tally) -> Iterator[tuple[str, int]]:
+    yield "Notes that name no patient; each counts as a patient of its own", tally.n_without_patient
+    n_twins = sum(1 for parts in tally.parts_of_text.values() if len(parts) > 1)
+    yield "Texts that stand in two parts, word for word, under different patients", n_twins
+    for reason, count in _left_out(tally).items():
+        yield f"Notes left out: {reason}", count
+    for name, losses in tally.losses.items():
+        for reason, count in losses.items():
+            yield f"Not in {name}: {reason}", count
+    shares = zip(PARTS, tally.options.shares, strict=True)
+    empty = [part for part, share in shares if share and not tally.notes[part]]
+    yield f"Parts without a note, for want of patients: {', '.join(empty)}", len(empty)
+
+
+def _check(status: str, text: str, count: int) -> dict[str, Any]:
+    return {"status": status, "text": text, "count": count}

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from annotator.jobs.models import Job
+from annotator.projects.models import Project
+from annotator.web.ids import new_public_id
+
+
+class DatasetBuild(models.Model):
+    """One frozen dataset: what was asked for, and the manifest of the files that came of it. Never changed after."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="dataset_builds")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=120)
+    formats = models.JSONField(default=list)
+    options = models.JSONField(default=dict, help_text="seed, shares of the splits, window")
+    manifest = models.JSONField(default=dict)
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, null=True, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["project", "-number"]
+        constraints = [models.UniqueConstraint(fields=["project", "number"], name="dataset_build_number")]

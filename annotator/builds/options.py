@@ -1,0 +1,50 @@
+"""What a dataset is built with, beside its formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PARTS = ("train", "dev", "test")
+SMALLEST_WINDOW, LARGEST_WINDOW = 200, 8000
+
+
+class OptionError(ValueError):
+    """An option that cannot be used; the message says what is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """`shares` of the patients go to train, dev and test, in per cent; `window` is in code points.
+
+    `annotator` is the public id of the person whose annotations are taken where several people read a note; empty:
+    such notes are left out. Raises OptionError.
+    """
+
+    seed: int = 0
+    shares: tuple[int, int, int] = (80, 10, 10)
+    window: int = 2000
+    annotator: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.shares) != len(PARTS) or min(self.shares) < 0 or sum(self.shares) != 100:
+            given = " ".join(str(share) for share in self.shares)
+            raise OptionError(f"shares are {given}: three whole numbers that make 100 are wanted")
+        if not SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW:
+            raise OptionError(f"window is {self.window}: {SMALLEST_WINDOW} to {LARGEST_WINDOW} characters are wanted")
+        if not 0 <= self.seed < 2**31:
+            raise OptionError(f"seed is {self.seed}: 0 to {2**31 - 1} is wanted")
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed,
+            "shares": dict(zip(PARTS, self.shares, strict=True)),
+            "window": self.window,
+            "annotator": self.annotator,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> BuildOptions:
+        train, dev, test = (data["shares"][part] for part in PARTS)
+        return cls(seed=data["seed"], shares=(train, dev, test), window=data["window"], annotator=data["annotator"])

@@ -1,0 +1,74 @@
+"""Notes and spans as they go into a dataset: what every format is written from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from annotator.builds.options import BuildOptions
+from annotator.core.schema import Schema
+from annotator.core.spans import Span
+
+
+class FormatError(ValueError):
+    """A schema or note that a format cannot express at all; the message says why, never with note text."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LabelerRecord:
+    """The model that suggested a span, as its Labeler row names it."""
+
+    name: str
+    backend: str
+    model_id: str
+    revision: str
+    prompt_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The suggestion that a span came from; `is_edited` where the person changed its place, label or attributes."""
+
+    labeler: LabelerRecord
+    score: float
+    is_edited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRecord:
+    """A span with its label, and who decided it. `annotator` is a public id."""
+
+    span: Span
+    surface: str
+    label: str
+    attributes: Mapping[str, str]
+    annotator: str
+    stage: str
+    origin: Origin | None
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NoteRecord:
+    """A note with its spans, in the order of their places. `public_id` names it in errors, `id` is the user's own."""
+
+    id: str
+    public_id: str
+    patient_id: str
+    note_type: str
+    text: str
+    sha256: str
+    metadata: Mapping[str, Any]
+    spans: tuple[SpanRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What a format's writer may know of the dataset, and where it counts what it cannot hold."""
+
+    schema: Schema
+    options: BuildOptions
+    losses: Counter[str] = field(default_factory=Counter)

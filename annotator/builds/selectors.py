@@ -1,0 +1,194 @@
+"""Reading what a dataset is made of: which notes are ready, and their spans."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from annotator.accounts.models import User
+from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.builds.models import DatasetBuild
+from annotator.builds.records import LabelerRecord, NoteRecord, Origin, SpanRecord
+from annotator.core.schema import Schema
+from annotator.documents.models import Document
+from annotator.projects.models import Project, SchemaVersion
+from annotator.suggestions.models import Suggestion
+
+PAGE = 200
+Submitted = AnnotationSet.Status.SUBMITTED
+
+
+@dataclass(frozen=True, slots=True)
+class ReadySet:
+    """The annotation set whose spans a note goes out with, as it was when the build began.
+
+    `annotator` answers for the set; each annotation names who made it.
+    """
+
+    set_id: int
+    document_id: int
+    external_id: str
+    patient_id: str
+    annotator: str
+    submitted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The notes that can go into a dataset, in the order of their external ids, and how many cannot, and why."""
+
+    sets: tuple[ReadySet, ...]
+    n_documents: int
+    n_unsubmitted: int
+    n_several: int
+    n_by_others: int
+
+    @property
+    def n_ready(self) -> int:
+        return len(self.sets)
+
+    @property
+    def n_left_out(self) -> int:
+        return self.n_documents - self.n_ready
+
+
+def readiness(*, project: Project, annotator: str = "") -> Readiness:
+    """What is ready: notes with exactly one submitted set, or with one by `annotator` (a public id). Two queries.
+
+    A note that several people have submitted waits for adjudication, unless `annotator` says whose set to take.
+    """
+    rows = (
+        AnnotationSet.objects.filter(document__project=project, status=Submitted)
+        .order_by()
+        .values_list(
+            "pk",
+            "document_id",
+            "document__external_id",
+            "document__patient_id",
+            "annotator__public_id",
+            "submitted_at",
+        )
+    )
+    by_document: dict[int, list[ReadySet]] = defaultdict(list)
+    for row in rows.iterator(chunk_size=2000):
+        found = ReadySet(*row)
+        by_document[found.document_id].append(found)
+    n_documents = Document.objects.filter(project=project).count()
+    ready: list[ReadySet] = []
+    n_several = n_by_others = 0
+    for sets in by_document.values():
+        wanted = [found for found in sets if found.annotator == annotator] if annotator else sets
+        if len(wanted) == 1:
+            ready.append(wanted[0])
+        elif wanted:
+            n_several += 1
+        else:
+            n_by_others += 1
+    return Readiness(
+        sets=tuple(sorted(ready, key=lambda found: (found.external_id, found.document_id))),
+        n_documents=n_documents,
+        n_unsubmitted=max(n_documents - len(by_document), 0),
+        n_several=n_several,
+        n_by_others=n_by_others,
+    )
+
+
+def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[NoteRecord]]:
+    """The notes of `sets`, in that order, by pages of 200. One query, and three a page.
+
+    A note whose set is no longer as it was when `sets` was read (reopened, perhaps submitted anew) is missing.
+    """
+    schemas = {version.pk: version.schema for version in SchemaVersion.objects.filter(project=project)}
+    for first in range(0, len(sets), PAGE):
+        page = sets[first : first + PAGE]
+        annotations = _annotations(page)
+        documents = Document.objects.in_bulk([found.document_id for found in page])
+        # Read last: a set that is unchanged now was unchanged while its annotations were read.
+        unchanged = set(
+            AnnotationSet.objects.filter(pk__in=[found.set_id for found in page], status=Submitted)
+            .order_by()
+            .values_list("pk", "submitted_at")
+        )
+        yield [
+            _note(documents[found.document_id], annotations[found.set_id], schemas)
+            for found in page
+            if (found.set_id, found.submitted_at) in unchanged
+        ]
+
+
+def builds_of(project: Project) -> QuerySet[DatasetBuild]:
+    """The project's builds, newest first, with job and author. One query."""
+    return DatasetBuild.objects.filter(project=project).select_related("job", "created_by").order_by("-number")
+
+
+def readers_of(project: Project) -> list[User]:
+    """Who has submitted a set in the project, by name. One query."""
+    return list(
+        User.objects.filter(annotation_sets__document__project=project, annotation_sets__status=Submitted)
+        .distinct()
+        .order_by("username")
+    )
+
+
+def _annotations(page: Sequence[ReadySet]) -> dict[int, list[Annotation]]:
+    """Live annotations by set, in the order of their places."""
+    rows = (
+        Annotation.objects.filter(set_id__in=[found.set_id for found in page], status=Annotation.Status.LIVE)
+        .select_related("annotator", "origin__job__run__labeler")
+        .defer("origin__signals")
+        .order_by()
+    )
+    by_set: dict[int, list[Annotation]] = defaultdict(list)
+    for annotation in rows:
+        by_set[annotation.set_id].append(annotation)
+    for found in by_set.values():
+        found.sort(key=lambda annotation: (annotation.span, annotation.label))
+    return by_set
+
+
+def _note(document: Document, annotations: Sequence[Annotation], schemas: Mapping[int, Schema]) -> NoteRecord:
+    return NoteRecord(
+        id=document.external_id,
+        public_id=document.public_id,
+        patient_id=document.patient_id,
+        note_type=document.note_type,
+        text=document.text,
+        sha256=document.sha256,
+        metadata=document.metadata,
+        spans=tuple(
+            SpanRecord(
+                span=annotation.span,
+                surface=annotation.surface,
+                label=annotation.label,
+                attributes=annotation.attributes,
+                annotator=annotation.annotator.public_id,
+                stage=annotation.stage,
+                origin=_origin(annotation, annotation.origin, schemas) if annotation.origin else None,
+                decided_at=annotation.created_at,
+            )
+            for annotation in annotations
+        ),
+    )
+
+
+def _origin(annotation: Annotation, suggestion: Suggestion, schemas: Mapping[int, Schema]) -> Origin:
+    labeler = suggestion.job.run.labeler
+    # A suggestion may leave attributes out; an annotation has them all, completed by the same defaults.
+    attributes = schemas[annotation.schema_version_id].attributes_of(annotation.label)
+    suggested = {attribute.name: attribute.default for attribute in attributes} | suggestion.attributes
+    return Origin(
+        labeler=LabelerRecord(
+            name=labeler.name,
+            backend=labeler.backend,
+            model_id=labeler.model_id,
+            revision=labeler.revision,
+            prompt_digest=labeler.prompt_digest,
+        ),
+        score=suggestion.score,
+        is_edited=(annotation.label, annotation.fragments, annotation.attributes)
+        != (suggestion.label, suggestion.fragments, suggested),
+    )

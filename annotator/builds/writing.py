@@ -1,0 +1,167 @@
+"""A dataset is written to a folder: streamed note by note, checked, and described by its manifest and card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from annotator.builds.card import render_card
+from annotator.builds.formats import FORMATS, Writer
+from annotator.builds.formats.lines import new_file
+from annotator.builds.manifest import Tally, manifest_of
+from annotator.builds.options import BuildOptions
+from annotator.builds.records import BuildContext, FormatError, NoteRecord
+from annotator.builds.selectors import Readiness, note_pages, readiness
+from annotator.builds.splits import group_of, parts_of
+from annotator.core.spans import SpanError, checked_surface
+from annotator.projects.models import Project
+from annotator.projects.selectors import current_schema
+
+MANIFEST = "manifest.json"
+CARD = "README.md"
+Progress = Callable[[int, int], None]
+
+
+class BuildRefused(ValueError):
+    """A dataset that cannot be built as asked; the message says why, and holds no note text."""
+
+
+def write_folder(
+    *,
+    project: Project,
+    name: str,
+    number: int | None,
+    formats: Sequence[str],
+    options: BuildOptions,
+    out: Path,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write the dataset into the new folder `out`, and return its manifest. Nothing remains of it on any exception.
+
+    The same notes, annotations, schema and arguments give the same bytes. `progress` is told (notes done, notes in
+    all) after every page, and may raise. Raises BuildRefused.
+    """
+    check_formats(formats)
+    ready = readiness(project=project, annotator=options.annotator)
+    refuse_empty(ready)
+    out.mkdir(mode=0o700)
+    try:
+        tally = Tally(ready=ready, schema_version=current_schema(project), options=options)
+        n_rows = _write_files(project=project, tally=tally, formats=formats, out=out, progress=progress)
+        manifest = manifest_of(project=project, name=name, number=number, tally=tally, formats=formats)
+        _refuse_blocked(manifest["checks"])
+        manifest["files"] = [_file_facts(out / file, n) for file, n in sorted(n_rows.items())]
+        manifest["data_sha256"] = _digest_of(manifest["files"])
+        _write_text(out / CARD, render_card(manifest))
+        manifest["files"].append(_file_facts(out / CARD, None))
+        _write_text(out / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+    return manifest
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Raises BuildRefused unless `formats` names at least one format, each known and named once."""
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown:
+        raise BuildRefused(f"there is no format {', '.join(unknown)}: {', '.join(FORMATS)} are known")
+    if not formats or len(set(formats)) != len(formats):
+        raise BuildRefused(f"name each format once, and at least one of {', '.join(FORMATS)}")
+
+
+def refuse_empty(ready: Readiness) -> None:
+    """Raises BuildRefused where no note can go into a dataset; says what the notes wait for."""
+    if ready.n_ready:
+        return
+    if not ready.n_documents:
+        raise BuildRefused("the project has no note yet")
+    reasons = [
+        f"{count} {reason}"
+        for count, reason in (
+            (ready.n_unsubmitted, "not submitted yet"),
+            (ready.n_several, "submitted by several people, waiting for adjudication"),
+            (ready.n_by_others, "submitted by others than the one asked for"),
+        )
+        if count
+    ]
+    raise BuildRefused(f"no note is ready: {'; '.join(reasons)}")
+
+
+def _write_files(
+    *, project: Project, tally: Tally, formats: Sequence[str], out: Path, progress: Progress | None
+) -> dict[str, int]:
+    """Write every note in every format; the names of the files with their numbers of rows."""
+    contexts = {name: BuildContext(tally.schema_version.schema, tally.options) for name in formats}
+    try:
+        writers: dict[str, Writer] = {
+            name: FORMATS[name].open_writer(folder=out, context=context) for name, context in contexts.items()
+        }
+    except FormatError as error:
+        raise BuildRefused(str(error)) from error
+    sets = tally.ready.sets
+    parts = parts_of(
+        groups=(group_of(patient_id=found.patient_id, external_id=found.external_id) for found in sets),
+        shares=tally.options.shares,
+        seed=tally.options.seed,
+    )
+    n_rows: dict[str, int] = {}
+    n_read = 0
+    for page in note_pages(project=project, sets=sets):
+        for note in page:
+            _check_spans(note)
+            part = parts[group_of(patient_id=note.patient_id, external_id=note.id)]
+            tally.add(note, part)
+            for writer in writers.values():
+                writer.add(note=note, part=part)
+        n_read += len(page)
+        if progress is not None:
+            progress(n_read, len(sets))
+    tally.n_changed = len(sets) - n_read
+    for name, writer in writers.items():
+        n_rows |= writer.close()
+        tally.losses[name] = dict(sorted(contexts[name].losses.items()))
+    if not n_read:
+        raise BuildRefused("every note was reopened while the dataset was being written")
+    return n_rows
+
+
+def _check_spans(note: NoteRecord) -> None:
+    """The invariant of every export: each span reads in the text as it was stored."""
+    for found in note.spans:
+        try:
+            own = checked_surface(text=note.text, span=found.span, surface=found.surface)
+        except SpanError as error:
+            raise BuildRefused(f"note {note.public_id}: {error}") from error
+        if own != found.surface:
+            raise BuildRefused(f"note {note.public_id}: characters {found.span} do not read as they were stored")
+
+
+def _refuse_blocked(checks: Sequence[dict[str, Any]]) -> None:
+    blocking = [f"{check['text']} ({check['count']})" for check in checks if check["status"] == "bad"]
+    if blocking:
+        raise BuildRefused("; ".join(blocking))
+
+
+def _file_facts(path: Path, n_rows: int | None) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"name": path.name, "sha256": digest, "n_bytes": path.stat().st_size, "n_rows": n_rows}
+
+
+def _digest_of(files: Sequence[dict[str, Any]]) -> str:
+    """One digest for all data files: equal where the data is, whatever the dataset is called."""
+    lines = "".join(f"{file['sha256']}  {file['name']}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _write_text(path: Path, text: str) -> None:
+    with new_file(path) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

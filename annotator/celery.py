@@ -1,0 +1,12 @@
+"""The Celery application. Messages carry ids only; the state they speak of is in the database."""
+
+import os
+
+from celery import Celery
+
+os.umask(0o077)
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotator.settings")
+
+app = Celery("annotator")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["annotator"])

@@ -1,0 +1,1 @@
+"""Pure functions and values: no Django, no I/O, no clock."""

@@ -1,0 +1,131 @@
+"""brat standoff (`.ann`): text-bound spans with attributes, read and written.
+
+Format: https://brat.nlplab.org/standoff.html. Offsets are half-open code points of the `.txt`, line endings included.
+Relations, equivalences, notes and normalisations are not read, only counted. An event is not read either, but an
+attribute of an event goes to its trigger.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from annotator.core.foreign import MAX_LABEL, ForeignSpan
+from annotator.core.spans import Span, SpanError
+
+BINARY = "true"
+_WHITE_LINE_END = re.compile(r"\r\n?|\n")
+_IGNORED = frozenset("ER*#N")
+
+
+class BratError(ValueError):
+    """A line that is not brat standoff; the message says which line and what is wanted, never what it reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class BratFile:
+    """What one `.ann` says; `n_ignored` counts the lines of kinds that are not read."""
+
+    spans: tuple[ForeignSpan, ...]
+    n_ignored: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Attribute:
+    where: str
+    name: str
+    target: str
+    value: str
+
+
+def parse_ann(content: str) -> BratFile:
+    """The spans of an `.ann` file, in its order. Raises BratError."""
+    spans: dict[str, ForeignSpan] = {}
+    triggers: dict[str, str] = {}
+    attributes: list[_Attribute] = []
+    n_ignored = 0
+    for number, line in enumerate(content.split("\n"), start=1):
+        line = line.removesuffix("\r")
+        if not line.strip():
+            continue
+        where, kind = f"line {number}", line[0]
+        if kind == "T":
+            key, span = _text_bound(line, where)
+            if key in spans:
+                raise BratError(f"{where}: {key} was defined in {spans[key].where}")
+            spans[key] = span
+        elif kind in "AM":
+            attributes.append(_attribute(line, where))
+        elif kind in _IGNORED:
+            n_ignored += 1
+            if kind == "E":
+                _note_trigger(line, triggers)
+        else:
+            raise BratError(f"{where}: starts with none of T A M E R * # N")
+    for attribute in attributes:
+        _attach(attribute, spans, triggers)
+    return BratFile(spans=tuple(spans.values()), n_ignored=n_ignored)
+
+
+def write_ann(*, text: str, spans: Iterable[ForeignSpan]) -> str:
+    """The spans as an `.ann` file for the note `text`; parsed again, they are the same.
+
+    A line end inside a span becomes a space in the quoted text, as brat has it. Raises SpanError where a span ends
+    beyond the note.
+    """
+    text_bounds: list[str] = []
+    attributes: list[str] = []
+    for number, span in enumerate(spans, start=1):
+        surface = _WHITE_LINE_END.sub(" ", span.span.surface(text))
+        text_bounds.append(f"T{number}\t{span.label} {span.span}\t{surface}\n")
+        for name, value in span.attributes.items():
+            shown = "" if value == BINARY else f" {value}"
+            attributes.append(f"A{len(attributes) + 1}\t{name} T{number}{shown}\n")
+    return "".join(text_bounds + attributes)
+
+
+def _text_bound(line: str, where: str) -> tuple[str, ForeignSpan]:
+    key, tab, rest = line.partition("\t")
+    place, second_tab, surface = rest.partition("\t")
+    label, _, offsets = place.partition(" ")
+    if not (tab and second_tab and _is_id(key) and label and offsets):
+        raise BratError(f"{where}: a span is written 'T1<tab>LABEL START END<tab>TEXT'")
+    if len(label) > MAX_LABEL:
+        raise BratError(f"{where}: the label has {len(label)} characters, at most {MAX_LABEL} are read")
+    try:
+        span = Span.parse(offsets)
+    except SpanError as error:
+        raise BratError(f"{where}: {error}") from error
+    except ValueError:  # a number of thousands of digits
+        raise BratError(f"{where}: an offset is too large") from None
+    return key, ForeignSpan(where=where, span=span, label=label, surface=surface)
+
+
+def _attribute(line: str, where: str) -> _Attribute:
+    key, _, rest = line.partition("\t")
+    parts = rest.rstrip().split(" ", 2)
+    if not _is_id(key) or len(parts) < 2 or not all(parts):
+        raise BratError(f"{where}: an attribute is written 'A1<tab>NAME T1 VALUE' or 'A1<tab>NAME T1'")
+    return _Attribute(where=where, name=parts[0], target=parts[1], value=parts[2] if len(parts) == 3 else BINARY)
+
+
+def _note_trigger(line: str, triggers: dict[str, str]) -> None:
+    key, _, rest = line.partition("\t")
+    triggers[key] = rest.split(" ", 1)[0].rpartition(":")[2]
+
+
+def _attach(attribute: _Attribute, spans: dict[str, ForeignSpan], triggers: dict[str, str]) -> None:
+    target = triggers.get(attribute.target, attribute.target)
+    if target not in spans:
+        if target[:1] == "R":
+            return
+        raise BratError(f"{attribute.where}: the attribute's span is not defined in this file")
+    given = spans[target].attributes
+    if given.get(attribute.name, attribute.value) != attribute.value:
+        raise BratError(f"{attribute.where}: the span has another value of this attribute already")
+    spans[target] = replace(spans[target], attributes={**given, attribute.name: attribute.value})
+
+
+def _is_id(key: str) -> bool:
+    return len(key) > 1 and not any(character.isspace() for character in key)

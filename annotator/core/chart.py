@@ -1,0 +1,139 @@
+"""Where the parts of a chart lie. The templates draw them; nothing here knows of pages or clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+WIDTH, HEIGHT = 868, 128
+LEFT, RIGHT, TOP, BOTTOM = 30, 700, 6, 104
+SMALLEST_SHARE = 0.8
+_STEPS = (1, 2, 4, 5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A label beside an axis, at `at` units of the drawing; `anchor` is that of SVG text."""
+
+    label: str
+    at: float
+    anchor: str = "end"
+
+    @property
+    def x(self) -> float:
+        return self.at
+
+    @property
+    def y(self) -> float:
+        return self.at
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """The last point of a line, with the words beside it."""
+
+    x: float
+    y: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table that says the same as the chart."""
+
+    x: str
+    y: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """A line over equal steps, in units of its drawing (`width` by `height`, y grows downwards)."""
+
+    summary: str
+    unit: str
+    line: str
+    area: str
+    y_ticks: tuple[Tick, ...]
+    x_ticks: tuple[Tick, ...]
+    last: Dot
+    rows: tuple[Row, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = RIGHT
+    bottom: int = BOTTOM
+    events: tuple[()] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of a bar, in per cent of its length."""
+
+    kind: str
+    label: str
+    n: int
+    start: float
+    share: float
+
+    @property
+    def count(self) -> str:
+        return f"{self.n:,}"
+
+
+def line_chart(*, values: Sequence[float], times: Sequence[str], summary: str, unit: str, last_label: str) -> LineChart:
+    """The chart of `values`, which stand at equal steps; `times` names each step. Raises ValueError below two values.
+
+    The x axis is labelled at both ends and in the middle.
+    """
+    if len(values) < 2 or len(values) != len(times):
+        raise ValueError(f"at least two values, each with its time, are wanted; {len(values)}, {len(times)} were given")
+    top = axis_top(max(values))
+    step = (RIGHT - LEFT) / (len(values) - 1)
+    points = [(LEFT + step * position, _height(value, top)) for position, value in enumerate(values)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    middle = (len(values) - 1) // 2
+    ends = ((0, "start"), (middle, "middle"), (len(values) - 1, "end")) if middle else ((0, "start"), (1, "end"))
+    return LineChart(
+        summary=summary,
+        unit=unit,
+        line=line,
+        area=f"{LEFT},{BOTTOM} {line} {RIGHT},{BOTTOM}",
+        y_ticks=tuple(Tick(label=_number(top * part), at=_height(top * part, top)) for part in (0, 0.5, 1)),
+        x_ticks=tuple(Tick(label=times[place], at=round(points[place][0], 1), anchor=anchor) for place, anchor in ends),
+        last=Dot(x=RIGHT, y=round(points[-1][1], 1), label=last_label),
+        rows=tuple(Row(x=time, y=_number(value)) for time, value in zip(times, values, strict=True)),
+    )
+
+
+def axis_top(largest: float) -> int:
+    """The smallest round even number that is not below `largest`, at least 2: half of it can label the axis."""
+    power = 2
+    while True:
+        for step in _STEPS:
+            if step * power >= largest:
+                return step * power
+        power *= 10
+
+
+def segments(parts: Sequence[tuple[str, str, int]]) -> tuple[Segment, ...]:
+    """The parts (kind, label, count) of a bar, in order. A part that is not empty is wide enough to be seen."""
+    total = sum(n for _, _, n in parts)
+    wanted = [max(100 * n / total, SMALLEST_SHARE) if n else 0.0 for _, _, n in parts]
+    scale = 100 / sum(wanted) if total else 0.0
+    edges = [0.0]
+    for share in wanted:
+        edges.append(edges[-1] + share * scale)
+    return tuple(
+        Segment(kind=kind, label=label, n=n, start=start, share=end - start)
+        for (kind, label, n), (start, end) in zip(parts, pairwise(edges), strict=True)
+    )
+
+
+def _height(value: float, top: int) -> float:
+    return round(BOTTOM - (BOTTOM - TOP) * value / top, 1)
+
+
+def _number(value: float) -> str:
+    """Whole where it is, one decimal otherwise."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"

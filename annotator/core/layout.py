@@ -1,0 +1,106 @@
+"""How overlapping spans are drawn on one line of a note: as pieces that nest."""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from annotator.core.spans import Span
+
+
+@dataclass(slots=True)
+class Piece:
+    """A part of a span on one line, with the pieces inside it, in order.
+
+    `has_start`/`has_end`: whether the box is closed there (open at a line's end, a crossing, and toward a gap).
+    `is_crossing`: the part that lies inside a span which began earlier and ends inside this one. `is_gap`: the text
+    between two fragments. `is_last`: the span ends here, so its code stands here.
+    """
+
+    key: str
+    start: int
+    end: int
+    has_start: bool
+    has_end: bool
+    is_gap: bool = False
+    is_crossing: bool = False
+    is_last: bool = False
+    inner: list[Piece] = field(default_factory=list)
+
+    @property
+    def height(self) -> int:
+        """How many levels of boxes lie inside: 0 for none."""
+        return 1 + max(piece.height for piece in self.inner) if self.inner else 0
+
+
+def lay_out(*, start: int, end: int, spans: Iterable[tuple[str, Span]]) -> list[Piece]:
+    """The pieces of `spans` on the line `[start, end)`, outermost first, nested properly.
+
+    Where two spans cross, the one that starts first is the outer box; the other is cut at that box's end. Every code
+    point of a fragment is in exactly one piece of its span. `spans` are `(key, span)`.
+    """
+    heap: list[tuple[int, int, int, Piece]] = []
+    order = 0
+    for key, span in spans:
+        for piece in _pieces(key, span, start, end):
+            heapq.heappush(heap, (piece.start, -piece.end, order, piece))
+            order += 1
+    roots: list[Piece] = []
+    stack: list[Piece] = []
+    while heap:
+        piece = heapq.heappop(heap)[3]
+        while stack and stack[-1].end <= piece.start:
+            stack.pop()
+        if stack and piece.end > stack[-1].end:
+            rest = _cut(piece, stack[-1].end)
+            heapq.heappush(heap, (rest.start, -rest.end, order, rest))
+            order += 1
+        (stack[-1].inner if stack else roots).append(piece)
+        stack.append(piece)
+    return roots
+
+
+def line_bounds(text: str) -> list[tuple[int, int]]:
+    """Half-open bounds of the text's lines, each with its newline; they tile the text."""
+    bounds: list[tuple[int, int]] = []
+    start = 0
+    for line in text.split("\n"):
+        end = min(start + len(line) + 1, len(text))
+        if start < end or not bounds:
+            bounds.append((start, end))
+        start = end
+    return bounds
+
+
+def lines_touched(bounds: Sequence[tuple[int, int]], span: Span) -> range:
+    """The numbers of the lines that the hull of `span` touches."""
+    starts = [start for start, _ in bounds]
+    return range(max(bisect_right(starts, span.start) - 1, 0), bisect_left(starts, span.end))
+
+
+def _pieces(key: str, span: Span, start: int, end: int) -> Iterable[Piece]:
+    last = len(span.fragments) - 1
+    reached = None
+    for number, (left, right) in enumerate(span.fragments):
+        if reached is not None and max(reached, start) < min(left, end):
+            yield Piece(key, max(reached, start), min(left, end), has_start=False, has_end=False, is_gap=True)
+        reached = right
+        if max(left, start) < min(right, end):
+            yield Piece(
+                key,
+                max(left, start),
+                min(right, end),
+                has_start=left >= start and number == 0,
+                has_end=right <= end and number == last,
+                is_last=right <= end and number == last,
+            )
+
+
+def _cut(piece: Piece, at: int) -> Piece:
+    """Shorten `piece` to end `at`, where the box around it ends, and return the rest."""
+    rest = Piece(piece.key, at, piece.end, False, piece.has_end, is_gap=piece.is_gap, is_last=piece.is_last)
+    piece.end, piece.has_end, piece.is_last = at, False, False
+    piece.is_crossing = not piece.is_gap
+    return rest

@@ -1,0 +1,231 @@
+"""One pass over a source: every row read, checked, counted. An import makes two, the second one writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from annotator.accounts.models import User
+from annotator.core.foreign import ForeignNote
+from annotator.core.text import NormalText, TextError, normal_text, text_digest
+from annotator.documents.models import Document
+from annotator.documents.selectors import documents_by_external_id, known_digests
+from annotator.exchange.checks import CheckedSpan, SpanRules, checked_spans
+from annotator.exchange.reports import ImportReport
+from annotator.exchange.seen import SeenIds
+from annotator.exchange.selectors import SetContent, set_contents, spans_content
+from annotator.exchange.sources import RowFault, Source, count_rows, read_notes
+from annotator.projects.models import Project
+
+BATCH_ROWS = 200
+BATCH_CHARS = 4_000_000
+Progress = Callable[[str, int, int], None]
+
+
+def silent(phase: str, n_done: int, n_total: int) -> None:
+    """A Progress that nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an import does: bring notes in, or find the project's own (`is_adding`), and with `rules` their spans.
+
+    `annotator` is the person whose annotations the spans become, where that person has an account by now.
+    """
+
+    project: Project
+    is_adding: bool
+    rules: SpanRules | None = None
+    annotator: User | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRow:
+    """A row that may be written. `text` is normal; `spans` is None where there is nothing to write of them."""
+
+    external_id: str
+    text: str
+    is_new: bool
+    patient_id: str = ""
+    note_type: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    spans: tuple[CheckedSpan, ...] | None = None
+
+
+def checked_batches(
+    *, plan: Plan, source: Source, report: ImportReport, phase: str, progress: Progress, n_total: int | None = None
+) -> Iterator[list[CheckedRow]]:
+    """The rows that may be written, in batches of bounded size; all faults are in `report` when it ends.
+
+    Two or three queries a batch. `progress` is called after each batch and may stop the pass by raising.
+    """
+    total = count_rows(source) if n_total is None else n_total
+    report.n_other_files = source.n_other_files
+    progress(phase, 0, total)
+    with SeenIds() as seen:
+        for batch in _batches(read_notes(source, has_spans=plan.rules is not None), report):
+            if plan.is_adding:
+                yield _new_rows(batch, plan, seen, report)
+            else:
+                yield _rows_of_known_notes(batch, plan, seen, report)
+            progress(phase, report.n_rows, max(total, report.n_rows))
+    if plan.rules is not None:
+        report.fault_unknown_labels(plan.rules.schema.label_names)
+
+
+# A row with its place among the rows of the source, from 1.
+_Placed = tuple[int, ForeignNote | RowFault]
+
+
+def _batches(rows: Iterable[ForeignNote | RowFault], report: ImportReport) -> Iterator[list[_Placed]]:
+    batch: list[_Placed] = []
+    n_chars = 0
+    for row in rows:
+        report.n_rows += 1
+        batch.append((report.n_rows, row))
+        if isinstance(row, ForeignNote):
+            report.n_ignored += row.n_ignored
+            n_chars += len(row.text or "")
+        if len(batch) >= BATCH_ROWS or n_chars >= BATCH_CHARS:
+            yield batch
+            batch, n_chars = [], 0
+    yield batch
+
+
+def _ids(batch: list[_Placed]) -> list[str]:
+    return [row.external_id for _, row in batch if isinstance(row, ForeignNote)]
+
+
+def _new_rows(batch: list[_Placed], plan: Plan, seen: SeenIds, report: ImportReport) -> list[CheckedRow]:
+    """Rows of an import of notes: new ones, and spans of notes that the project has already."""
+    known = known_digests(project=plan.project, external_ids=_ids(batch))
+    contents = _set_contents(plan, list(known))
+    rows = []
+    for position, note in batch:
+        if isinstance(note, RowFault):
+            report.fault(note.where, note.message)
+            continue
+        if note.text is None:
+            _fault_missing_text(note, report)
+            continue
+        try:
+            normal = normal_text(note.text)
+        except TextError as error:
+            report.fault(note.where, str(error))
+            continue
+        digest = text_digest(normal.text)
+        if _is_repeated(position, note, digest, seen, report):
+            continue
+        if known.get(note.external_id, digest) != digest:
+            report.fault(note.where, "the project has another text under this id")
+            continue
+        is_new = note.external_id not in known
+        if is_new:
+            report.n_added += 1
+        else:
+            report.n_known += 1
+        rows.append(
+            CheckedRow(
+                external_id=note.external_id,
+                text=normal.text,
+                is_new=is_new,
+                patient_id=note.patient_id,
+                note_type=note.note_type,
+                metadata=dict(note.metadata),
+                spans=_spans(note, normal.text, normal, plan, contents, report),
+            )
+        )
+    return rows
+
+
+def _fault_missing_text(note: ForeignNote, report: ImportReport) -> None:
+    if not note.spans_where:
+        report.fault(note.where, "'text' is missing")
+    elif note.spans is not None:
+        report.fault(note.where, "there is no .txt file of this name")
+    else:
+        report.n_other_files += 1
+
+
+def _rows_of_known_notes(batch: list[_Placed], plan: Plan, seen: SeenIds, report: ImportReport) -> list[CheckedRow]:
+    """Rows of an import of spans onto the project's notes."""
+    documents = documents_by_external_id(project=plan.project, external_ids=_ids(batch))
+    contents = _set_contents(plan, list(documents))
+    rows = []
+    for position, note in batch:
+        if isinstance(note, RowFault):
+            report.fault(note.where, note.message)
+            continue
+        if note.spans is None:
+            continue
+        document = documents.get(note.external_id)
+        if document is None:
+            report.fault(note.where, "the project has no note of this id")
+            continue
+        raw = _own_text(note, document, report)
+        if raw is None and note.text is not None:
+            continue
+        if _is_repeated(position, note, document.sha256, seen, report):
+            continue
+        spans = _spans(note, document.text, raw, plan, contents, report)
+        rows.append(CheckedRow(external_id=note.external_id, text=document.text, is_new=False, spans=spans))
+    return rows
+
+
+def _own_text(note: ForeignNote, document: Document, report: ImportReport) -> NormalText | None:
+    """The text that came with the spans, which must be the stored one; None where none came or it is not."""
+    if note.text is None:
+        return None
+    try:
+        raw = normal_text(note.text)
+    except TextError as error:
+        report.fault(note.where, str(error))
+        return None
+    if text_digest(raw.text) != document.sha256:
+        report.fault(note.where, "the text is not that of the project's note of this id")
+        return None
+    return raw
+
+
+def _is_repeated(position: int, note: ForeignNote, digest: str, seen: SeenIds, report: ImportReport) -> bool:
+    """Whether an earlier row gave this id. A row that says the same again is skipped, any other is a fault."""
+    earlier = seen.earlier(external_id=note.external_id, digest=digest, position=position)
+    if earlier is None:
+        return False
+    if earlier.is_same_text and note.spans is None:
+        report.n_repeated += 1
+    else:
+        what = "with spans" if earlier.is_same_text else "with another text"
+        report.fault(note.where, f"the id was given before ({what}), by note {earlier.position} of this source")
+    return True
+
+
+def _spans(
+    note: ForeignNote,
+    text: str,
+    raw: NormalText | None,
+    plan: Plan,
+    contents: dict[str, SetContent],
+    report: ImportReport,
+) -> tuple[CheckedSpan, ...] | None:
+    """The note's spans to be written; None where none came, or where the annotator's set says the same already."""
+    if plan.rules is None or note.spans is None:
+        return None
+    n_faults = report.n_errors
+    spans = checked_spans(note=note, text=text, raw=raw, rules=plan.rules, report=report)
+    if note.external_id not in contents or report.n_errors > n_faults:
+        report.n_annotated += 1
+        return spans
+    if contents[note.external_id] == spans_content(spans):
+        report.n_sets_known += 1
+        report.n_spans -= len(spans)
+        return None
+    report.fault(note.spans_where or note.where, "this person has other annotations on the note already")
+    return None
+
+
+def _set_contents(plan: Plan, external_ids: list[str]) -> dict[str, SetContent]:
+    if plan.annotator is None or not external_ids:
+        return {}
+    return set_contents(project=plan.project, annotator=plan.annotator, external_ids=external_ids)

@@ -1,0 +1,104 @@
+"""What an import found, did and refused: counts and row-level errors, never note text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+MAX_ERRORS = 100
+MAX_LABELS = 200
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """Counts of one pass over a source. `n_errors` counts all errors, `errors` holds the first MAX_ERRORS."""
+
+    n_rows: int = 0
+    n_added: int = 0
+    n_known: int = 0
+    n_repeated: int = 0
+    n_annotated: int = 0
+    n_sets_known: int = 0
+    n_spans: int = 0
+    n_spans_repeated: int = 0
+    n_spans_left_out: int = 0
+    n_attributes_left_out: int = 0
+    n_ignored: int = 0
+    n_other_files: int = 0
+    run_number: int | None = None
+    n_errors: int = 0
+    errors: list[dict[str, str]] = field(default_factory=list)
+    unknown_labels: Counter[str] = field(default_factory=Counter)
+
+    def fault(self, where: str, message: str) -> None:
+        self.n_errors += 1
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append({"where": where, "message": message})
+
+    def count_unknown(self, label: str) -> None:
+        """Count a span of a label that nobody said what to do with; memory is bounded."""
+        if label in self.unknown_labels or len(self.unknown_labels) < MAX_LABELS:
+            self.unknown_labels[label] += 1
+        else:
+            self.unknown_labels["…"] += 1
+
+    def fault_unknown_labels(self, schema_labels: tuple[str, ...]) -> None:
+        """Make one error of all unknown labels, the most frequent first."""
+        if not self.unknown_labels:
+            return
+        counted = ", ".join(f"{label} ({n})" for label, n in self.unknown_labels.most_common())
+        self.fault(
+            "labels",
+            f"not in the schema: {counted}. Map each onto one of {', '.join(schema_labels)}, or leave it out",
+        )
+
+    @property
+    def n_errors_unlisted(self) -> int:
+        return self.n_errors - len(self.errors)
+
+    def refusal(self) -> str:
+        """One line on why nothing was imported."""
+        what = "1 error" if self.n_errors == 1 else f"{self.n_errors} errors"
+        return f"nothing was imported: {what} in {self.n_rows} rows"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"unknown_labels": dict(self.unknown_labels.most_common())}
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryLine:
+    """One count in words; `is_left_out` marks what did not come in."""
+
+    text: str
+    is_left_out: bool = False
+
+
+# Count, what one and several are called, what is said of them, and whether they did not come in.
+_TOLD = (
+    ("n_added", "note", "notes", "added", False),
+    ("n_annotated", "note", "notes", "with spans", False),
+    ("n_spans", "span", "spans", "added", False),
+    ("n_known", "note", "notes", "skipped: here already, the same", True),
+    ("n_repeated", "row", "rows", "skipped: said before in this source", True),
+    ("n_sets_known", "note", "notes", "whose annotations are here already, the same", True),
+    ("n_spans_repeated", "span", "spans", "left out: given twice for one note", True),
+    ("n_spans_left_out", "span", "spans", "left out: label mapped to nothing", True),
+    ("n_attributes_left_out", "attribute", "attributes", "left out: not in the schema", True),
+    ("n_ignored", "key or brat line", "keys or brat lines", "of other kinds, not read", True),
+    ("n_other_files", "file", "files", "of other types, not read", True),
+)
+
+
+def summary_lines(report: Mapping[str, Any]) -> list[SummaryLine]:
+    """The counts of a report (`to_json`) in words, those that are not zero; an import of notes tells them always."""
+    is_adding = not report["n_annotated"] or report["n_known"]
+    lines = []
+    for key, one, several, what, is_left_out in _TOLD:
+        n = report[key]
+        if n or (key == "n_added" and is_adding):
+            lines.append(SummaryLine(f"{n:,} {one if n == 1 else several} {what}", is_left_out))
+    if report["run_number"]:
+        lines.append(SummaryLine(f"run {report['run_number']} started: a model reads what it has not read yet"))
+    return lines

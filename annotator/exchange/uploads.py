@@ -1,0 +1,185 @@
+"""An upload's life: spooled, looked at, started, run by a job, cancelled or discarded; its files end with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from annotator.accounts.models import User
+from annotator.exchange.models import Import
+from annotator.exchange.previews import look_at
+from annotator.exchange.reports import ImportReport
+from annotator.exchange.services import ImportRefused, SpanTarget, import_documents
+from annotator.exchange.spool import entries_older_than, remove_folder, spooled_source, write_manifest
+from annotator.jobs.models import Job
+from annotator.jobs.services import (
+    JobCancelled,
+    JobRefused,
+    advance_job,
+    cancel_job,
+    create_job,
+    finish_job,
+    start_job,
+)
+from annotator.projects.models import Project
+
+FORGOTTEN_AFTER = timedelta(days=1)
+_LEFT_ALONE = timedelta(hours=1)
+
+
+class ImportConflict(Exception):
+    """The import is not in the state that the action is for; the message says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What the person chose on the preview page; `spans_by` is a user name or a labeler's name."""
+
+    spans_as: str
+    spans_by: str
+    label_map: dict[str, str]
+    is_prelabelled: bool
+
+
+def create_import(
+    *,
+    project: Project,
+    public_id: str,
+    names: Sequence[tuple[str, str]],
+    n_other_files: int,
+    actor: User,
+    now: datetime,
+) -> Import:
+    """An import of the files in the spool folder `public_id`, looked at; `names` are pairs (file, given name)."""
+    write_manifest(public_id, names=names, n_other_files=n_other_files)
+    source = spooled_source(public_id)
+    if source is None:
+        raise FileNotFoundError(public_id)
+    return Import.objects.create(
+        project=project,
+        public_id=public_id,
+        created_by=actor,
+        created_at=now,
+        is_prelabelled=False,
+        result={"look": look_at(source)},
+    )
+
+
+@transaction.atomic
+def start_import(*, item: Import, options: ImportOptions, now: datetime) -> Job:
+    """Queue the import. Raises ImportConflict where it was started before."""
+    job = create_job(kind=Job.Kind.IMPORT, now=now)
+    started = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW).update(
+        status=Import.Status.STARTED,
+        job=job,
+        spans_as=options.spans_as,
+        spans_by=options.spans_by,
+        label_map=options.label_map,
+        is_prelabelled=options.is_prelabelled,
+    )
+    if not started:
+        raise ImportConflict("this import was started already")
+    start_job(job)
+    return job
+
+
+def cancel_import(*, item: Import, now: datetime) -> None:
+    """Ask a started import to stop. Nothing of it stays, unless it was being written already."""
+    if item.job is None:
+        raise ImportConflict("this import was not started yet: discard it")
+    cancel_job(job=item.job, now=now)
+    item.job.refresh_from_db()
+    if item.job.status == Job.Status.CANCELLED:
+        remove_folder(item.public_id)
+
+
+def discard_import(*, item: Import) -> None:
+    """Forget an upload that was not started, and remove its files. Raises ImportConflict."""
+    n_deleted, _ = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW).delete()
+    if not n_deleted:
+        raise ImportConflict("this import was started already: cancel it")
+    remove_folder(item.public_id)
+
+
+def run_import(*, job: Job, clock: Callable[[], datetime]) -> None:
+    """Do the import that `job` stands for, and finish the job in the transaction that writes it.
+
+    The files go when the import has ended; after an unexpected error they stay for the next attempt.
+    """
+    item = Import.objects.select_related("project", "created_by").get(job=job)
+    source = spooled_source(item.public_id)
+    if source is None:
+        raise JobRefused("the uploaded files are gone: upload them again")
+
+    def finish(report: ImportReport) -> None:
+        _save_report(item, report)
+        finish_job(job=job, now=clock())
+
+    try:
+        import_documents(
+            project=item.project,
+            source=source,
+            actor=item.created_by,
+            now=clock(),
+            target=_target(item),
+            is_prelabelled=item.is_prelabelled,
+            object_id=item.public_id,
+            progress=lambda phase, n_done, n_total: advance_job(
+                job=job, now=clock(), phase=phase, n_done=n_done, n_total=n_total
+            ),
+            finish=finish,
+        )
+    except ImportRefused as refusal:
+        _save_report(item, refusal.report)
+        remove_folder(item.public_id)
+        raise
+    except JobCancelled:
+        remove_folder(item.public_id)
+        raise
+    remove_folder(item.public_id)
+
+
+def sweep_spool(*, now: datetime) -> int:
+    """Remove what nobody needs any more from the spool; the number of entries removed.
+
+    That is: files of imports that have ended, uploads that were never started within a day (with their row), and what
+    a broken connection left behind.
+    """
+    n_removed = 0
+    forgotten = now - FORGOTTEN_AFTER
+    for entry in entries_older_than(now - _LEFT_ALONE):
+        item = Import.objects.select_related("job").filter(public_id=entry.name).first()
+        if item is None:
+            is_over = entry.lstat().st_mtime < forgotten.timestamp()
+        elif item.job is None:
+            is_over = item.created_at < forgotten
+        else:
+            is_over = item.job.is_finished
+        if not is_over:
+            continue
+        if item is not None and item.job is None:
+            item.delete()
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            os.unlink(entry)
+        n_removed += 1
+    return n_removed
+
+
+def _target(item: Import) -> SpanTarget | None:
+    if item.spans_as == Import.SpansAs.ANNOTATIONS:
+        return SpanTarget(annotator=item.spans_by, label_map=item.label_map)
+    if item.spans_as == Import.SpansAs.SUGGESTIONS:
+        return SpanTarget(labeler=item.spans_by, label_map=item.label_map)
+    return None
+
+
+def _save_report(item: Import, report: ImportReport) -> None:
+    item.result = item.result | {"report": report.to_json()}
+    item.save(update_fields=["result"])

@@ -1,0 +1,208 @@
+"""The import pages: upload, a look at what came, progress and result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import RequestDataTooBig, TooManyFilesSent
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from annotator.exchange import uploads
+from annotator.exchange.forms import OptionsForm, UploadForm
+from annotator.exchange.models import Import
+from annotator.exchange.previews import first_rows
+from annotator.exchange.receiving import SpoolUploadHandler
+from annotator.exchange.reports import summary_lines
+from annotator.exchange.selectors import import_for, imports_of, people_to_annotate_as
+from annotator.exchange.services import WRITING
+from annotator.exchange.spool import make_folder, remove_folder, spooled_source
+from annotator.jobs.models import Job
+from annotator.jobs.selectors import has_worker
+from annotator.projects.access import Action, may, membership_for
+from annotator.projects.models import Membership
+from annotator.projects.navigation import page_context
+from annotator.projects.selectors import current_schema
+from annotator.web.http import render_either, see_other
+from annotator.web.ids import new_public_id
+from annotator.web.paging import page_of
+
+# Word, tone and icon of the state pill.
+_PILLS = {
+    Job.Status.QUEUED: ("Waiting", "", "clock"),
+    Job.Status.RUNNING: ("Running", "accent", "dot"),
+    Job.Status.CANCELLING: ("Stopping", "warn", "clock"),
+    Job.Status.DONE: ("Done", "ok", "check"),
+    Job.Status.FAILED: ("Refused", "bad", "x"),
+    Job.Status.CANCELLED: ("Cancelled", "", "minus"),
+}
+_NOT_STARTED = ("Not started", "warn", "clock")
+
+
+@csrf_exempt  # the token is checked by _receive, once the files have a place to go
+@require_http_methods(["GET", "HEAD", "POST"])
+def imports(request: HttpRequest, project_id: str) -> HttpResponse:
+    """The project's imports, newest first, and the form that uploads another; its POST leads to the preview."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
+    if request.method != "POST":
+        return _imports_page(request, membership, UploadForm())
+    public_id = new_public_id()
+    handler = SpoolUploadHandler(request, folder=make_folder(public_id), max_bytes=settings.MAX_UPLOAD_BYTES)
+    request.upload_handlers = [handler]
+    try:
+        return _receive(request, membership, handler, public_id)
+    except (TooManyFilesSent, RequestDataTooBig):
+        limit = "These are too many files for a browser: use manage.py import_documents."
+        return _imports_page(request, membership, UploadForm({}, limit=limit), status=422)
+    finally:
+        if not imports_of(membership.project).filter(public_id=public_id).exists():
+            remove_folder(public_id)
+
+
+@csrf_protect
+def _receive(request: HttpRequest, membership: Membership, handler: SpoolUploadHandler, public_id: str) -> HttpResponse:
+    names = handler.named_files(request.POST.get("paths", ""))
+    limit = ""
+    if handler.is_too_large:
+        limit = f"An upload may have {filesizeformat(settings.MAX_UPLOAD_BYTES)}: use manage.py import_documents."
+    form = UploadForm(request.POST, names=[name for _, name in names], limit=limit)
+    if not form.is_valid():
+        return _imports_page(request, membership, form, status=422)
+    item = uploads.create_import(
+        project=membership.project,
+        public_id=public_id,
+        names=names,
+        n_other_files=handler.n_other_files,
+        actor=membership.user,
+        now=timezone.now(),
+    )
+    return see_other(request, reverse("exchange:import", args=[membership.project.public_id, item.public_id]))
+
+
+@require_safe
+def import_page(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse:
+    """One import: the preview with its options, then progress, then the result. htmx gets the inside of the page."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
+    item = import_for(project=membership.project, import_id=import_id)
+    return _import_page(request, membership, item)
+
+
+@require_POST
+def start(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse:
+    """Start the import as the form says. Only who uploaded the files may: the notes come in under that name."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
+    item = import_for(project=membership.project, import_id=import_id, uploaded_by=membership.user)
+    form = _options_form(membership, item, request.POST)
+    if not form.is_valid():
+        return _import_page(request, membership, item, form=form, status=422)
+    try:
+        uploads.start_import(item=item, options=form.options(), now=timezone.now())
+    except uploads.ImportConflict as conflict:
+        messages.info(request, f"Nothing was changed: {conflict}.")
+    return _to_import(request, membership, item)
+
+
+@require_POST
+def cancel(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse:
+    """Ask a started import to stop."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
+    item = import_for(project=membership.project, import_id=import_id)
+    try:
+        uploads.cancel_import(item=item, now=timezone.now())
+    except uploads.ImportConflict as conflict:
+        messages.info(request, f"Nothing was changed: {conflict}.")
+    return _to_import(request, membership, item)
+
+
+@require_POST
+def discard(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse:
+    """Forget an upload that was not started."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
+    item = import_for(project=membership.project, import_id=import_id)
+    try:
+        uploads.discard_import(item=item)
+    except uploads.ImportConflict as conflict:
+        messages.info(request, f"Nothing was changed: {conflict}.")
+        return _to_import(request, membership, item)
+    messages.success(request, "The upload is discarded; its files are gone.")
+    return see_other(request, reverse("exchange:imports", args=[project_id]))
+
+
+def _to_import(request: HttpRequest, membership: Membership, item: Import) -> HttpResponse:
+    return see_other(request, reverse("exchange:import", args=[membership.project.public_id, item.public_id]))
+
+
+def _imports_page(request: HttpRequest, membership: Membership, form: UploadForm, status: int = 200) -> HttpResponse:
+    page = page_of(request, imports_of(membership.project))
+    context = page_context(membership, current="Import") | {
+        "form": form,
+        "page": page,
+        "rows": [{"item": item, "pill": _pill(item), "report": item.result.get("report")} for item in page],
+        "limit": filesizeformat(settings.MAX_UPLOAD_BYTES),
+    }
+    return render(request, "exchange/imports.html", context, status=status)
+
+
+def _import_page(
+    request: HttpRequest, membership: Membership, item: Import, *, form: OptionsForm | None = None, status: int = 200
+) -> HttpResponse:
+    context = page_context(membership, current="Import", crumb="Import") | {
+        "item": item,
+        "job": item.job,
+        "pill": _pill(item),
+        "look": item.result.get("look"),
+    }
+    if item.job is None:
+        context |= _preview(membership, item, form)
+    elif item.job.is_finished:
+        report = item.result.get("report")
+        context |= {
+            "report": report,
+            "lines": summary_lines(report) if report else [],
+            "may_run": may(role=membership.role, action=Action.RUN),
+            "may_review": may(role=membership.role, action=Action.REVIEW),
+        }
+    else:
+        context |= {
+            "has_worker": has_worker(queue="main", now=timezone.now()),
+            "is_writing": item.job.phase == WRITING,
+        }
+    return render_either(
+        request, page="exchange/import.html", partial="exchange/import_body.html", context=context, status=status
+    )
+
+
+def _preview(membership: Membership, item: Import, form: OptionsForm | None) -> dict[str, Any]:
+    """What the preview shows; the first rows and the form only to who uploaded the files."""
+    if item.created_by_id != membership.user_id:
+        return {"is_own": False}
+    source = spooled_source(item.public_id)
+    return {
+        "is_own": True,
+        "is_gone": source is None,
+        "first_rows": first_rows(source) if source else [],
+        "form": form or _options_form(membership, item, None),
+    }
+
+
+def _options_form(membership: Membership, item: Import, data: Any) -> OptionsForm:
+    return OptionsForm(
+        data,
+        labels=item.result["look"]["labels"],
+        schema_labels=current_schema(membership.project).schema.label_names,
+        people=people_to_annotate_as(membership),
+        own_name=membership.user.get_username(),
+        may_prelabel=may(role=membership.role, action=Action.RUN),
+    )
+
+
+def _pill(item: Import) -> dict[str, str]:
+    word, tone, icon = _PILLS[Job.Status(item.job.status)] if item.job else _NOT_STARTED
+    return {"word": word, "tone": tone, "icon": icon}

@@ -1,0 +1,74 @@
+"""A Celery worker's signs of life, written to the database so that every page can say whether work will be done."""
+
+from __future__ import annotations
+
+import logging
+import resource
+import sys
+import threading
+from datetime import datetime
+from typing import Any
+
+from celery.signals import worker_ready, worker_shutdown
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+EVERY_SECONDS = 10
+logger = logging.getLogger(__name__)
+_is_stopping = threading.Event()
+
+
+@worker_ready.connect
+def begin(sender: Any, **_: Any) -> None:
+    """Take back what a worker of this name held when it died, then beat until the process ends."""
+    from annotator.suggestions.services import release_worker
+
+    queues = ",".join(sender.app.amqp.queues.consume_from)
+    _guarded(lambda: release_worker(worker=sender.hostname))
+    thread = threading.Thread(
+        target=_beat, args=(sender.hostname, queues, timezone.now()), name="heartbeat", daemon=True
+    )
+    thread.start()
+
+
+@worker_shutdown.connect
+def end(sender: Any, **_: Any) -> None:
+    from annotator.jobs.services import record_stop
+
+    _is_stopping.set()
+    _guarded(lambda: record_stop(name=sender.hostname, now=timezone.now()))
+
+
+def _beat(name: str, queues: str, started_at: datetime) -> None:
+    from annotator.jobs.services import record_beat
+
+    model_id = settings.LABELERS[settings.LABELER]["model_id"] if "label" in queues else ""
+    while not _is_stopping.is_set():
+        _guarded(
+            lambda: record_beat(
+                name=name,
+                queues=queues,
+                model_id=model_id,
+                device="CPU",
+                memory_bytes=_memory_bytes(),
+                started_at=started_at,
+                now=timezone.now(),
+            )
+        )
+        _is_stopping.wait(EVERY_SECONDS)
+
+
+def _guarded(write: Any) -> None:
+    """A worker whose database is away for a moment goes on working; the next beat tells."""
+    try:
+        write()
+    except DatabaseError as error:
+        logger.warning("heartbeat not written reason=%s", type(error).__name__)
+        connection.close()
+
+
+def _memory_bytes() -> int:
+    """The most memory that this process has used."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,157 @@
+"""The life of a background job: made, claimed, moved on, finished; and the workers' signs of life."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import F, Q
+
+from annotator.jobs.bell import ring
+from annotator.jobs.models import Job, WorkerBeat
+
+LEASE = timedelta(minutes=2)
+MAX_ATTEMPTS = 3
+TASKS = {Job.Kind.IMPORT: "annotator.run_import", Job.Kind.BUILD: "annotator.run_build"}
+_OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
+
+
+class JobLost(Exception):
+    """The job is no longer this worker's: its lease ran out and another took it."""
+
+
+class JobCancelled(Exception):
+    """A person asked for the job to stop."""
+
+
+class JobRefused(Exception):
+    """The job cannot be done as asked; the message is shown to the person who started it."""
+
+
+def create_job(*, kind: Job.Kind, now: datetime) -> Job:
+    """A queued job. Ring `start_job` once the row that it works for is saved."""
+    return Job.objects.create(kind=kind, created_at=now)
+
+
+def start_job(job: Job) -> None:
+    """Tell a worker of the job, after commit."""
+    ring(TASKS[Job.Kind(job.kind)], job.pk)
+
+
+def claim_job(*, job_id: int, now: datetime) -> Job | None:
+    """The job, leased to the caller under a fresh `run_token`; None where somebody has it or it has ended."""
+    token = secrets.token_hex(16)
+    claimed = (
+        Job.objects.filter(pk=job_id, attempts__lt=MAX_ATTEMPTS)
+        .filter(Q(status=Job.Status.QUEUED) | Q(status=Job.Status.RUNNING, lease_expires_at__lt=now))
+        .update(
+            status=Job.Status.RUNNING,
+            run_token=token,
+            lease_expires_at=now + LEASE,
+            started_at=now,
+            attempts=F("attempts") + 1,
+            n_done=0,
+        )
+    )
+    return Job.objects.get(pk=job_id) if claimed else None
+
+
+def advance_job(*, job: Job, now: datetime, phase: str, n_done: int, n_total: int) -> None:
+    """Renew the lease and show how far the job is.
+
+    Raises JobCancelled where a person asked it to stop, JobLost where another worker has it.
+    """
+    mine = Job.objects.filter(pk=job.pk, run_token=job.run_token)
+    is_running = mine.filter(status=Job.Status.RUNNING).update(
+        phase=phase, n_done=n_done, n_total=n_total, lease_expires_at=now + LEASE
+    )
+    if is_running:
+        return
+    if mine.filter(status=Job.Status.CANCELLING).exists():
+        raise JobCancelled
+    raise JobLost
+
+
+def finish_job(*, job: Job, now: datetime) -> None:
+    """Mark the job as done, in the transaction that writes its result; JobLost where it is another's by now.
+
+    A cancel that comes after the last chance to stop is answered by the finished result.
+    """
+    _end(job, Job.Status.DONE, now, "")
+
+
+def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], datetime]) -> None:
+    """Claim the job and do `work(job)`; `work` finishes it in its own last transaction.
+
+    A refusal and a cancel end the job; any other exception hands it back (three attempts in all) and is raised.
+    """
+    job = claim_job(job_id=job_id, now=clock())
+    if job is None:
+        return
+    try:
+        work(job)
+    except JobRefused as refusal:
+        _end(job, Job.Status.FAILED, clock(), str(refusal))
+    except JobCancelled:
+        _end(job, Job.Status.CANCELLED, clock(), "")
+    except JobLost:
+        return
+    except Exception as error:
+        if job.attempts < MAX_ATTEMPTS:
+            Job.objects.filter(pk=job.pk, run_token=job.run_token, status=Job.Status.RUNNING).update(
+                status=Job.Status.QUEUED, lease_expires_at=None
+            )
+        else:
+            _end(job, Job.Status.FAILED, clock(), f"failed {job.attempts} times ({type(error).__name__})")
+        raise
+
+
+def cancel_job(*, job: Job, now: datetime) -> None:
+    """Ask the job to stop: at once where nobody works on it, at its next step otherwise."""
+    Job.objects.filter(pk=job.pk, status=Job.Status.QUEUED).update(status=Job.Status.CANCELLED, finished_at=now)
+    Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING).update(status=Job.Status.CANCELLING)
+
+
+def ring_again(*, now: datetime) -> int:
+    """Ring for every job that nobody holds, end those out of attempts; the number of bells rung."""
+    expired = Q(lease_expires_at__lt=now)
+    Job.objects.filter(expired, status=Job.Status.CANCELLING).update(status=Job.Status.CANCELLED, finished_at=now)
+    Job.objects.filter(expired, status=Job.Status.RUNNING, attempts__gte=MAX_ATTEMPTS).update(
+        status=Job.Status.FAILED, finished_at=now, error=f"its worker died {MAX_ATTEMPTS} times"
+    )
+    waiting = Job.objects.filter(Q(status=Job.Status.QUEUED) | Q(expired, status=Job.Status.RUNNING)).order_by("pk")
+    for job in waiting:
+        start_job(job)
+    return len(waiting)
+
+
+def record_beat(
+    *, name: str, queues: str, model_id: str, device: str, memory_bytes: int, started_at: datetime, now: datetime
+) -> None:
+    """Note that the worker `name` lives."""
+    WorkerBeat.objects.update_or_create(
+        name=name,
+        defaults={
+            "queues": queues,
+            "model_id": model_id,
+            "device": device,
+            "memory_bytes": memory_bytes,
+            "started_at": started_at,
+            "seen_at": now,
+            "stopped_at": None,
+        },
+    )
+
+
+def record_stop(*, name: str, now: datetime) -> None:
+    """Note that the worker `name` stopped as it was told to."""
+    WorkerBeat.objects.filter(name=name).update(stopped_at=now)
+
+
+def _end(job: Job, status: Job.Status, now: datetime, error: str) -> None:
+    ended = Job.objects.filter(pk=job.pk, run_token=job.run_token, status__in=_OPEN).update(
+        status=status, finished_at=now, error=error, lease_expires_at=None
+    )
+    if not ended:
+        raise JobLost

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+from django.utils import timezone
+
+from annotator.accounts.selectors import user_named
+from annotator.accounts.services import AccountError, create_user
+from annotator.projects.models import Membership
+from annotator.projects.selectors import project_named
+from annotator.projects.services import set_member
+
+
+class Command(BaseCommand):
+    help = "Make a user a member of a project, or change the member's role."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("project", help="the project's short name")
+        parser.add_argument("username")
+        parser.add_argument("role", choices=Membership.Role.values)
+        parser.add_argument("--create", action="store_true", help="make the account where there is none")
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        project = project_named(options["project"])
+        if project is None:
+            raise CommandError(f"there is no project {options['project']!r}")
+        username, now = options["username"], timezone.now()
+        user = user_named(username)
+        if user is None:
+            if not options["create"]:
+                raise CommandError(f"there is no user {username!r}; --create makes the account")
+            try:
+                user = create_user(username=username, actor=None, now=now)
+            except AccountError as error:
+                raise CommandError(str(error)) from error
+            self.stdout.write(f"user {username} made; manage.py sign_in_link {username} prints the way in")
+        set_member(project=project, user=user, role=options["role"], actor=None, now=now)
+        self.stdout.write(f"{username} is {options['role']} of {project.slug}")

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from annotator.exchange import terminal
+from annotator.exchange.services import ImportRefused, import_annotations
+
+
+class Command(BaseCommand):
+    help = "Read spans onto the project's notes as annotations of a person: all that the path holds, or none."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        terminal.add_source_arguments(parser)
+        parser.add_argument("--annotator", required=True, metavar="NAME", help="user name; made if it is new")
+        terminal.add_map_argument(parser)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            report = import_annotations(
+                project=terminal.project_given(options["project"]),
+                source=terminal.source_given(options["path"]),
+                annotator=options["annotator"],
+                label_map=terminal.label_map_given(options["map"]),
+                actor=None,
+                now=timezone.now(),
+                progress=terminal.progress_on(self.stdout),
+            )
+        except ImportRefused as refusal:
+            raise terminal.refused(refusal) from refusal
+        terminal.write_summary(self.stdout, report)

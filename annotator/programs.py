@@ -1,0 +1,170 @@
+"""The programs of an installation on one machine: their command lines, and what must be true before they start."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.client
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.db import connection
+
+from annotator import valkey
+from annotator.supervisor import Child
+
+HOST = "127.0.0.1"
+SQLITE_PATH_BYTES = 500
+BROKER_SECONDS = 20.0
+MOST_LABEL_WORKERS = 64
+
+
+class CannotStart(Exception):
+    """Something that must be put right first; one line that says what and how."""
+
+
+def read_port(given: str) -> int:
+    """The port as a number. Raises CannotStart where it is none."""
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= 65535:
+        raise CannotStart(f"the port must be a number from 1 to 65535, not {given!r}")
+    return int(given)
+
+
+def refuse_taken_port(port: int) -> None:
+    """Raises CannotStart where another program listens on the port, or where it cannot be had."""
+    reason = _why_not(port)
+    if reason == errno.EADDRINUSE:
+        free = next((other for other in range(port + 1, min(port + 100, 65536)) if _why_not(other) is None), None)
+        raise CannotStart(f"port {port} is taken: stop the program that has it, or use make run PORT={free or '...'}")
+    if reason is not None:
+        raise CannotStart(f"port {port} cannot be used ({os.strerror(reason)}): use make run PORT=8000")
+
+
+def refuse_long_path() -> None:
+    """Raises CannotStart where the database's path is longer than SQLite opens."""
+    database = str(connection.settings_dict["NAME"])
+    length = len(os.fsencode(database))
+    if connection.vendor == "sqlite" and length > SQLITE_PATH_BYTES:
+        raise CannotStart(
+            f"the path of the data folder is too long for SQLite: {database} has {length} bytes, "
+            f"{SQLITE_PATH_BYTES} are the most"
+        )
+
+
+def broker() -> Child | None:
+    """The bundled Valkey; None where REDIS_URL names another. Raises valkey.NoValkey."""
+    if os.environ.get("REDIS_URL"):
+        return None
+    folder = settings.DATA_DIR / "valkey"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    argv = valkey.server_argv(socket_path=settings.BROKER_SOCKET)
+    return Child(name="valkey", argv=argv, folder=folder, stop_order=1)
+
+
+def wait_for_broker() -> None:
+    """Return once the bundled Valkey answers. Raises CannotStart where it does not."""
+    deadline = time.monotonic() + BROKER_SECONDS
+    while not valkey.answers(settings.BROKER_SOCKET):
+        if time.monotonic() > deadline:
+            raise CannotStart(f"the broker does not start: see {settings.DATA_DIR / 'logs' / 'valkey.log'}")
+        time.sleep(0.02)
+
+
+def web(port: int) -> Child:
+    """Gunicorn: one process, so that SQLite has one writer of pages, and eight threads."""
+    options = {
+        "bind": f"{HOST}:{port}",
+        "worker-class": "gthread",
+        "workers": "1",
+        "threads": "8",
+        "timeout": "120",
+        "graceful-timeout": "5",
+        "worker-tmp-dir": str(settings.SOCKET_DIR),
+        "log-level": "warning",
+    }
+    pairs = (part for name, value in options.items() for part in (f"--{name}", value))
+    # No access log: an address may name a note.
+    argv = (sys.executable, "-m", "gunicorn", "annotator.wsgi:application", *pairs, "--no-control-socket")
+    return Child(name="web", argv=argv, folder=settings.BASE_DIR)
+
+
+def workers() -> list[Child]:
+    """One worker for imports, builds and routing, and LABEL_WORKERS (1) that run the labeler.
+
+    Solo pools: a model is loaded once a process, and CUDA does not survive a fork.
+    """
+    given = os.environ.get("LABEL_WORKERS") or "1"
+    if not given.isascii() or not given.isdigit() or int(given) > MOST_LABEL_WORKERS:
+        raise CannotStart(f"LABEL_WORKERS must be a number from 0 to {MOST_LABEL_WORKERS}, not {given!r}")
+    names = [f"label-{number}" for number in range(1, int(given) + 1)]
+    return [_worker("main", "main"), *(_worker(name, "label", "--include", "llm_labeler.tasks") for name in names)]
+
+
+def environment() -> dict[str, str]:
+    """The environment of every program: this one's, with the data folder in it."""
+    return os.environ | {"MARGINALIA_DATA": str(settings.DATA_DIR), "PYTHONUNBUFFERED": "1"}
+
+
+def collect_static() -> None:
+    """Copy and compress the static files where one has changed since the last time."""
+    stamp = settings.DATA_DIR / "static.sha256"
+    digest = _static_digest()
+    if stamp.exists() and stamp.read_text() == digest:
+        return
+    call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+    stamp.write_text(digest)
+
+
+def is_web_up(port: int) -> bool:
+    """Whether the web server answers /healthz with 200."""
+    allowed = settings.ALLOWED_HOSTS
+    host = HOST if HOST in allowed or "*" in allowed else allowed[0].lstrip(".")
+    caller = http.client.HTTPConnection(HOST, port, timeout=2)
+    try:
+        caller.request("GET", "/healthz", headers={"Host": host})
+        return caller.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        caller.close()
+
+
+def _worker(name: str, queue: str, *options: str) -> Child:
+    argv = (
+        *(sys.executable, "-m", "celery", "-q", "-A", "annotator", "worker", "-n", f"{name}@%h", "-Q", queue),
+        *("-P", "solo", "-c", "1", "-l", "WARNING"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat", *options),
+    )
+    return Child(name=name, argv=argv, folder=settings.BASE_DIR)
+
+
+def _why_not(port: int) -> int | None:
+    """The error number with which the port refuses a listener; None where it is free."""
+    with socket.socket() as caller:
+        caller.settimeout(1)
+        if caller.connect_ex((HOST, port)) == 0:
+            return errno.EADDRINUSE
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            return error.errno
+    return None
+
+
+def _static_digest() -> str:
+    """Changes when a static file does, by name, size or time, and when a package that compresses them does."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for path, storage in finder.list(ignore_patterns=[]):
+            status = Path(storage.path(path)).stat()
+            digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    digest.update(f"{settings.STORAGES['staticfiles']}".encode())
+    return digest.hexdigest()

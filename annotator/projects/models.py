@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from functools import cached_property
+
+from django.conf import settings
+from django.db import models
+
+from annotator.core.schema import Schema, schema_from_json
+from annotator.web.ids import new_public_id
+
+
+class Project(models.Model):
+    """Notes, a schema and the people who label them. `slug` names it on the command line, `public_id` in URLs."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=120)
+    n_readers = models.PositiveSmallIntegerField(default=1, help_text="how many people read each note")
+    created_at = models.DateTimeField()
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="+")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(n_readers__gte=1), name="project_has_readers")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    class Role(models.TextChoices):
+        LEAD = "lead", "Lead"
+        ANNOTATOR = "annotator", "Annotator"
+        ADJUDICATOR = "adjudicator", "Adjudicator"
+        DATA_SCIENTIST = "data_scientist", "Data scientist"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="membership_once")]
+
+
+class SchemaVersion(models.Model):
+    """One immutable version of a project's schema; a change is a new version."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="schema_versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField(help_text="annotator.core.schema.Schema.to_json")
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["project", "number"]
+        constraints = [models.UniqueConstraint(fields=["project", "number"], name="schema_version_number")]
+
+    @cached_property
+    def schema(self) -> Schema:
+        return schema_from_json(self.definition)

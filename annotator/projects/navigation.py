@@ -1,0 +1,36 @@
+"""The context that every page of a project shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+
+from annotator.projects.access import Action, may
+from annotator.projects.models import Membership
+
+_ITEMS = (
+    ("Overview", "browse:overview", Action.VIEW),
+    ("Review", "review:start", Action.REVIEW),
+    ("Notes", "browse:documents", Action.READ_NOTES),
+    ("Import", "exchange:imports", Action.IMPORT),
+    ("Runs", "suggestions:runs", Action.READ_NOTES),
+    ("Datasets", "builds:builds", Action.BUILD),
+)
+
+
+def page_context(membership: Membership, *, current: str, crumb: str = "") -> dict[str, Any]:
+    """Project, crumb and the navigation that the member's role has; `current` is the label of the item to mark."""
+    project = membership.project
+    nav = [
+        {"label": label, "url": reverse(route, args=[project.public_id]), "is_current": label == current}
+        for label, route, action in _ITEMS
+        if may(role=membership.role, action=action)
+    ]
+    return {
+        "project": project,
+        "project_url": reverse("browse:overview", args=[project.public_id]),
+        "membership": membership,
+        "crumb": crumb,
+        "nav": nav,
+    }

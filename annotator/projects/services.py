@@ -1,0 +1,72 @@
+"""Making projects, their schema versions and their members."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.text import slugify
+
+from annotator.accounts.models import User
+from annotator.audit.services import record_event
+from annotator.core.schema import Schema
+from annotator.projects.models import Membership, Project, SchemaVersion
+
+
+class ProjectError(ValueError):
+    """A project that cannot be made as asked."""
+
+
+@transaction.atomic
+def create_project(*, name: str, schema: Schema, lead: User | None, now: datetime, n_readers: int = 1) -> Project:
+    """A project with the first version of its schema, led by `lead`. Raises ProjectError where the name is taken."""
+    slug = slugify(name)[:60]
+    if not slug:
+        raise ProjectError("a project's name needs at least one letter or digit")
+    if Project.objects.filter(slug=slug).exists():
+        raise ProjectError(f"there is a project named {slug!r} already")
+    project = Project.objects.create(slug=slug, name=name.strip(), n_readers=n_readers, created_at=now)
+    record_event(project=project.public_id, actor=lead, verb="project.create", object_id=project.public_id, now=now)
+    add_schema_version(project=project, schema=schema, actor=lead, now=now)
+    if lead is not None:
+        set_member(project=project, user=lead, role=Membership.Role.LEAD, actor=lead, now=now)
+    return project
+
+
+@transaction.atomic
+def add_schema_version(*, project: Project, schema: Schema, actor: User | None, now: datetime) -> SchemaVersion:
+    """The next version of the schema; the newest one itself where nothing changed."""
+    newest = project.schema_versions.order_by("-number").first()
+    if newest is not None and newest.digest == schema.digest:
+        return newest
+    version = SchemaVersion.objects.create(
+        project=project,
+        number=newest.number + 1 if newest else 1,
+        definition=schema.to_json(),
+        digest=schema.digest,
+        created_at=now,
+    )
+    record_event(
+        project=project.public_id,
+        actor=actor,
+        verb="schema.add",
+        object_id=project.public_id,
+        now=now,
+        detail={"number": version.number, "digest": version.digest},
+    )
+    return version
+
+
+@transaction.atomic
+def set_member(*, project: Project, user: User, role: str, actor: User | None, now: datetime) -> Membership:
+    """Make `user` a member with `role`, or change the role of one."""
+    membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
+    record_event(
+        project=project.public_id,
+        actor=actor,
+        verb="member.set",
+        object_id=user.public_id,
+        now=now,
+        detail={"role": role},
+    )
+    return membership

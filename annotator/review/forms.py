@@ -1,0 +1,47 @@
+"""The shape of a decision as the review page posts it."""
+
+from __future__ import annotations
+
+from django import forms
+
+from annotator.core.spans import Span, SpanError
+
+
+class DecisionForm(forms.Form):
+    """One decision. Exactly one of `verdict`, `label`, `attribute` and `move` says what is done.
+
+    `target` is a key of `selectors.Mark`, empty for a new span, whose place is in `fragments`.
+    `attribute` reads 'name=value', `move` reads 'start:-1'.
+    """
+
+    key = forms.CharField(max_length=64)
+    target = forms.RegexField(r"\A[ia][a-z2-7]{16}\Z", required=False)
+    verdict = forms.ChoiceField(
+        choices=[(verdict, verdict) for verdict in ("accept", "reject", "skip", "undo", "note_done")], required=False
+    )
+    label = forms.CharField(max_length=40, required=False)
+    attribute = forms.RegexField(r"\A[^=]{1,40}=[^=]{1,40}\Z", required=False)
+    move = forms.RegexField(r"\A(start|end):(-1|1)\Z", required=False)
+    fragments = forms.CharField(max_length=500, required=False)
+
+    def clean_fragments(self) -> Span | None:
+        value = self.cleaned_data["fragments"]
+        if not value:
+            return None
+        try:
+            return Span.parse(value)
+        except SpanError as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean(self) -> None:
+        given = [name for name in ("verdict", "label", "attribute", "move") if self.cleaned_data.get(name)]
+        if not self.errors and len(given) != 1:
+            raise forms.ValidationError("one of verdict, label, attribute and move is wanted")
+
+
+class NewSpanForm(forms.Form):
+    """Where a new span is to be, in code points; grown to whole tokens unless `exact`."""
+
+    start = forms.IntegerField(min_value=0)
+    end = forms.IntegerField(min_value=1)
+    exact = forms.BooleanField(required=False)

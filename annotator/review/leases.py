@@ -1,0 +1,131 @@
+"""Who holds which note: a lease of ten minutes on its note item, taken and renewed by one conditional update each.
+
+`leased_by` stays after a lease has run out: it names the reader whose set the note's annotations are in. Who takes the
+note over takes that set over too, so that nothing done in it is lost or left behind; every annotation and decision
+keeps the name of who made it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from annotator.accounts.models import User
+from annotator.annotations.models import AnnotationSet
+from annotator.annotations.services import hand_over
+from annotator.audit.services import record_event
+from annotator.documents.models import Document
+from annotator.projects.models import Project
+from annotator.review.models import ReviewItem
+
+LEASE = timedelta(minutes=10)
+_ATTEMPTS = 5
+
+
+class LeaseConflict(Exception):
+    """The note cannot be worked on by this person now; the message says why, for the page."""
+
+
+def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
+    """Lease the note that a minute of reading buys most on; None where no note is left for this person.
+
+    A note that the person holds already comes first, so that a second click does not hold two.
+    """
+    held = held_notes(project=project, reviewer=reviewer, now=now).first()
+    if held is not None:
+        return held
+    for _ in range(_ATTEMPTS):
+        item = takeable_notes(project=project, reviewer=reviewer, now=now).first()
+        if item is None or _take(item, reviewer=reviewer, now=now):
+            return item
+    return None
+
+
+def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewItem:
+    """Lease a slot of this note. Raises LeaseConflict where there is none for this person."""
+    items = takeable_notes(project=document.project, reviewer=reviewer, now=now, with_held=True)
+    item = items.filter(document=document).first()
+    if item is None or not _take(item, reviewer=reviewer, now=now):
+        raise LeaseConflict(
+            "This note cannot be taken: someone else is reading it, it is done, or it has no labels yet."
+        )
+    return item
+
+
+def hold(*, note_item: ReviewItem, reviewer: User, now: datetime) -> None:
+    """Make sure of the lease for work that is being saved, and renew it; call it in the transaction that saves.
+
+    Late work counts where nobody else took the note. Raises LeaseConflict otherwise.
+    """
+    mine = ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer)
+    if not mine.update(lease_expires_at=now + LEASE):
+        raise LeaseConflict("Someone else has taken this note since your lease ran out.")
+
+
+def renew(*, note_item: ReviewItem, reviewer: User, now: datetime) -> bool:
+    """Push the lease on while the reviewer is active; False where the note is no longer theirs."""
+    mine = ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer, status=ReviewItem.Status.OPEN)
+    return bool(mine.update(lease_expires_at=now + LEASE))
+
+
+def put_back(*, note_item: ReviewItem, reviewer: User, now: datetime) -> None:
+    """Let the note go unfinished: it comes back after all others. What was decided in it stays."""
+    ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer, status=ReviewItem.Status.OPEN).update(
+        lease_expires_at=None, skipped_at=now
+    )
+
+
+def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:
+    """Open notes that the reviewer holds, the one that runs out last first."""
+    return ReviewItem.objects.filter(
+        document__project=project,
+        unit=ReviewItem.Unit.NOTE,
+        status=ReviewItem.Status.OPEN,
+        leased_by=reviewer,
+        lease_expires_at__gt=now,
+    ).order_by("-lease_expires_at")
+
+
+def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held: bool = False) -> QuerySet[ReviewItem]:
+    """Open notes that nobody else holds and of which the reviewer has no other slot and no set yet, best first."""
+    is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
+    if with_held:
+        is_free |= Q(leased_by=reviewer)
+    other_slot = ReviewItem.objects.filter(
+        unit=ReviewItem.Unit.NOTE, leased_by=reviewer, document=OuterRef("document")
+    ).exclude(pk=OuterRef("pk"))
+    own_set = AnnotationSet.objects.filter(document=OuterRef("document"), annotator=reviewer)
+    return (
+        ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
+        .filter(is_free)
+        .filter(Q(leased_by=reviewer) | ~Exists(own_set))
+        .exclude(Exists(other_slot))
+        .order_by(F("skipped_at").asc(nulls_first=True), "-priority", "pk")
+    )
+
+
+@transaction.atomic
+def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
+    """Lease the item as it was read; False where it has changed since."""
+    taken = ReviewItem.objects.filter(pk=item.pk, version=item.version, status=ReviewItem.Status.OPEN).update(
+        leased_by=reviewer, lease_expires_at=now + LEASE, version=F("version") + 1
+    )
+    if not taken:
+        return False
+    if item.leased_by_id not in (None, reviewer.pk):
+        hand_over(document_id=item.document_id, annotator_id=item.leased_by_id, to=reviewer)
+    document = (
+        Document.objects.select_related("project").only("public_id", "project__public_id").get(pk=item.document_id)
+    )
+    record_event(
+        project=document.project.public_id,
+        actor=reviewer,
+        verb="note.take",
+        object_id=document.public_id,
+        now=now,
+        detail={"slot": item.slot, "from": item.leased_by_id if item.leased_by_id != reviewer.pk else None},
+    )
+    item.refresh_from_db()
+    return True

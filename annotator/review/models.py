@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from annotator.annotations.models import Annotation
+from annotator.documents.models import Document
+from annotator.suggestions.models import Suggestion
+from annotator.web.ids import new_public_id
+
+
+class ReviewItem(models.Model):
+    """What is leased and decided.
+
+    Each note has one item of unit *note* for every reader (`slot` 1..n). It carries the lease: who holds it decides
+    the span items of the same note and slot. `version` grows with every change, and every change names the version
+    it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one.
+    """
+
+    class Unit(models.TextChoices):
+        NOTE = "note"
+        SPAN = "span"
+
+    class Stream(models.TextChoices):
+        UNCERTAIN = "uncertain"
+        AUDIT = "audit"
+        BLIND = "blind"
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        HELD = "held"
+        DECIDED = "decided"
+        CLOSED = "closed"
+
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="review_items")
+    suggestion = models.ForeignKey(Suggestion, on_delete=models.PROTECT, null=True, related_name="review_items")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    unit = models.CharField(max_length=10, choices=Unit)
+    slot = models.PositiveSmallIntegerField(default=1)
+    stream = models.CharField(max_length=20, choices=Stream, default=Stream.UNCERTAIN)
+    reason = models.CharField(max_length=40, blank=True)
+    status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
+    confidence = models.FloatField(null=True)
+    priority = models.FloatField(default=0.0, help_text="higher is served first")
+    version = models.PositiveIntegerField(default=1)
+    skipped_at = models.DateTimeField(null=True)
+    leased_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    lease_expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["suggestion", "slot"], condition=Q(suggestion__isnull=False), name="review_item_of_span"
+            ),
+            models.UniqueConstraint(fields=["document", "slot"], condition=Q(unit="note"), name="review_item_of_note"),
+            models.CheckConstraint(
+                condition=Q(unit="note", suggestion=None) | Q(unit="span", suggestion__isnull=False),
+                name="review_item_unit",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["document", "slot", "unit", "status"], name="review_item_queue"),
+            models.Index(fields=["unit", "status", "-priority"], name="review_item_next"),
+        ]
+
+
+class Decision(models.Model):
+    """One thing a reviewer did, append-only. `idempotency_key` makes a repeat answer with the first result.
+
+    `withdrew` and `made` are the annotations before and after; undo swaps them back.
+    """
+
+    class Verdict(models.TextChoices):
+        ACCEPT = "accept"
+        REJECT = "reject"
+        EDIT = "edit"
+        ADD = "add"
+        SKIP = "skip"
+        UNDO = "undo"
+        NOTE_DONE = "note_done"
+
+    note_item = models.ForeignKey(ReviewItem, on_delete=models.PROTECT, related_name="decisions_on_note")
+    item = models.ForeignKey(ReviewItem, on_delete=models.PROTECT, null=True, related_name="decisions")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    verdict = models.CharField(max_length=20, choices=Verdict)
+    stream = models.CharField(max_length=20, help_text="stream of the item, or 'unasked'")
+    withdrew = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
+    made = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
+    undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
+    idempotency_key = models.CharField(max_length=64, unique=True)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["note_item", "reviewer", "-id"], name="decision_of_note")]

@@ -1,0 +1,190 @@
+"""From a posted form to an act, and from a note's view to what the templates show."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from annotator.accounts.models import User
+from annotator.core.schema import Attribute
+from annotator.core.spans import Span
+from annotator.core.tokens import move_boundary, snap
+from annotator.documents.models import Document
+from annotator.review import services
+from annotator.review.models import Decision, ReviewItem
+from annotator.review.render import draw_lines, draw_note, section_at, section_states
+from annotator.review.selectors import (
+    QUEUE_SHOWN,
+    Mark,
+    NoteView,
+    changed_spans,
+    labeler_of,
+    last_decision,
+    queue_order,
+)
+
+CONTEXT_CHARS = 60
+REASONS = {
+    "low_score": ("low score", "low-margin"),
+    "approximate": ("approximate match", "disagree"),
+    "unproven": ("not yet proven", "miss"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewSpan:
+    """A span that a reviewer is about to add."""
+
+    span: Span
+    surface: str
+
+
+def note_title(document: Document) -> str:
+    """What the page calls the note: its title or type; never its id from outside."""
+    return str(document.metadata.get("title") or document.note_type or "Note")
+
+
+def act_of(note_item: ReviewItem, mark: Mark | None, data: Mapping[str, Any]) -> services.Act:
+    """What the checked form asks for, `mark` being its target. Raises DecisionConflict where that is gone."""
+    verdict = data["verdict"]
+    if verdict == "undo":
+        return services.Undo()
+    if verdict == "note_done":
+        return services.FinishNote()
+    if data["label"] and not data["target"]:
+        if data["fragments"] is None:
+            raise services.DecisionRefused("Select the text of the new span first.")
+        return services.Add(span=data["fragments"], label=data["label"])
+    target = (mark.item or mark.annotation) if mark else None
+    if mark is None or target is None:
+        raise services.DecisionConflict("This span has been decided or changed already.")
+    if data["label"]:
+        return services.Edit(target=target, label=data["label"])
+    if data["attribute"]:
+        name, _, value = data["attribute"].partition("=")
+        return services.Edit(target=target, attributes={name: value})
+    if data["move"]:
+        edge, _, step = data["move"].partition(":")
+        moved = move_boundary(
+            note_item.document.text, mark.span, cast(Literal["start", "end"], edge), cast(Literal[-1, 1], int(step))
+        )
+        return services.Edit(target=target, span=moved)
+    if verdict == "reject":
+        return services.Reject(target=target)
+    if mark.item is None:
+        raise services.DecisionRefused("This span is your own already.")
+    return services.Accept(item=mark.item) if verdict == "accept" else services.Skip(item=mark.item)
+
+
+def focus_after(decision: Decision, *, target: Mark | None, view: NoteView) -> str:
+    """The key of the span in focus after a decision: the next of the queue, or the span that was just edited."""
+    if decision.verdict in {Decision.Verdict.EDIT, Decision.Verdict.ADD} and decision.made:
+        return f"a{decision.made.public_id}"
+    if decision.verdict == Decision.Verdict.UNDO:
+        if decision.item and f"i{decision.item.public_id}" in view.marks:
+            return f"i{decision.item.public_id}"
+        return f"a{decision.made.public_id}" if decision.made else _first(view)
+    if target is None or target.item is None:
+        return _first(view)
+    return next((mark.key for mark in view.queue if queue_order(mark) > queue_order(target)), _first(view))
+
+
+def note_context(view: NoteView, *, reviewer: User, focus: str) -> dict[str, Any]:
+    """What card, queue and action bar show; `focus` falls to the first of the queue where it names nothing."""
+    mark = view.marks.get(focus) or view.marks.get(_first(view))
+    key = mark.key if mark else ""
+    last = last_decision(note_item=view.note_item, reviewer=reviewer)
+    return {
+        "view": view,
+        "project_id": view.document.project.public_id,
+        "note_item": view.note_item,
+        "is_done": view.note_item.status != "open",
+        "mark": mark,
+        "focus": key,
+        "previous": view.neighbour(key, -1),
+        "next": view.neighbour(key, 1),
+        "position": next((n for n, queued in enumerate(view.queue, 1) if queued.key == key), 0),
+        "labels": [(label, mark is not None and mark.label == label) for label in view.schema.labels],
+        "attributes": _attribute_choices(view, mark),
+        "quote": _quote(view.document.text, mark.span) if mark else None,
+        "labeler": labeler_of(mark.suggestion) if mark and mark.suggestion else None,
+        "reason": REASONS.get(mark.item.reason) if mark and mark.item else None,
+        "queue": [(queued, REASONS.get(queued.item.reason)) for queued in view.queue[:QUEUE_SHOWN] if queued.item],
+        "n_more": max(view.n_open - QUEUE_SHOWN, 0),
+        "last": last,
+        "idempotency_key": uuid.uuid4().hex,
+    }
+
+
+def drawn_note(view: NoteView, *, focus: str) -> dict[str, Any]:
+    """The whole text, for a full page."""
+    return {
+        "sections": draw_note(view, current=focus),
+        "title": note_title(view.document),
+        "n_words": len(view.document.text.split()),
+    }
+
+
+def changes(view: NoteView, *, decision: Decision, focus: str) -> dict[str, Any]:
+    """The lines and margins that a decision changed."""
+    spans = changed_spans(decision)
+    if decision.undoes:
+        spans += changed_spans(decision.undoes)
+    numbers = {
+        number
+        for span in spans
+        for number, (start, end) in enumerate(view.lines)
+        if start < span.end and span.start < end
+    }
+    return {
+        "changed_lines": draw_lines(view, numbers, current=focus),
+        "changed_sections": section_states(view, {section_at(view, span.start) for span in spans}),
+        "decision": decision,
+    }
+
+
+def new_span(view: NoteView, *, start: int, end: int, exact: bool) -> NewSpan:
+    """The selection as a span, grown to tokens unless `exact`. Raises SpanError where it is none."""
+    text = view.document.text
+    span = Span.of(start, end) if exact else Span.of(*snap(text, start, end))
+    return NewSpan(span=span, surface=span.surface(text))
+
+
+def _first(view: NoteView) -> str:
+    return view.queue[0].key if view.queue else ""
+
+
+def _attribute_choices(view: NoteView, mark: Mark | None) -> list[tuple[Attribute, str, list[tuple[Any, bool, str]]]]:
+    """Each attribute of the mark's label with its values: (value, whether it is set, what pressing it sets).
+
+    Pressing the value that is set goes back to the default.
+    """
+    if mark is None:
+        return []
+    choices = []
+    for attribute in view.schema.attributes_of(mark.label.name):
+        current = mark.attributes.get(attribute.name, attribute.default)
+        values = [
+            (value, value.name == current, attribute.default if value.name == current else value.name)
+            for value in attribute.values
+        ]
+        choices.append((attribute, current, values))
+    return choices
+
+
+def _quote(text: str, span: Span) -> dict[str, Any]:
+    """The span in its surroundings: text before, its fragments and gaps, text after; cut at words."""
+    before, after = text[max(span.start - CONTEXT_CHARS, 0) : span.start], text[span.end : span.end + CONTEXT_CHARS]
+    if span.start > CONTEXT_CHARS:
+        before = before[before.find(" ") + 1 :]
+    if span.end + CONTEXT_CHARS < len(text):
+        after = after[: after.rfind(" ") + 1]
+    parts, at = [], span.start
+    for start, end in span.fragments:
+        if at < start:
+            parts.append((text[at:start], False))
+        parts.append((text[start:end], True))
+        at = end
+    return {"before": before, "parts": parts, "after": after}

@@ -1,0 +1,15 @@
+from django.urls import path
+
+from annotator.review import views
+
+app_name = "review"
+urlpatterns = [
+    path("", views.start, name="start"),
+    path("next/", views.take_next, name="next"),
+    path("take/<str:document_id>/", views.take, name="take"),
+    path("<str:item_id>/", views.note, name="note"),
+    path("<str:item_id>/new-span/", views.new_span, name="new_span"),
+    path("<str:item_id>/decide/", views.decide, name="decide"),
+    path("<str:item_id>/renew/", views.renew, name="renew"),
+    path("<str:item_id>/put-back/", views.put_back, name="put_back"),
+]

@@ -1,0 +1,212 @@
+"""The review page, by note. Every view goes through the project's access and the note's lease."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from annotator.annotations.services import AnnotationExists
+from annotator.audit.services import record_read
+from annotator.core.schema import SchemaError
+from annotator.core.spans import SpanError
+from annotator.documents.models import Document
+from annotator.projects.access import Action, membership_for
+from annotator.projects.models import Membership
+from annotator.projects.navigation import page_context
+from annotator.review import leases, pages, services
+from annotator.review.forms import DecisionForm, NewSpanForm
+from annotator.review.models import Decision, ReviewItem
+from annotator.review.selectors import Mark, mark_for, note_item_for, note_view, notes_of, queue_counts
+from annotator.web.http import is_partial, render_either, see_other
+
+_REFUSALS = (services.DecisionRefused, AnnotationExists, SchemaError, SpanError)
+_CONFLICTS = (services.DecisionConflict, leases.LeaseConflict)
+
+
+@require_safe
+def start(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Where review begins: what waits, and the notes this person has open or finished."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.REVIEW)
+    project, reviewer = membership.project, membership.user
+    counts = queue_counts(project=project, reviewer=reviewer)
+    context = page_context(membership, current="Review") | {
+        "counts": counts | {"total": counts["n_open"] + counts["n_done"]},
+        "n_takeable": leases.takeable_notes(
+            project=project, reviewer=reviewer, now=timezone.now(), with_held=True
+        ).count(),
+        "lists": [
+            ("Yours, not done", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.OPEN)),
+            ("Done by you", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.DECIDED)),
+        ],
+    }
+    return render(request, "review/start.html", context)
+
+
+@require_POST
+def take_next(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Lease the next note and go to it."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.REVIEW)
+    return _to_next_note(request, membership)
+
+
+@require_POST
+def take(request: HttpRequest, project_id: str, document_id: str) -> HttpResponse:
+    """Lease this note and go to it."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.REVIEW)
+    document = (
+        Document.objects.select_related("project").filter(project=membership.project, public_id=document_id).first()
+    )
+    if document is None:
+        raise Http404
+    try:
+        item = leases.take_note(document=document, reviewer=membership.user, now=timezone.now())
+    except leases.LeaseConflict as conflict:
+        messages.warning(request, str(conflict))
+        return see_other(request, reverse("review:start", args=[project_id]))
+    return see_other(request, reverse("review:note", args=[project_id, item.public_id]))
+
+
+@require_GET
+def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
+    """The note its reader holds; for htmx, the card of the span that `?focus=` names."""
+    membership, note_item = _note_of(request, project_id, item_id)
+    if note_item.leased_by_id != membership.user.pk:
+        context = page_context(membership, current="Review") | {"note_item": note_item}
+        return render(request, "review/not_yours.html", context, status=409)
+    record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
+    view = note_view(note_item=note_item)
+    context = pages.note_context(view, reviewer=membership.user, focus=request.GET.get("focus", ""))
+    if is_partial(request):
+        return render_either(request, page="review/note.html", partial="review/card.html", context=context)
+    context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
+    context |= pages.drawn_note(view, focus=context["focus"])
+    return render_either(request, page="review/note.html", partial="review/card.html", context=context)
+
+
+@require_GET
+def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
+    """The card of a span to be added: the selection `?start=&end=`, grown to whole tokens."""
+    membership, note_item = _note_of(request, project_id, item_id)
+    if note_item.leased_by_id != membership.user.pk:
+        raise Http404
+    form = NewSpanForm(request.GET)
+    view = note_view(note_item=note_item)
+    context = pages.note_context(view, reviewer=membership.user, focus="")
+    error = ""
+    if form.is_valid():
+        try:
+            context["new_span"] = pages.new_span(view, **form.cleaned_data)
+        except SpanError as refused:
+            error = str(refused)
+    else:
+        error = "Give a start and an end, in characters of the note."
+    context["error"] = error
+    status = 422 if error else 200
+    if is_partial(request):
+        return render_either(
+            request, page="review/note.html", partial="review/card.html", context=context, status=status
+        )
+    context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
+    context |= pages.drawn_note(view, focus="")
+    return render(request, "review/note.html", context, status=status)
+
+
+@require_POST
+def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
+    """Save one decision and answer with what changed on the page and the next span's card."""
+    membership, note_item = _note_of(request, project_id, item_id)
+    form = DecisionForm(request.POST)
+    if not form.is_valid():
+        return _refused(request, membership, note_item, "This decision could not be read; nothing was saved.", 422)
+    try:
+        target = mark_for(note_item=note_item, key=form.cleaned_data["target"])
+        act = pages.act_of(note_item, target, form.cleaned_data)
+        decision = services.decide(
+            note_item=note_item,
+            reviewer=membership.user,
+            act=act,
+            key=form.cleaned_data["key"],
+            now=timezone.now(),
+        )
+    except _CONFLICTS as conflict:
+        return _refused(request, membership, note_item, str(conflict), 409)
+    except _REFUSALS as refusal:
+        return _refused(request, membership, note_item, f"{_sentence(str(refusal))} Nothing was saved.", 422)
+    if decision.verdict == Decision.Verdict.NOTE_DONE:
+        return _to_next_note(request, membership)
+    return _decided(request, membership, note_item, decision, target)
+
+
+@require_POST
+def renew(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
+    """Keep the lease while the reviewer is active: 204, or 409 where the note is no longer theirs."""
+    membership, note_item = _note_of(request, project_id, item_id)
+    is_mine = leases.renew(note_item=note_item, reviewer=membership.user, now=timezone.now())
+    return HttpResponse(status=204 if is_mine else 409)
+
+
+@require_POST
+def put_back(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
+    """Leave the note for later and go to the next."""
+    membership, note_item = _note_of(request, project_id, item_id)
+    leases.put_back(note_item=note_item, reviewer=membership.user, now=timezone.now())
+    return _to_next_note(request, membership)
+
+
+def _note_of(request: HttpRequest, project_id: str, item_id: str) -> tuple[Membership, ReviewItem]:
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.REVIEW)
+    note_item = note_item_for(project=membership.project, item_id=item_id)
+    if note_item is None:
+        raise Http404
+    return membership, note_item
+
+
+def _to_next_note(request: HttpRequest, membership: Membership) -> HttpResponse:
+    project_id = membership.project.public_id
+    item = leases.take_next(project=membership.project, reviewer=membership.user, now=timezone.now())
+    if item is None:
+        messages.success(request, "No note is left for you to review here.")
+        return see_other(request, reverse("review:start", args=[project_id]))
+    return see_other(request, reverse("review:note", args=[project_id, item.public_id]))
+
+
+def _decided(
+    request: HttpRequest, membership: Membership, note_item: ReviewItem, decision: Decision, target: Mark | None
+) -> HttpResponse:
+    note_item.refresh_from_db(fields=["status"])
+    view = note_view(note_item=note_item)
+    focus = pages.focus_after(decision, target=target, view=view)
+    if not is_partial(request):
+        url = reverse("review:note", args=[membership.project.public_id, note_item.public_id])
+        return see_other(request, f"{url}?focus={focus}#{focus}" if focus else url)
+    if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
+        return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
+    context = pages.note_context(view, reviewer=membership.user, focus=focus)
+    context |= {"project": membership.project}
+    context |= pages.changes(view, decision=decision, focus=focus)
+    return render(request, "review/decided.html", context)
+
+
+def _refused(
+    request: HttpRequest, membership: Membership, note_item: ReviewItem, error: str, status: int
+) -> HttpResponse:
+    """The note as it now is, with the reason; for htmx only the reason and the card."""
+    if note_item.leased_by_id != membership.user.pk:
+        context = page_context(membership, current="Review") | {"note_item": note_item, "error": error}
+        template = "review/conflict.html" if is_partial(request) else "review/not_yours.html"
+        return render(request, template, context, status=409)
+    view = note_view(note_item=note_item)
+    context = pages.note_context(view, reviewer=membership.user, focus=request.POST.get("target", ""))
+    context |= page_context(membership, current="Review", crumb=pages.note_title(view.document)) | {"error": error}
+    if is_partial(request):
+        return render(request, "review/refused.html", context, status=status)
+    context |= pages.drawn_note(view, focus=context["focus"])
+    return render(request, "review/note.html", context, status=status)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from annotator.core.spans import Span
+from annotator.documents.models import Document
+from annotator.projects.models import Project, SchemaVersion
+from annotator.web.ids import new_public_id
+
+
+class Labeler(models.Model):
+    """Everything that decides what a model suggests, as one immutable row: a changed prompt is another Labeler."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="labelers")
+    schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    backend = models.CharField(max_length=40)
+    model_id = models.CharField(max_length=200)
+    revision = models.CharField(max_length=64)
+    prompt_digest = models.CharField(max_length=64, blank=True)
+    decoding = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "schema_version", "name", "backend", "model_id", "revision", "prompt_digest"],
+                name="labeler_once",
+            )
+        ]
+
+
+class LabelRun(models.Model):
+    """One labeler sent over a set of notes."""
+
+    class Status(models.TextChoices):
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        CANCELLED = "cancelled", "Cancelled"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="label_runs")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    number = models.PositiveIntegerField()
+    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="runs")
+    status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["project", "-number"]
+        constraints = [models.UniqueConstraint(fields=["project", "number"], name="label_run_number")]
+
+
+class LabelJob(models.Model):
+    """One note of a run. The row is the queue; a Celery message only says that there is work.
+
+    `run_token` and `lease_expires_at` belong to the worker that claimed the note, and fence its commit.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Waiting"
+        RUNNING = "running", "Being read"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    run = models.ForeignKey(LabelRun, on_delete=models.PROTECT, related_name="jobs")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="label_jobs")
+    status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=200, blank=True)
+    run_token = models.CharField(max_length=32, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=500, blank=True, help_text="never note text")
+    n_suggestions = models.PositiveIntegerField(default=0)
+    n_unaligned = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    routed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "document"], name="label_job_once")]
+        indexes = [
+            models.Index(fields=["run", "status"], name="label_job_run_status"),
+            models.Index(fields=["status", "lease_expires_at"], name="label_job_lease"),
+            models.Index(fields=["run", "finished_at"], name="label_job_rate"),
+        ]
+
+
+class Suggestion(models.Model):
+    """A labelled span that a model proposes. What people make of it lives in other tables.
+
+    `score` is the model's raw number. An unaligned suggestion has a quote but no place in the note; it is kept and
+    shown, never decided. `audit_key` is a uniform random number that fixes its place in the order of audits.
+    """
+
+    class Alignment(models.TextChoices):
+        EXACT = "exact"
+        NORMALIZED = "normalized"
+        FUZZY = "fuzzy"
+        UNALIGNED = "unaligned"
+
+    job = models.ForeignKey(LabelJob, on_delete=models.PROTECT, related_name="suggestions")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="suggestions")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    label = models.CharField(max_length=40)
+    fragments = models.CharField(max_length=500, blank=True, help_text="'START END;START END', code points")
+    start = models.PositiveIntegerField(null=True)
+    end = models.PositiveIntegerField(null=True)
+    surface = models.TextField(help_text="the model's quote where unaligned")
+    attributes = models.JSONField(default=dict)
+    alignment = models.CharField(max_length=20, choices=Alignment)
+    score = models.FloatField()
+    signals = models.JSONField(default=dict)
+    audit_key = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["job", "label", "fragments"], condition=~Q(fragments=""), name="suggestion_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(alignment="unaligned", start=None, end=None, fragments="")
+                | (~Q(alignment="unaligned") & Q(start__gte=0, end__gt=F("start")) & ~Q(fragments="")),
+                name="suggestion_has_a_place",
+            ),
+        ]
+        indexes = [models.Index(fields=["document", "label", "fragments"], name="suggestion_span")]
+
+    @property
+    def span(self) -> Span:
+        """Raises SpanError where the suggestion is unaligned."""
+        return Span.parse(self.fragments)

@@ -1,0 +1,169 @@
+"""Reading runs: how far they are, how fast, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min, QuerySet, Sum
+
+from annotator.projects.models import Project
+from annotator.suggestions.models import LabelJob, LabelRun
+
+RATE_MINUTES = 60
+PACE_MINUTES = 5
+FEWEST_FOR_PACE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """Notes of a run by state; the last two in suggestions."""
+
+    n_total: int
+    n_done: int
+    n_failed: int
+    n_running: int
+    n_waiting: int
+    n_cancelled: int
+    n_suggestions: int
+    n_unaligned: int
+
+    @property
+    def is_finished(self) -> bool:
+        return not self.n_running and not self.n_waiting
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReason:
+    """How many notes failed, or wait for another attempt, for one reason."""
+
+    error: str
+    n_documents: int
+    example: str
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunPace:
+    """Notes a minute of late: of the run (None where too few were read to say), and of each worker by name."""
+
+    per_minute: float | None
+    by_worker: dict[str, float]
+
+    def seconds_left(self, n_left: int) -> float | None:
+        """How long `n_left` notes will take at this pace; None where it is not known."""
+        return 60 * n_left / self.per_minute if self.per_minute else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRate:
+    """Notes a minute in equal steps, oldest first; each of `times` is the end of its step."""
+
+    values: list[float]
+    times: list[datetime]
+    step: timedelta
+
+
+def run_progress(*, run_id: int) -> RunProgress:
+    """One query."""
+    return progress_of_runs([run_id])[run_id]
+
+
+def progress_of_runs(run_ids: Sequence[int]) -> dict[int, RunProgress]:
+    """The progress of each run, by row id. One query however many runs."""
+    rows = (
+        LabelJob.objects.filter(run_id__in=run_ids)
+        .order_by()
+        .values_list("run_id", "status")
+        .annotate(n=Count("pk"), suggested=Sum("n_suggestions"), unaligned=Sum("n_unaligned"))
+    )
+    by_run: dict[int, dict[str, tuple[int, int, int]]] = {run_id: {} for run_id in run_ids}
+    for run_id, status, *counts in rows:
+        by_run[run_id][status] = (counts[0], counts[1], counts[2])
+    return {run_id: _progress(by_status) for run_id, by_status in by_run.items()}
+
+
+def failure_reasons(*, run_id: int) -> list[FailureReason]:
+    """Reasons with the most notes first; notes that will be tried again are counted apart. One query."""
+    rows = (
+        LabelJob.objects.filter(run_id=run_id, status__in=[LabelJob.Status.FAILED, LabelJob.Status.QUEUED])
+        .exclude(error="")
+        .values("error", "status")
+        .annotate(n=Count("pk"), example=Min("document__public_id"))
+        .order_by("-n", "error")
+    )
+    return [
+        FailureReason(
+            error=row["error"],
+            n_documents=row["n"],
+            example=row["example"],
+            is_final=row["status"] == LabelJob.Status.FAILED,
+        )
+        for row in rows
+    ]
+
+
+def run_pace(*, run_id: int, now: datetime) -> RunPace:
+    """How fast the run goes, from the last PACE_MINUTES minutes. One query."""
+    since = now - timedelta(minutes=PACE_MINUTES)
+    rows = (
+        LabelJob.objects.filter(run_id=run_id, status=LabelJob.Status.DONE, finished_at__gt=since)
+        .order_by()
+        .values_list("worker")
+        .annotate(n=Count("pk"), first=Min("started_at"))
+    )
+    found = {worker: (n, first) for worker, n, first in rows}
+    if not found:
+        return RunPace(per_minute=None, by_worker={})
+    begun = max(since, min(first or since for _, first in found.values()))
+    minutes = max((now - begun).total_seconds(), 1) / 60
+    n_read = sum(n for n, _ in found.values())
+    return RunPace(
+        per_minute=n_read / minutes if n_read >= FEWEST_FOR_PACE else None,
+        by_worker={worker: n / minutes for worker, (n, _) in found.items()},
+    )
+
+
+def run_rate(*, run: LabelRun, until: datetime) -> RunRate:
+    """Notes a minute over the hour before `until`, or since the run began where that is less. One query.
+
+    Steps are a minute long, ten seconds where the run is younger than ten minutes. The newest step ends at `until`.
+    """
+    age = until - run.created_at
+    step = timedelta(seconds=60 if age >= timedelta(minutes=10) else 10)
+    n_steps = min(max(age // step, 1), RATE_MINUTES)
+    since = until - n_steps * step
+    finished = LabelJob.objects.filter(
+        run=run, status=LabelJob.Status.DONE, finished_at__gt=since, finished_at__lte=until
+    )
+    counts = [0] * n_steps
+    for at in finished.order_by().values_list("finished_at", flat=True).iterator(chunk_size=5000):
+        if at is not None:
+            counts[n_steps - 1 - (until - at) // step] += 1
+    return RunRate(
+        values=[count * 60 / step.total_seconds() for count in counts],
+        times=[since + (position + 1) * step for position in range(n_steps)],
+        step=step,
+    )
+
+
+def runs_of(project: Project) -> QuerySet[LabelRun]:
+    """The project's runs, newest first, with their labelers and people. One query; `progress_of_runs` counts."""
+    return LabelRun.objects.filter(project=project).select_related("labeler", "created_by").order_by("-number")
+
+
+def _progress(by_status: Mapping[str, tuple[int, int, int]]) -> RunProgress:
+    def count(status: LabelJob.Status) -> int:
+        return by_status.get(status, (0, 0, 0))[0]
+
+    return RunProgress(
+        n_total=sum(n for n, _, _ in by_status.values()),
+        n_done=count(LabelJob.Status.DONE),
+        n_failed=count(LabelJob.Status.FAILED),
+        n_running=count(LabelJob.Status.RUNNING),
+        n_waiting=count(LabelJob.Status.QUEUED),
+        n_cancelled=count(LabelJob.Status.CANCELLED),
+        n_suggestions=sum(suggested for _, suggested, _ in by_status.values()),
+        n_unaligned=sum(unaligned for _, _, unaligned in by_status.values()),
+    )

@@ -1,0 +1,337 @@
+"""Label runs: started, claimed note by note, committed behind a fence, swept, cancelled.
+
+The database is the queue. A worker claims notes (a lease and a fresh `run_token`), labels them with no transaction
+open, and commits each in one transaction that only counts while the token is still its own.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from annotator.accounts.models import User
+from annotator.audit.services import record_event
+from annotator.core.spans import Span
+from annotator.documents.models import Document
+from annotator.jobs.bell import LABEL_QUEUE, ring
+from annotator.projects.models import Project, SchemaVersion
+from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+
+LABEL_TASK = "llm_labeler.label_run"
+ROUTE_TASK = "annotator.route_jobs"
+CLAIM_SIZE = 8
+LEASE = timedelta(minutes=10)
+MAX_ATTEMPTS = 3
+Status = LabelJob.Status
+
+
+class RunRefused(Exception):
+    """A run that cannot be started; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelerSpec:
+    """What names a labeler: see `Labeler`."""
+
+    name: str
+    backend: str
+    model_id: str
+    revision: str
+    prompt_digest: str = ""
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSuggestion:
+    """One labelled span as a model gave it; `span` is None where the quote was not found in the note."""
+
+    span: Span | None
+    surface: str
+    label: str
+    attributes: Mapping[str, str]
+    alignment: str
+    score: float
+    signals: Mapping[str, Any] = field(default_factory=dict)
+
+
+def labeler_for(*, project: Project, schema_version: SchemaVersion, spec: LabelerSpec, now: datetime) -> Labeler:
+    """The labeler row of `spec`, made if it is new."""
+    labeler, _ = Labeler.objects.get_or_create(
+        project=project,
+        schema_version=schema_version,
+        name=spec.name,
+        backend=spec.backend,
+        model_id=spec.model_id,
+        revision=spec.revision,
+        prompt_digest=spec.prompt_digest,
+        defaults={"decoding": dict(spec.decoding), "created_at": now},
+    )
+    return labeler
+
+
+@transaction.atomic
+def start_run(
+    *, project: Project, labeler: Labeler, documents: QuerySet[Document], actor: User | None, now: datetime
+) -> LabelRun:
+    """A run of `labeler` over `documents`, one queued job each. Raises RunRefused where there is no note."""
+    run = _create_run(project=project, labeler=labeler, actor=actor, now=now)
+    ids = documents.order_by("pk").values_list("pk", flat=True)
+    LabelJob.objects.bulk_create(
+        (LabelJob(run=run, document_id=pk) for pk in ids.iterator(chunk_size=2000)), batch_size=500
+    )
+    n_jobs = run.jobs.count()
+    if not n_jobs:
+        raise RunRefused("there is no note that this labeler has not read yet")
+    record_event(
+        project=project.public_id,
+        actor=actor,
+        verb="run.start",
+        object_id=run.public_id,
+        now=now,
+        detail={"labeler": labeler.pk, "backend": labeler.backend, "n_documents": n_jobs},
+    )
+    for _ in range(-(-n_jobs // CLAIM_SIZE)):
+        ring(LABEL_TASK, run.pk, queue=LABEL_QUEUE)
+    return run
+
+
+def unread_documents(*, project: Project, labeler: Labeler) -> QuerySet[Document]:
+    """The project's notes that no run of `labeler` has read or is going to read."""
+    taken = LabelJob.objects.filter(run__labeler=labeler).exclude(status__in=[Status.CANCELLED, Status.FAILED])
+    return Document.objects.filter(project=project).exclude(pk__in=taken.values("document_id"))
+
+
+def claim_jobs(*, run_id: int, worker: str, now: datetime, limit: int = CLAIM_SIZE) -> list[LabelJob]:
+    """Up to `limit` notes of the run, leased to the caller, shortest note first; empty where none waits.
+
+    Jobs out of attempts are failed on the way, so that a note that kills its worker stops the run only three times.
+    """
+    _fail_exhausted(now=now, run_id=run_id)
+    claimable = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=now)
+    candidates = list(
+        LabelJob.objects.filter(claimable, run_id=run_id)
+        .order_by("document__n_chars", "pk")
+        .values_list("pk", flat=True)[: limit * 2]
+    )
+    claimed: list[int] = []
+    for pk in candidates:
+        if len(claimed) == limit:
+            break
+        token = secrets.token_hex(16)
+        won = LabelJob.objects.filter(claimable, pk=pk, run__status=LabelRun.Status.RUNNING).update(
+            status=Status.RUNNING,
+            run_token=token,
+            worker=worker,
+            lease_expires_at=now + LEASE,
+            started_at=now,
+            attempts=F("attempts") + 1,
+            error="",
+        )
+        if won:
+            claimed.append(pk)
+    jobs = LabelJob.objects.select_related("document", "run__labeler__schema_version").in_bulk(claimed)
+    return [jobs[pk] for pk in claimed]
+
+
+def renew_claims(*, jobs: Sequence[LabelJob], now: datetime) -> None:
+    """Push the lease of the caller's claims on, while it is busy with the others."""
+    tokens = [job.run_token for job in jobs]
+    LabelJob.objects.filter(run_token__in=tokens, status=Status.RUNNING).update(lease_expires_at=now + LEASE)
+
+
+@transaction.atomic
+def commit_job(*, job: LabelJob, suggestions: Sequence[NewSuggestion], now: datetime) -> bool:
+    """Write the note's suggestions and mark it done; False, and nothing written, where the claim was lost."""
+    n_unaligned = sum(1 for suggestion in suggestions if suggestion.span is None)
+    held = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
+        status=Status.DONE,
+        finished_at=now,
+        lease_expires_at=None,
+        n_suggestions=len(suggestions) - n_unaligned,
+        n_unaligned=n_unaligned,
+    )
+    if not held:
+        return False
+    add_suggestions(job=job, suggestions=suggestions)
+    _close_if_finished(run_id=job.run_id, now=now)
+    ring(ROUTE_TASK, job.pk)
+    return True
+
+
+def add_suggestions(*, job: LabelJob, suggestions: Sequence[NewSuggestion]) -> None:
+    """The one writer of suggestions. A span given twice under one label is stored once."""
+    draw = random.SystemRandom().random
+    Suggestion.objects.bulk_create(
+        (
+            Suggestion(
+                job=job,
+                document_id=job.document_id,
+                label=new.label,
+                fragments=str(new.span) if new.span else "",
+                start=new.span.start if new.span else None,
+                end=new.span.end if new.span else None,
+                surface=new.surface,
+                attributes=dict(new.attributes),
+                alignment=new.alignment,
+                score=new.score,
+                signals=dict(new.signals),
+                audit_key=draw(),
+            )
+            for new in suggestions
+        ),
+        batch_size=500,
+        ignore_conflicts=True,
+    )
+
+
+def hand_back(*, job: LabelJob, error: str, now: datetime) -> None:
+    """Give a claim back after a failure: to the queue, or to *failed* with the reason after the third attempt."""
+    is_last = job.attempts >= MAX_ATTEMPTS
+    handed = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
+        status=Status.FAILED if is_last else Status.QUEUED,
+        error=error[:500],
+        lease_expires_at=None,
+        finished_at=now if is_last else None,
+    )
+    if not handed:
+        return
+    if is_last:
+        _close_if_finished(run_id=job.run_id, now=now)
+    else:
+        ring(LABEL_TASK, job.run_id, queue=LABEL_QUEUE)
+
+
+def release_worker(*, worker: str) -> int:
+    """Put back what `worker` held when it died; called by the worker of that name when it starts."""
+    held = LabelJob.objects.filter(worker=worker, status=Status.RUNNING)
+    run_ids = set(held.values_list("run_id", flat=True))
+    n_released = held.update(status=Status.QUEUED, lease_expires_at=None, error="its worker died")
+    for run_id in run_ids:
+        ring(LABEL_TASK, run_id, queue=LABEL_QUEUE)
+    return n_released
+
+
+@transaction.atomic
+def cancel_run(*, run: LabelRun, actor: User, now: datetime) -> None:
+    """Stop the run: waiting notes are cancelled, the ones being read keep their result, suggestions stay."""
+    stopped = LabelRun.objects.filter(pk=run.pk, status=LabelRun.Status.RUNNING).update(
+        status=LabelRun.Status.CANCELLED, finished_at=now
+    )
+    if not stopped:
+        return
+    LabelJob.objects.filter(run=run, status=Status.QUEUED).update(status=Status.CANCELLED, finished_at=now)
+    record_event(project=run.project.public_id, actor=actor, verb="run.cancel", object_id=run.public_id, now=now)
+
+
+@transaction.atomic
+def retry_run(*, run: LabelRun, actor: User, now: datetime) -> int:
+    """Queue the run's failed and cancelled notes again; how many."""
+    again = LabelJob.objects.filter(run=run, status__in=[Status.FAILED, Status.CANCELLED])
+    n_again = again.update(status=Status.QUEUED, attempts=0, error="", finished_at=None, lease_expires_at=None)
+    if not n_again:
+        return 0
+    LabelRun.objects.filter(pk=run.pk).update(status=LabelRun.Status.RUNNING, finished_at=None)
+    record_event(
+        project=run.project.public_id,
+        actor=actor,
+        verb="run.retry",
+        object_id=run.public_id,
+        now=now,
+        detail={"n_documents": n_again},
+    )
+    for _ in range(-(-n_again // CLAIM_SIZE)):
+        ring(LABEL_TASK, run.pk, queue=LABEL_QUEUE)
+    return n_again
+
+
+@transaction.atomic
+def import_run(
+    *,
+    project: Project,
+    labeler: Labeler,
+    suggestions: Iterable[tuple[int, Sequence[NewSuggestion]]],
+    actor: User | None,
+    now: datetime,
+) -> LabelRun:
+    """A finished run whose suggestions come from outside, as (document id, suggestions); routed like any other."""
+    run = _create_run(project=project, labeler=labeler, actor=actor, now=now)
+    for document_id, found in suggestions:
+        job = LabelJob.objects.create(
+            run=run,
+            document_id=document_id,
+            status=Status.DONE,
+            attempts=1,
+            n_suggestions=len(found),
+            started_at=now,
+            finished_at=now,
+        )
+        add_suggestions(job=job, suggestions=found)
+        ring(ROUTE_TASK, job.pk)
+    LabelRun.objects.filter(pk=run.pk).update(status=LabelRun.Status.DONE, finished_at=now)
+    return run
+
+
+@transaction.atomic
+def mark_routed(*, job_id: int, now: datetime) -> bool:
+    """Take the job's suggestions for routing; False where they have been routed already."""
+    return bool(LabelJob.objects.filter(pk=job_id, status=Status.DONE, routed_at=None).update(routed_at=now))
+
+
+def ring_again(*, now: datetime) -> int:
+    """Ring for every run with notes that nobody holds, and for every note not routed yet; the number of bells."""
+    _fail_exhausted(now=now)
+    LabelJob.objects.filter(status=Status.QUEUED, run__status=LabelRun.Status.CANCELLED).update(
+        status=Status.CANCELLED, finished_at=now
+    )
+    waiting = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=now)
+    runs = LabelJob.objects.filter(waiting, run__status=LabelRun.Status.RUNNING).values_list("run_id", flat=True)
+    run_ids = sorted(set(runs.distinct()))
+    for run_id in run_ids:
+        ring(LABEL_TASK, run_id, queue=LABEL_QUEUE)
+    stale = now - timedelta(seconds=30)
+    unrouted = LabelJob.objects.filter(status=Status.DONE, routed_at=None, finished_at__lt=stale).order_by("pk")
+    job_ids = list(unrouted.values_list("pk", flat=True)[:1000])
+    for job_id in job_ids:
+        ring(ROUTE_TASK, job_id)
+    return len(run_ids) + len(job_ids)
+
+
+def _create_run(*, project: Project, labeler: Labeler, actor: User | None, now: datetime) -> LabelRun:
+    Project.objects.select_for_update().get(pk=project.pk)
+    newest = project.label_runs.order_by("-number").first()
+    return LabelRun.objects.create(
+        project=project,
+        labeler=labeler,
+        number=newest.number + 1 if newest else 1,
+        created_by=actor,
+        created_at=now,
+    )
+
+
+def _fail_exhausted(*, now: datetime, run_id: int | None = None) -> None:
+    dead = LabelJob.objects.filter(status=Status.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS)
+    if run_id is not None:
+        dead = dead.filter(run_id=run_id)
+    run_ids = set(dead.values_list("run_id", flat=True))
+    if not run_ids:
+        return
+    dead.update(
+        status=Status.FAILED, finished_at=now, lease_expires_at=None, error=f"its worker died {MAX_ATTEMPTS} times"
+    )
+    for finished in run_ids:
+        _close_if_finished(run_id=finished, now=now)
+
+
+def _close_if_finished(*, run_id: int, now: datetime) -> None:
+    is_open = LabelJob.objects.filter(run_id=run_id, status__in=[Status.QUEUED, Status.RUNNING]).exists()
+    if not is_open:
+        LabelRun.objects.filter(pk=run_id, status=LabelRun.Status.RUNNING).update(
+            status=LabelRun.Status.DONE, finished_at=now
+        )

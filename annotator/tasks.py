@@ -1,0 +1,27 @@
+"""Background work of the main queue: ids in, thin adapters around services."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from annotator import heartbeat  # noqa: F401  a worker that has our tasks tells of itself
+from annotator.builds.services import write_build
+from annotator.exchange.uploads import run_import
+from annotator.jobs.services import run_job
+from annotator.routing.services import route_job
+
+
+@shared_task(name="annotator.run_import")
+def import_task(job_id: int) -> None:
+    run_job(job_id=job_id, work=lambda job: run_import(job=job, clock=timezone.now), clock=timezone.now)
+
+
+@shared_task(name="annotator.run_build")
+def build_task(job_id: int) -> None:
+    run_job(job_id=job_id, work=lambda job: write_build(job=job, clock=timezone.now), clock=timezone.now)
+
+
+@shared_task(name="annotator.route_jobs")
+def route_task(label_job_id: int) -> None:
+    route_job(label_job_id=label_job_id, now=timezone.now())

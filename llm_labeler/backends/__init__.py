@@ -1,0 +1,72 @@
+"""What a model has to do to label notes, and the backends by name.
+
+To add one: a module here with a `load(**config) -> Backend`, and a line in `BACKENDS`. Its heavy imports stay inside
+the module, which is imported only when the backend is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol, cast, runtime_checkable
+
+from annotator.core.prompting import Message
+
+# name -> module with `load(**config)`
+BACKENDS: Mapping[str, str] = {"spacy": "llm_labeler.backends.spacy"}
+
+
+class BackendError(ValueError):
+    """A backend that cannot be loaded or used; the message names it and what is wanted, never note text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of generated text with its natural-log probability."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt: the messages, the JSON schema of valid answers, and how many answers of what length are wanted."""
+
+    messages: list[Message]
+    schema: dict[str, Any]
+    n: int = 1
+    seed: int = 0
+    max_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Generated text. Its tokens' texts joined are the text, or there are none where the model gives no scores.
+
+    `finish_reason` is "stop", or "length" where the answer was cut at `max_tokens`.
+    """
+
+    text: str
+    tokens: tuple[Token, ...]
+    finish_reason: str
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A model that answers prompts. `model_id` and `revision` identify it exactly."""
+
+    name: str
+    model_id: str
+    revision: str
+
+    def generate(self, requests: Sequence[Request]) -> list[list[Answer]]:
+        """For each request, in order, its `n` answers."""
+        ...
+
+
+def load_backend(name: str, **config: Any) -> Backend:
+    """The backend of that name, loaded. Raises BackendError for an unknown name or option."""
+    if name not in BACKENDS:
+        raise BackendError(f"unknown backend {name!r}: one of {', '.join(sorted(BACKENDS))} is wanted")
+    return cast(Backend, import_module(BACKENDS[name]).load(**config))

@@ -1,0 +1,34 @@
+#!/usr/bin/env python
+"""Django's command line. `manage.py up` starts everything; see README.md."""
+
+import argparse
+import os
+import sys
+
+
+def use_data_folder(arguments: list[str]) -> None:
+    """Put `up --data FOLDER` into the environment: Django reads its settings before a command reads its options."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--data")
+    folder = parser.parse_known_args(arguments)[0].data
+    if folder:
+        os.environ["MARGINALIA_DATA"] = os.path.abspath(folder)
+
+
+def main() -> None:
+    os.umask(0o077)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotator.settings")
+    if sys.argv[1:2] == ["up"]:
+        use_data_folder(sys.argv[2:])
+    from django.core.management import execute_from_command_line
+
+    from annotator.runtime import RuntimeFolderError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except RuntimeFolderError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

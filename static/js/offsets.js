@@ -1,0 +1,46 @@
+/** Places in the note: DOM positions (UTF-16) to offsets of the note's text (Unicode code points) and back. */
+
+/** @param {string} text @returns {number} code points in `text` */
+export function codePoints(text) {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+/** @param {string} text @param {number} count @returns {number} UTF-16 units of the first `count` code points */
+export function unitsOf(text, count) {
+  let units = 0;
+  for (const character of text) {
+    if (count-- <= 0) break;
+    units += character.length;
+  }
+  return units;
+}
+
+/**
+ * The offset in the note of a DOM position, or null where it is not in a line of it.
+ * @param {Node} node @param {number} offset @returns {number | null}
+ */
+export function noteOffset(node, offset) {
+  const element = node instanceof Element ? node : node.parentElement;
+  const line = element?.closest(".line");
+  if (!line) return null;
+  const range = document.createRange();
+  range.setStart(line, 0);
+  range.setEnd(node, offset);
+  return Number(line.dataset.start) + codePoints(range.toString());
+}
+
+/**
+ * The text node and UTF-16 offset in `line` that lie `units` into its text.
+ * @param {Element} line @param {number} units @returns {[Node, number]}
+ */
+export function domPosition(line, units) {
+  const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+  let node = walker.nextNode();
+  while (node && units > node.data.length) {
+    units -= node.data.length;
+    node = walker.nextNode();
+  }
+  return node ? [node, units] : [line, line.childNodes.length];
+}

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from annotator.accounts.models import User
+from annotator.projects.models import Membership, Project
+from tests.cast import SCHEMA
+
+pytestmark = pytest.mark.django_db
+
+
+def output_of(*arguments: str) -> str:
+    out = StringIO()
+    call_command(*arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def schema_file(tmp_path: Path) -> str:
+    path = tmp_path / "schema.json"
+    path.write_text(json.dumps(SCHEMA))
+    return str(path)
+
+
+def test_sign_in_link_prints_an_address() -> None:
+    assert output_of("sign_in_link", "--base", "http://127.0.0.1:9000/").startswith(
+        "http://127.0.0.1:9000/accounts/first/"
+    )
+
+
+def test_sign_in_link_wants_a_name_once_there_is_a_password(alice: User) -> None:
+    alice.set_password("seven wet umbrellas")
+    alice.save()
+    with pytest.raises(CommandError, match="sign_in_link USERNAME"):
+        output_of("sign_in_link")
+    assert "/accounts/first/" in output_of("sign_in_link", "alice")
+
+
+def test_create_project_with_its_lead(alice: User, schema_file: str) -> None:
+    assert "project my-notes made" in output_of(
+        "create_project", "My notes", "--schema", schema_file, "--lead", "alice"
+    )
+    assert Project.objects.get(slug="my-notes").memberships.get().user == alice
+
+
+def test_create_project_without_lead_says_how_to_get_in(schema_file: str) -> None:
+    assert "add_member my-notes USERNAME lead" in output_of("create_project", "My notes", "--schema", schema_file)
+
+
+def test_create_project_starts_from_the_schema_of_the_demo() -> None:
+    output_of("create_project", "My notes")
+    assert len(Project.objects.get().schema_versions.get().schema.labels) == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [("{", "not JSON: line 1"), ('{"labels": []}', "'labels' must be a list"), (None, "cannot read")],
+)
+def test_create_project_says_what_is_wrong_with_the_schema(tmp_path: Path, content: str | None, reason: str) -> None:
+    path = tmp_path / "schema.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(CommandError, match=reason):
+        output_of("create_project", "My notes", "--schema", str(path))
+    assert not Project.objects.exists()
+
+
+def test_add_member_makes_the_account_if_asked(project: Project) -> None:
+    with pytest.raises(CommandError, match="--create"):
+        output_of("add_member", project.slug, "erin", "annotator")
+    output_of("add_member", project.slug, "erin", "annotator", "--create")
+    assert project.memberships.get(user__username="erin").role == Membership.Role.ANNOTATOR
+    assert not User.objects.get(username="erin").has_usable_password()
+
+
+def test_add_member_changes_a_role(project: Project, bob: User) -> None:
+    output_of("add_member", project.slug, "bob", "adjudicator")
+    assert project.memberships.get(user=bob).role == Membership.Role.ADJUDICATOR
+
+
+def test_add_member_refuses_an_unknown_project(alice: User) -> None:
+    with pytest.raises(CommandError, match="no project 'nowhere'"):
+        output_of("add_member", "nowhere", "alice", "lead")

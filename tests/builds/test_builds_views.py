@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from annotator.accounts.models import User
+from annotator.audit.models import AuditEvent
+from annotator.builds.models import DatasetBuild
+from annotator.builds.options import BuildOptions
+from annotator.builds.services import create_build, write_build
+from annotator.jobs.models import Job
+from annotator.jobs.services import record_beat, run_job
+from annotator.projects.models import Project
+from tests.builds.scene import annotate, make_scene
+from tests.cast import NOW, make_document, sign_in
+
+HTMX = {"HX-Request": "true"}
+FORM: dict[str, Any] = {
+    "name": "Clinic",
+    "formats": ["jsonl"],
+    "train": 80,
+    "dev": 10,
+    "test": 10,
+    "window": 2000,
+    "seed": 0,
+}
+
+
+@pytest.fixture(autouse=True)
+def builds_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(settings, "BUILDS_DIR", tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def dana_client(client: Client, dana: User) -> Client:
+    return sign_in(client, dana)
+
+
+@pytest.fixture
+def build(project: Project, bob: User, dana: User) -> DatasetBuild:
+    """Waits for a worker."""
+    make_scene(project, bob)
+    return create_build(
+        project=project, name="<b>Clinic</b>", formats=["jsonl"], options=BuildOptions(), actor=dana, now=NOW
+    )
+
+
+@pytest.fixture
+def done(build: DatasetBuild) -> DatasetBuild:
+    run_job(job_id=build.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
+    build.refresh_from_db()
+    return build
+
+
+def url(name: str, *args: str) -> str:
+    return reverse(f"builds:{name}", args=args)
+
+
+def body(response: Any) -> str:
+    return response.content.decode()
+
+
+def test_list_without_a_build_says_what_a_dataset_is(dana_client: Client, project: Project) -> None:
+    response = dana_client.get(url("builds", project.public_id))
+    assert response.status_code == 200
+    assert "No dataset yet" in body(response)
+    assert url("new", project.public_id) in body(response)
+
+
+def test_list_shows_builds_newest_first_and_the_sheet(dana_client: Client, done: DatasetBuild, dana: User) -> None:
+    create_build(project=done.project, name="Second", formats=["jsonl"], options=BuildOptions(), actor=dana, now=NOW)
+    page = body(dana_client.get(url("builds", done.project.public_id)))
+    assert page.index("Second") < page.index("&lt;b&gt;Clinic&lt;/b&gt;")
+    assert "Waiting" in page
+    assert "Ready" in page
+    assert 'id="build-sheet"' in page
+
+
+def test_list_takes_the_same_number_of_queries_for_many_builds(
+    dana_client: Client, build: DatasetBuild, dana: User, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(12):
+        create_build(
+            project=build.project, name=f"B{number}", formats=["jsonl"], options=BuildOptions(), actor=dana, now=NOW
+        )
+    with django_assert_max_num_queries(7):
+        dana_client.get(url("builds", build.project.public_id))
+
+
+def test_new_page_shows_the_form_with_its_checks(dana_client: Client, project: Project, bob: User) -> None:
+    make_scene(project, bob)
+    page = body(dana_client.get(url("new", project.public_id)))
+    assert 'action="' + url("create", project.public_id) in page
+    assert "Notes are ready" in page
+    assert "Notes not done yet are left out" in page
+    assert "No worker is running" in page
+    assert "<html" in page
+
+
+def test_new_for_htmx_is_the_checks_for_what_the_form_holds(dana_client: Client, project: Project, bob: User) -> None:
+    make_scene(project, bob)
+    response = dana_client.get(url("new", project.public_id), {**FORM, "train": 100, "dev": 0, "test": 0}, headers=HTMX)
+    assert "<html" not in body(response)
+    assert "Train <b>4</b>" in body(response)
+    assert "HX-Request" in response["Vary"]
+    wrong = body(dana_client.get(url("new", project.public_id), {**FORM, "train": 90}, headers=HTMX))
+    assert "Shares are 90 10 10" in wrong
+
+
+def test_new_does_not_warn_of_workers_that_live(dana_client: Client, project: Project) -> None:
+    record_beat(name="w1", queues="main", model_id="", device="CPU", memory_bytes=1, started_at=NOW, now=timezone.now())
+    assert "No worker is running" not in body(dana_client.get(url("new", project.public_id)))
+
+
+def test_annotator_is_asked_for_where_several_people_read(
+    dana_client: Client, project: Project, bob: User, adam: User
+) -> None:
+    document = make_document(project)
+    annotate(document, bob)
+    assert 'name="annotator"' not in body(dana_client.get(url("new", project.public_id)))
+    annotate(document, adam)
+    page = body(dana_client.get(url("new", project.public_id)))
+    assert f'<option value="{bob.public_id}">Take bob' in page
+    assert "open disagreements" in page
+    checks = body(dana_client.get(url("new", project.public_id), {**FORM, "annotator": bob.public_id}, headers=HTMX))
+    assert "open disagreements" not in checks
+
+
+def test_create_starts_a_build_and_leads_to_it(dana_client: Client, project: Project, bob: User) -> None:
+    make_scene(project, bob)
+    response = dana_client.post(url("create", project.public_id), FORM)
+    build = DatasetBuild.objects.get()
+    assert (response.status_code, response["Location"]) == (303, url("build", project.public_id, build.public_id))
+    assert (build.name, build.formats) == ("Clinic", ["jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"name": ""}, "This field is required"),
+        ({"formats": ["docx"]}, "docx is not one of the available choices"),
+        ({"formats": []}, "This field is required"),
+        ({"train": 81}, "Shares are 81 10 10"),
+        ({"window": 10}, "greater than or equal to 200"),
+        ({"seed": "x"}, "Enter a whole number"),
+    ],
+)
+def test_create_keeps_a_wrong_form(
+    dana_client: Client, project: Project, bob: User, wrong: dict[str, Any], reason: str
+) -> None:
+    make_scene(project, bob)
+    response = dana_client.post(url("create", project.public_id), {**FORM, **wrong})
+    assert response.status_code == 422
+    assert reason in body(response)
+    assert not DatasetBuild.objects.exists()
+
+
+def test_create_says_when_there_is_nothing_to_build(dana_client: Client, project: Project) -> None:
+    response = dana_client.post(url("create", project.public_id), FORM)
+    assert response.status_code == 422
+    assert "The project has no note yet." in body(response)
+
+
+def test_waiting_build_polls_and_says_that_no_worker_runs(dana_client: Client, build: DatasetBuild) -> None:
+    address = url("build", build.project.public_id, build.public_id)
+    page = dana_client.get(address)
+    assert "No worker is running" in body(page)
+    assert f'hx-get="{address}" hx-trigger="every 2s"' in body(page)
+    partial = dana_client.get(address, headers=HTMX)
+    assert "<html" not in body(partial)
+    assert 'hx-trigger="every 2s"' in body(partial)
+
+
+def test_running_build_shows_how_far_it_is(dana_client: Client, build: DatasetBuild) -> None:
+    Job.objects.update(status=Job.Status.RUNNING, n_done=200, n_total=500)
+    assert "<b>200 of 500 notes</b>" in body(dana_client.get(url("build", build.project.public_id, build.public_id)))
+
+
+def test_finished_build_comes_without_the_trigger(dana_client: Client, done: DatasetBuild) -> None:
+    partial = body(dana_client.get(url("build", done.project.public_id, done.public_id), headers=HTMX))
+    assert "hx-trigger" not in partial
+    assert done.manifest["data_sha256"] in partial
+    for file in done.manifest["files"]:
+        assert file["sha256"] in partial
+        assert url("download", done.project.public_id, done.public_id, file["name"]) in partial
+    assert "No patient is in two parts" in partial
+    assert "Notes left out: not submitted" in partial
+
+
+def test_failed_build_says_why(dana_client: Client, build: DatasetBuild) -> None:
+    Job.objects.update(status=Job.Status.FAILED, error="no note is ready")
+    page = body(dana_client.get(url("build", build.project.public_id, build.public_id)))
+    assert "no note is ready" in page
+    assert "hx-trigger" not in page
+
+
+def test_cancel_is_a_post(dana_client: Client, build: DatasetBuild) -> None:
+    address = url("cancel", build.project.public_id, build.public_id)
+    assert dana_client.get(address).status_code == 405
+    assert dana_client.post(address).status_code == 303
+    assert Job.objects.get().status == Job.Status.CANCELLED
+
+
+def test_build_page_takes_few_queries(
+    dana_client: Client, done: DatasetBuild, django_assert_max_num_queries: Any
+) -> None:
+    address = url("build", done.project.public_id, done.public_id)
+    with django_assert_max_num_queries(4):
+        dana_client.get(address)
+
+
+def test_download_is_an_attachment_and_audited(dana_client: Client, done: DatasetBuild, dana: User) -> None:
+    response = dana_client.get(url("download", done.project.public_id, done.public_id, "train.jsonl"))
+    assert response.status_code == 200
+    content = b"".join(cast(Any, response).streaming_content)
+    assert content == (Path(settings.BUILDS_DIR) / done.public_id / "train.jsonl").read_bytes()
+    assert response["Content-Disposition"] == f'attachment; filename="{done.public_id}-train.jsonl"'
+    assert response["Content-Type"] == "application/octet-stream"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Cache-Control"] == "no-store"
+    event = AuditEvent.objects.get(verb="build.download")
+    assert (event.actor, event.detail) == (dana, {"file": "train.jsonl"})
+
+
+def test_every_file_can_be_downloaded(dana_client: Client, done: DatasetBuild) -> None:
+    for name in [file["name"] for file in done.manifest["files"]] + ["manifest.json"]:
+        assert dana_client.get(url("download", done.project.public_id, done.public_id, name)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        ".",
+        "..%2Fsecret",
+        "%2e%2e%2fsecret",
+        "..%5Csecret",
+        "secret",
+        "train.jsonl%00",
+        "%2Fetc%2Fpasswd",
+        "Train.jsonl",
+    ],
+)
+def test_only_names_of_the_manifest_can_be_downloaded(
+    dana_client: Client, done: DatasetBuild, builds_dir: Path, name: str
+) -> None:
+    (builds_dir / "secret").write_text("of the installation")
+    (builds_dir / done.public_id / "secret").write_text("not in the manifest")
+    address = url("download", done.project.public_id, done.public_id, "NAME").replace("NAME", name)
+    assert dana_client.get(address).status_code in {404, 405}
+    assert not AuditEvent.objects.filter(verb="build.download").exists()
+
+
+def test_files_of_an_unfinished_build_are_not_there(dana_client: Client, build: DatasetBuild, builds_dir: Path) -> None:
+    (builds_dir / build.public_id).mkdir()
+    (builds_dir / build.public_id / "manifest.json").write_text("{}")
+    address = url("download", build.project.public_id, build.public_id, "manifest.json")
+    assert dana_client.get(address).status_code == 404
+
+
+def test_a_file_that_has_gone_is_a_404(dana_client: Client, done: DatasetBuild, builds_dir: Path) -> None:
+    (builds_dir / done.public_id / "train.jsonl").unlink()
+    address = url("download", done.project.public_id, done.public_id, "train.jsonl")
+    assert dana_client.get(address).status_code == 404
+
+
+def test_a_build_is_not_there_under_another_project(client: Client, done: DatasetBuild, charlie: User) -> None:
+    sign_in(client, charlie)
+    theirs = charlie.memberships.get().project.public_id
+    for project_id in (theirs, done.project.public_id):
+        assert client.get(url("build", project_id, done.public_id)).status_code == 404
+        assert client.get(url("download", project_id, done.public_id, "train.jsonl")).status_code == 404
+        assert client.post(url("cancel", project_id, done.public_id)).status_code == 404
+    assert not AuditEvent.objects.filter(verb="build.download").exists()
+
+
+def test_an_annotator_may_not_build(client: Client, done: DatasetBuild, bob: User) -> None:
+    sign_in(client, bob)
+    assert client.get(url("builds", done.project.public_id)).status_code == 403
+    assert client.get(url("download", done.project.public_id, done.public_id, "train.jsonl")).status_code == 403
+    assert client.post(url("create", done.project.public_id), FORM).status_code == 403

@@ -1,0 +1,151 @@
+"""The cast of the tests: one project, its people, and an outsider.
+
+Alice leads the project, Bob annotates, Adam adjudicates, Dana exports datasets. Charlie belongs to another project
+and must never see anything of this one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from annotator.accounts.models import User
+from annotator.core.schema import Schema, schema_from_json
+from annotator.documents.models import Document
+from annotator.projects.models import Membership, Project, SchemaVersion
+from annotator.projects.services import create_project, set_member
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+TEXT = "Assessment: no chest pain. Diabetes, on metformin 500 mg twice daily.\nPlan: continue metformin."
+SCHEMA: dict[str, Any] = {
+    "labels": [
+        {"name": "Problem", "definition": "A disease, symptom or finding.", "positive_examples": ["chest pain"]},
+        {"name": "Medication", "definition": "A drug by any name.", "positive_examples": ["metformin"]},
+    ],
+    "attributes": [
+        {
+            "name": "assertion",
+            "labels": ["Problem"],
+            "values": [
+                "present",
+                {"name": "absent", "hotkey": "n", "glyph": "negated"},
+                {"name": "possible", "hotkey": "p", "glyph": "possible"},
+                {"name": "family", "hotkey": "f", "glyph": "family"},
+            ],
+        }
+    ],
+}
+AfterCommit = Callable[[], AbstractContextManager[Any]]
+
+
+class Bells(list[tuple[str, tuple[int, ...], str]]):
+    """The bells rung, as (task, ids, queue). They ring after commit: `with bells.after_commit(): …`."""
+
+    after_commit: AfterCommit
+
+    def tasks(self) -> list[str]:
+        return [task for task, _, _ in self]
+
+
+def make_document(
+    project: Project, *, text: str = TEXT, external_id: str = "note-1", patient_id: str = "", **fields: Any
+) -> Document:
+    """A stored note; its place in random orders is fixed by its external id."""
+    key = int.from_bytes(hashlib.sha256(external_id.encode()).digest()[:6]) / 2**48
+    return Document.objects.create(
+        project=project,
+        external_id=external_id,
+        patient_id=patient_id,
+        text=text,
+        n_chars=len(text),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        **{"blind_key": key, "created_at": NOW, **fields},
+    )
+
+
+def make_user(username: str, **fields: Any) -> User:
+    """A user without a password: tests sign in with `sign_in`."""
+    user = User(username=username, **fields)
+    user.set_unusable_password()
+    user.save()
+    return user
+
+
+def make_member(project: Project, username: str, role: Membership.Role) -> User:
+    user = make_user(username)
+    set_member(project=project, user=user, role=role, actor=None, now=NOW)
+    return user
+
+
+def sign_in(client: Client, user: User) -> Client:
+    """The client, signed in without a password."""
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def schema() -> Schema:
+    return schema_from_json(SCHEMA)
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def project(alice: User, schema: Schema) -> Project:
+    """Alice's project, with two labels and no note."""
+    return create_project(name="Discharge notes", schema=schema, lead=alice, now=NOW)
+
+
+@pytest.fixture
+def schema_version(project: Project) -> SchemaVersion:
+    return project.schema_versions.get()
+
+
+@pytest.fixture
+def bob(project: Project) -> User:
+    return make_member(project, "bob", Membership.Role.ANNOTATOR)
+
+
+@pytest.fixture
+def adam(project: Project) -> User:
+    return make_member(project, "adam", Membership.Role.ADJUDICATOR)
+
+
+@pytest.fixture
+def dana(project: Project) -> User:
+    return make_member(project, "dana", Membership.Role.DATA_SCIENTIST)
+
+
+@pytest.fixture
+def other_project(db: None, schema: Schema) -> Project:
+    """A project that nobody of the first one belongs to."""
+    return create_project(name="Other notes", schema=schema, lead=None, now=NOW)
+
+
+@pytest.fixture
+def charlie(other_project: Project) -> User:
+    """Leads the other project, and is an outsider here."""
+    return make_member(other_project, "charlie", Membership.Role.LEAD)
+
+
+@pytest.fixture
+def bells(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> Bells:
+    """Records the bells instead of sending them to a broker."""
+    rung = Bells()
+    rung.after_commit = lambda: django_capture_on_commit_callbacks(execute=True)
+    monkeypatch.setattr("annotator.jobs.bell._send", lambda task, ids, queue: rung.append((task, ids, queue)))
+    return rung

@@ -1,0 +1,83 @@
+"""What every test has: isolation from this machine's settings, and a real browser where one is asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from hypothesis import settings as hypothesis_settings
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.chromium import find_chromium
+
+hypothesis_settings.register_profile("suite", deadline=None, print_blob=True)
+hypothesis_settings.load_profile("suite")
+
+pytest_plugins = ["tests.cast"]
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def pytest_unconfigure() -> None:
+    """Remove the data folder: a process of pytest-xdist ends without its exit handlers."""
+    shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
+    shutil.rmtree(settings.SOCKET_DIR, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The Chromium of this machine; `make test` installs one where there is none."""
+    program = find_chromium()
+    assert program is not None, "no Chromium: run `python tests/chromium.py`"
+    return program
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Path) -> Iterator[Browser]:
+    """A headless Chromium, shared by the tests of this process.
+
+    Playwright keeps an event loop in this thread, which makes Django refuse the ORM: the tests that ask for a
+    browser are synchronous all the same, so the refusal is lifted while it is open.
+    """
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        yield opened
+        opened.close()
+    if before is None:
+        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+    else:
+        os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh browser session at 1440 x 900; the test fails where a script does, or where the CSP blocks something."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+    context.set_default_timeout(10_000)
+    troubles: list[str] = []
+    opened = context.new_page()
+    opened.on("pageerror", lambda error: troubles.append(str(error)))
+    opened.on("console", lambda message: _note_trouble(message, troubles))
+    yield opened
+    context.close()
+    assert not troubles, troubles
+
+
+def _note_trouble(message: ConsoleMessage, troubles: list[str]) -> None:
+    # A 4xx answer is reported on the console as well: that one is the test's own business.
+    if message.type == "error" and "Failed to load resource" not in message.text:
+        troubles.append(message.text)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotator.core.chart import BOTTOM, LEFT, RIGHT, SMALLEST_SHARE, TOP, axis_top, line_chart, segments
+
+
+def points(line: str) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in (point.split(",") for point in line.split())]
+
+
+def test_line_goes_from_edge_to_edge_and_stands_on_the_axis():
+    chart = line_chart(values=[0, 40, 80], times=["a", "b", "c"], summary="s", unit="u", last_label="80 now")
+    assert points(chart.line) == [(LEFT, BOTTOM), ((LEFT + RIGHT) / 2, (TOP + BOTTOM) / 2), (RIGHT, TOP)]
+    assert [(tick.label, tick.y) for tick in chart.y_ticks] == [("0", BOTTOM), ("40", (TOP + BOTTOM) / 2), ("80", TOP)]
+    assert [(tick.label, tick.anchor) for tick in chart.x_ticks] == [("a", "start"), ("b", "middle"), ("c", "end")]
+    assert (chart.last.x, chart.last.y, chart.last.label) == (RIGHT, TOP, "80 now")
+
+
+def test_area_is_closed_along_the_axis():
+    chart = line_chart(values=[3, 5], times=["a", "b"], summary="s", unit="u", last_label="")
+    area = points(chart.area)
+    assert area[0] == (LEFT, BOTTOM)
+    assert area[-1] == (RIGHT, BOTTOM)
+    assert area[1:-1] == points(chart.line)
+
+
+def test_table_twin_says_every_value():
+    chart = line_chart(values=[0, 1200, 7.25], times=["a", "b", "c"], summary="s", unit="u", last_label="")
+    assert [(row.x, row.y) for row in chart.rows] == [("a", "0"), ("b", "1,200"), ("c", "7.2")]
+
+
+@pytest.mark.parametrize("times", [["a"], ["a", "b"]])
+def test_one_point_is_no_line(times: list[str]):
+    with pytest.raises(ValueError, match="at least two values"):
+        line_chart(values=[1], times=times, summary="s", unit="u", last_label="")
+
+
+@pytest.mark.parametrize(
+    ("largest", "top"), [(0, 2), (2, 2), (3, 4), (7, 8), (9, 10), (21, 40), (55, 80), (61, 80), (81, 100), (101, 200)]
+)
+def test_axis_ends_at_a_round_number(largest: int, top: int):
+    assert axis_top(largest) == top
+
+
+@given(st.floats(min_value=0, max_value=1e9))
+def test_axis_holds_every_value(largest: float):
+    top = axis_top(largest)
+    assert top >= largest
+    assert top % 2 == 0
+
+
+@given(st.lists(st.integers(min_value=0, max_value=100_000), min_size=1, max_size=6))
+def test_segments_fill_the_bar_in_order_and_none_is_lost(counts: list[int]):
+    found = segments([("kind", "label", count) for count in counts])
+    assert found[0].start == 0
+    for left, right in zip(found, found[1:], strict=False):
+        assert left.start + left.share == pytest.approx(right.start)
+    assert sum(part.share for part in found) == pytest.approx(100 if sum(counts) else 0)
+    assert all(part.share > SMALLEST_SHARE / 2 if part.n else part.share == 0 for part in found)
+
+
+def test_a_part_too_small_to_see_is_widened():
+    assert segments([("done", "Done", 9_999), ("failed", "Failed", 1)])[1].share == pytest.approx(0.8, abs=0.01)
+    assert segments([("done", "Done", 9_999)])[0].count == "9,999"

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from annotator.core.wording import ago_words, counted, duration_words, memory_words, remaining_words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(-3, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (11_100, "3 h 5 min")]
+    + [(86_400, "1 day"), (200_000, "2 days")],
+)
+def test_duration_has_at_most_two_units(seconds: float, words: str):
+    assert duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(4, "4 s ago"), (360, "6 min ago"), (7500, "2 h ago")])
+def test_ago_has_one_unit(seconds: float, words: str):
+    assert ago_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(20, "less than a minute left"), (1690, "about 28 min left"), (5400, "about 2 h left"), (260_000, "about 3 days left")],
+)
+def test_remaining_is_said_as_a_guess(seconds: float, words: str):
+    assert remaining_words(seconds) == words
+
+
+def test_memory_is_in_binary_units():
+    assert [memory_words(n << 20) for n in (412, 3174, 63_488)] == ["412 MiB", "3.1 GiB", "62 GiB"]
+
+
+def test_one_is_singular():
+    assert [counted(n, "note") for n in (0, 1, 3412)] == ["0 notes", "1 note", "3,412 notes"]
+    assert counted(2, "has", "have") == "2 have"

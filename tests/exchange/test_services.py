@@ -1,0 +1,443 @@
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test.utils import CaptureQueriesContext
+
+from annotator.accounts.models import User
+from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.audit.models import AuditEvent
+from annotator.core.spans import Span
+from annotator.documents.models import Document
+from annotator.exchange.reports import MAX_ERRORS, ImportReport
+from annotator.exchange.services import (
+    ImportRefused,
+    SpanTarget,
+    import_annotations,
+    import_documents,
+    import_suggestions,
+)
+from annotator.exchange.sources import source_at
+from annotator.jobs.services import JobCancelled
+from annotator.projects.models import Membership, Project
+from annotator.suggestions.models import LabelRun, Suggestion
+from tests.cast import NOW, Bells, make_document
+from tests.exchange.files import SHARED, write_files, write_rows
+
+CRLF_NOTE = "No chest pain.\r\n😀 On metformin\r\n500 mg daily.\r\n"
+
+
+def add(project: Project, path: Path, **options: Any) -> ImportReport:
+    return import_documents(project=project, source=source_at(path), **{"actor": None, "now": NOW, **options})
+
+
+def annotate(project: Project, path: Path, annotator: str = "gold", **label_map: str) -> ImportReport:
+    return import_annotations(
+        project=project, source=source_at(path), annotator=annotator, label_map=label_map, actor=None, now=NOW
+    )
+
+
+def suggest(project: Project, path: Path, **label_map: str) -> ImportReport:
+    return import_suggestions(
+        project=project, source=source_at(path), labeler="clinspan 2", label_map=label_map, actor=None, now=NOW
+    )
+
+
+def errors_of(caught: pytest.ExceptionInfo[ImportRefused]) -> list[tuple[str, str]]:
+    return [(error["where"], error["message"]) for error in caught.value.report.errors]
+
+
+def test_notes_come_in_with_what_is_known_of_them(project: Project, alice: User, tmp_path: Path) -> None:
+    file = write_rows(
+        tmp_path / "n.jsonl",
+        {"id": "n-1", "patient_id": "p-1", "note_type": "ED", "text": "A\r\nB", "metadata": {"ward": 3}, "label": []},
+        {"id": "n-2", "text": "C"},
+    )
+    report = add(project, file, actor=alice)
+    assert (report.n_rows, report.n_added, report.n_ignored) == (2, 2, 1)
+    stored = Document.objects.get(external_id="n-1")
+    assert (stored.text, stored.n_chars, stored.patient_id, stored.note_type) == ("A\nB", 3, "p-1", "ED")
+    assert (stored.metadata, stored.project) == ({"ward": 3}, project)
+    event = AuditEvent.objects.get(verb="documents.import")
+    assert (event.actor, event.object_id, event.detail["n_added"]) == (alice, project.public_id, 2)
+
+
+def test_an_error_in_one_row_keeps_all_out(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="n-0", text="the stored text")
+    file = write_rows(
+        tmp_path / "n.jsonl",
+        {"id": "n-1", "text": "fine"},
+        {"id": "n-2", "text": " \n"},
+        {"id": "n-3", "text": "a\0b"},
+        {"id": "n-4", "text": "fine too"},
+        '{"id": "n-5", "text": "\\ud800"}',
+        {"id": "n-0", "text": "another text"},
+        {"id": "n-1", "text": "a different text"},
+        {"id": "n-6"},
+        "{",
+    )
+    with pytest.raises(ImportRefused, match="nothing was imported: 7 errors in 9 rows") as caught:
+        add(project, file)
+    assert errors_of(caught) == [
+        ("row 2", "'text' is empty"),
+        ("row 3", "'text' has a NUL character at offset 1"),
+        ("row 5", "'text' has half of a surrogate pair at offset 0"),
+        ("row 6", "the project has another text under this id"),
+        ("row 7", "the id was given before (with another text), by note 1 of this source"),
+        ("row 8", "'text' is missing"),
+        ("row 9", "not JSON (column 2)"),
+    ]
+    assert Document.objects.count() == 1
+    assert not AuditEvent.objects.filter(verb="documents.import").exists()
+
+
+def test_errors_are_listed_up_to_a_limit_and_counted_beyond(project: Project, tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "n.jsonl", *({"id": f"n-{number}", "text": ""} for number in range(150)))
+    with pytest.raises(ImportRefused, match="150 errors in 150 rows") as caught:
+        add(project, file)
+    assert (len(caught.value.report.errors), caught.value.report.n_errors_unlisted) == (MAX_ERRORS, 50)
+
+
+def test_an_empty_source_is_refused(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused) as caught:
+        add(project, write_rows(tmp_path / "n.jsonl", ""))
+    assert errors_of(caught) == [("source", "there is no note in it")]
+
+
+def test_the_same_note_is_skipped_wherever_it_is_repeated(project: Project, tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.txt": "A\r\n", "b.txt": "B"})
+    assert add(project, tmp_path).n_added == 2
+    write_files(tmp_path, {"a.txt": "A\n", "c.txt": "C"})
+    write_rows(tmp_path / "more.jsonl", {"id": "c", "text": "C"}, {"id": "d", "text": "D"})
+    report = add(project, tmp_path)
+    assert (report.n_rows, report.n_added, report.n_known, report.n_repeated) == (5, 2, 2, 1)
+    assert sorted(Document.objects.values_list("external_id", flat=True)) == ["a", "b", "c", "d"]
+
+
+def test_repeats_are_found_across_batches(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annotator.exchange.passes.BATCH_ROWS", 2)
+    rows = [{"id": f"n-{number % 5}", "text": f"text {number % 5}"} for number in range(10)]
+    report = add(project, write_rows(tmp_path / "n.jsonl", *rows))
+    assert (report.n_added, report.n_repeated) == (5, 5)
+
+
+def test_spans_are_left_out_unless_asked_for(project: Project, tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.txt": "A", "a.ann": "not brat"})
+    assert add(project, tmp_path).n_spans == 0
+    assert not Annotation.objects.exists()
+
+
+def test_notes_come_in_together_with_their_spans(project: Project, bob: User, tmp_path: Path) -> None:
+    files = {"a.txt": CRLF_NOTE, "a.ann": "T1\tProblem 3 13\tchest pain\nA1\tassertion T1 absent\n", "b.txt": "B"}
+    report = add(project, write_files(tmp_path, files), target=SpanTarget(annotator="bob"))
+    assert (report.n_added, report.n_annotated, report.n_spans) == (2, 1, 1)
+    annotation = Annotation.objects.get()
+    assert (annotation.annotator, annotation.surface, annotation.attributes) == (
+        bob,
+        "chest pain",
+        {"assertion": "absent"},
+    )
+    assert AnnotationSet.objects.get().status == AnnotationSet.Status.SUBMITTED
+
+
+def test_the_same_notes_and_spans_again_change_nothing(project: Project, bob: User, tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.txt": "No pain.", "a.ann": "T1\tProblem 3 7\tpain\n"})
+    target = SpanTarget(annotator="bob")
+    add(project, tmp_path)
+    assert add(project, tmp_path, target=target).n_annotated == 1
+    again = add(project, tmp_path, target=target)
+    assert (again.n_added, again.n_known, again.n_annotated, again.n_sets_known) == (0, 1, 0, 1)
+    assert (Document.objects.count(), Annotation.objects.count()) == (1, 1)
+
+
+def test_spans_without_their_text_are_refused_where_notes_come_in(project: Project, tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.txt": "A", "b.ann": "T1\tProblem 0 1\tB\n"})
+    with pytest.raises(ImportRefused) as caught:
+        add(project, tmp_path, target=SpanTarget(annotator="bob"))
+    assert errors_of(caught) == [("b.ann", "there is no .txt file of this name")]
+    assert add(project, tmp_path).n_other_files == 1
+
+
+def test_new_notes_are_pre_labelled_where_asked_for(project: Project, bells: Bells, tmp_path: Path) -> None:
+    write_files(tmp_path, {"a.txt": "A", "b.txt": "B"})
+    with bells.after_commit():
+        assert add(project, tmp_path, is_prelabelled=True).run_number == 1
+    assert LabelRun.objects.get().jobs.count() == 2
+    assert bells.tasks() == ["llm_labeler.label_run"]
+    assert add(project, tmp_path, is_prelabelled=True).run_number is None
+
+
+def test_brat_offsets_count_the_raw_text_and_are_moved_to_the_stored_one(project: Project, tmp_path: Path) -> None:
+    start = CRLF_NOTE.index("metformin")
+    ann = f"T1\tMedication {start} {start + 9}\tmetformin\nT2\tMedication {start} {start + 17}\tmetformin  500 mg\n"
+    two = f"T3\tMedication {start} {start + 9};{start + 11} {start + 17}\tmetformin 500 mg\n"
+    write_files(tmp_path, {"a.txt": CRLF_NOTE, "a.ann": ann + two})
+    add(project, tmp_path)
+    report = annotate(project, tmp_path)
+    assert (report.n_spans, report.n_added) == (3, 0)
+    text = Document.objects.get().text
+    assert "\r" not in text
+    found = [(annotation.span, annotation.surface) for annotation in Annotation.objects.order_by("pk")]
+    moved = text.index("metformin")
+    assert found == [
+        (Span.of(moved, moved + 9), "metformin"),
+        (Span.of(moved, moved + 16), "metformin\n500 mg"),
+        (Span(((moved, moved + 9), (moved + 10, moved + 16))), "metformin 500 mg"),
+    ]
+
+
+def test_spans_find_their_note_without_its_text(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="ward/a", text="No pain.")
+    make_document(project, external_id="b", text="Aspirin.")
+    write_files(tmp_path, {"ward/a.ann": "T1\tProblem 3 7\tpain\n"})
+    write_rows(tmp_path / "b.jsonl", {"id": "b", "spans": [{"start": 0, "end": 7, "label": "Medication"}]}, {"id": "c"})
+    assert annotate(project, tmp_path).n_spans == 2
+    assert set(Annotation.objects.values_list("label", "surface")) == {("Problem", "pain"), ("Medication", "Aspirin")}
+
+
+def test_an_annotator_who_is_new_cannot_sign_in(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain.")
+    annotate(project, write_files(tmp_path, {"a.ann": "T1\tProblem 3 7\tpain\n"}))
+    gold = User.objects.get(username="gold")
+    assert (gold.is_active, gold.has_usable_password()) == (False, False)
+    assert Membership.objects.get(user=gold).role == Membership.Role.ANNOTATOR
+    assert AuditEvent.objects.get(verb="annotations.import").detail["n_spans"] == 1
+
+
+def test_a_user_of_another_project_is_not_made_a_member(project: Project, charlie: User, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain.")
+    with pytest.raises(ImportRefused, match="'charlie' has an account, but is not a member"):
+        annotate(project, write_files(tmp_path, {"a.ann": ""}), annotator="charlie")
+
+
+def test_a_name_that_no_user_can_have_is_refused(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain.")
+    with pytest.raises(ImportRefused, match="user 'not a name'"):
+        annotate(project, write_files(tmp_path, {"a.ann": ""}), annotator="not a name")
+    assert not AnnotationSet.objects.exists()
+
+
+def test_labels_are_mapped_and_left_out(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain. Aspirin.")
+    ann = "T1\tDisease 3 7\tpain\nT2\tDrug 9 16\tAspirin\nT3\tAge 0 2\tNo\nT4\tProblem 3 7\tpain\n"
+    report = annotate(project, write_files(tmp_path, {"a.ann": ann}), Disease="Problem", Drug="Medication", Age="")
+    assert (report.n_spans, report.n_spans_left_out, report.n_spans_repeated) == (2, 1, 1)
+    assert set(Annotation.objects.values_list("label", "surface")) == {("Problem", "pain"), ("Medication", "Aspirin")}
+
+
+def test_unknown_labels_are_one_error_that_lists_them_all(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain. Aspirin.")
+    ann = "T1\tDisease 3 7\tpain\nT2\tDrug 9 16\tAspirin\nT3\tDrug 0 2\tNo\nT4\tProblem 3 7\tpain\n"
+    with pytest.raises(ImportRefused) as caught:
+        annotate(project, write_files(tmp_path, {"a.ann": ann}))
+    assert errors_of(caught) == [
+        (
+            "labels",
+            "not in the schema: Drug (2), Disease (1). Map each onto one of Problem, Medication, or leave it out",
+        )
+    ]
+    assert not AnnotationSet.objects.exists()
+
+
+def test_a_map_onto_a_label_that_is_not_there_is_refused(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused, match="the schema has no label 'Drug'; it has Problem, Medication"):
+        annotate(project, write_files(tmp_path, {"a.ann": ""}), X="Drug")
+
+
+def test_attributes_of_other_schemas_are_left_out_and_counted(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain. Aspirin.")
+    spans = [
+        {"start": 3, "end": 7, "label": "Problem", "attributes": {"assertion": "absent", "severity": "mild"}},
+        {"start": 9, "end": 16, "label": "Medication", "attributes": {"assertion": "present"}},
+    ]
+    report = annotate(project, write_rows(tmp_path / "s.jsonl", {"id": "a", "spans": spans}))
+    assert report.n_attributes_left_out == 2
+    assert [one.attributes for one in Annotation.objects.order_by("pk")] == [{"assertion": "absent"}, {}]
+
+
+def test_what_does_not_fit_the_note_is_an_error_of_its_row(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain.\nAspirin.")
+    make_document(project, external_id="b", text="secret")
+    spans = [
+        {"start": 3, "end": 6, "label": "Problem", "surface": "secret"},
+        {"start": 3, "end": 99, "label": "Problem"},
+        {"start": 2, "end": 3, "label": "Problem"},
+        {"start": 3, "end": 7, "label": "Problem", "attributes": {"assertion": "maybe"}},
+        {"start": 3, "end": 7, "label": "Problem", "attributes": {"assertion": "s" * 1000}},
+    ]
+    ann = "T1\tProblem 0 3\tsecret\n"
+    file = write_rows(tmp_path / "s.jsonl", {"id": "a", "spans": spans}, {"id": "b", "text": "other", "spans": []})
+    write_files(tmp_path, {"c.ann": ann, "b.ann": ann})
+    with pytest.raises(ImportRefused) as caught:
+        annotate(project, tmp_path)
+    assert errors_of(caught) == [
+        (
+            "b.ann",
+            "line 1: characters 0 3 of the note do not read as the quoted text "
+            "(offsets count Unicode code points, the end is exclusive)",
+        ),
+        ("c.ann", "the project has no note of this id"),
+        (
+            f"{file.name} row 1",
+            "'spans[0]': characters 3 6 of the note do not read as the quoted text "
+            "(offsets count Unicode code points, the end is exclusive)",
+        ),
+        (f"{file.name} row 1", "'spans[1]': ends at 99, but the note has 17 characters"),
+        (f"{file.name} row 1", "'spans[2]': characters 2 3 of the note are only white space"),
+        (f"{file.name} row 1", "'spans[3]': attribute 'assertion' has no value 'maybe'"),
+        (f"{file.name} row 1", "'spans[4]': attribute 'assertion' has no value of 1000 characters"),
+        (f"{file.name} row 2", "the text is not that of the project's note of this id"),
+    ]
+    assert "secret" not in str(caught.value.report)
+
+
+def test_two_rows_of_spans_for_one_note_are_refused(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain.")
+    with pytest.raises(ImportRefused) as caught:
+        annotate(project, write_rows(tmp_path / "s.jsonl", {"id": "a", "spans": []}, {"id": "a", "spans": []}))
+    assert errors_of(caught) == [("row 2", "the id was given before (with spans), by note 1 of this source")]
+
+
+def test_a_source_without_spans_is_refused(project: Project, tmp_path: Path) -> None:
+    with pytest.raises(ImportRefused) as caught:
+        annotate(project, write_files(tmp_path, {"a.txt": "A"}))
+    assert errors_of(caught) == [("source", "there are no spans in it")]
+
+
+def test_the_same_annotations_again_are_skipped_and_others_refused(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain.")
+    annotate(project, write_files(tmp_path, {"a.ann": "T1\tProblem 3 7\tpain\n"}))
+    again = annotate(project, tmp_path)
+    assert (again.n_sets_known, again.n_annotated, again.n_spans) == (1, 0, 0)
+    with pytest.raises(ImportRefused) as caught:
+        annotate(project, write_files(tmp_path, {"a.ann": "T1\tProblem 0 7\tNo pain\n"}))
+    assert errors_of(caught) == [("a.ann", "this person has other annotations on the note already")]
+    assert Annotation.objects.count() == 1
+
+
+def test_a_note_without_any_span_is_annotated_too(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain.")
+    annotate(project, write_files(tmp_path, {"a.ann": ""}))
+    assert AnnotationSet.objects.get().annotations.count() == 0
+
+
+def test_suggestions_come_in_as_a_finished_run_that_is_routed(project: Project, bells: Bells, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain. Aspirin.")
+    spans = [{"start": 3, "end": 7, "label": "Problem", "score": 0.4}, {"start": 9, "end": 16, "label": "Medication"}]
+    with bells.after_commit():
+        report = suggest(project, write_rows(tmp_path / "s.jsonl", {"id": "a", "spans": spans}))
+    assert report.n_spans == 2
+    run = LabelRun.objects.select_related("labeler").get()
+    assert (run.status, run.labeler.name, run.labeler.backend) == (LabelRun.Status.DONE, "clinspan 2", "import")
+    found = Suggestion.objects.order_by("start").values_list("label", "surface", "score", "alignment", "attributes")
+    assert list(found) == [
+        ("Problem", "pain", 0.4, "exact", {"assertion": "present"}),
+        ("Medication", "Aspirin", 1.0, "exact", {}),
+    ]
+    assert bells.tasks() == ["annotator.route_jobs"]
+    assert AuditEvent.objects.get(verb="suggestions.import").detail["n_spans"] == 2
+
+
+def test_a_stop_while_writing_leaves_nothing(project: Project, bob: User, tmp_path: Path) -> None:
+    def stop(phase: str, n_done: int, n_total: int) -> None:
+        if phase == "writing" and n_done:
+            assert Document.objects.count() == 2
+            raise JobCancelled
+
+    write_files(tmp_path, {"a.txt": "A", "a.ann": "T1\tProblem 0 1\tA\n", "b.txt": "B"})
+    with pytest.raises(JobCancelled):
+        add(project, tmp_path, target=SpanTarget(annotator="bob"), progress=stop)
+    assert not Document.objects.exists()
+    assert not Annotation.objects.exists()
+
+
+def test_a_source_that_changes_under_the_import_is_refused(project: Project, tmp_path: Path) -> None:
+    file = write_rows(tmp_path / "n.jsonl", {"id": "a", "text": "A"})
+
+    def change(phase: str, n_done: int, n_total: int) -> None:
+        if phase == "writing" and not n_done:
+            write_rows(file, {"id": "a", "text": "A"}, "{")
+
+    with pytest.raises(ImportRefused):
+        add(project, file, progress=change)
+    assert not Document.objects.exists()
+
+
+def test_progress_is_told_every_batch(project: Project, tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    rows = [{"id": str(number), "text": "x"} for number in range(450)]
+    add(project, write_rows(tmp_path / "n.jsonl", *rows), progress=lambda *step: told.append(step))
+    counts = [0, 200, 400, 450]
+    assert [step for step in told if step[0] == "checking"] == [("checking", n, 450) for n in counts]
+    assert told[-1] == ("writing", 450, 450)
+
+
+def test_queries_do_not_grow_with_the_notes_of_a_batch(
+    project: Project, tmp_path: Path, django_assert_max_num_queries: Any
+) -> None:
+    rows = [{"id": str(number), "text": "x"} for number in range(190)]
+    with django_assert_max_num_queries(20) as captured:
+        add(project, write_rows(tmp_path / "n.jsonl", *rows))
+    assert isinstance(captured, CaptureQueriesContext)
+
+
+def test_memory_does_not_grow_with_the_number_of_notes(project: Project, tmp_path: Path) -> None:
+    def peak(n_notes: int) -> int:
+        file = tmp_path / f"{n_notes}.jsonl"
+        with file.open("w", encoding="utf-8") as stream:
+            for number in range(n_notes):
+                stream.write(json.dumps({"id": f"{n_notes}-{number}", "text": "word " * 400}) + "\n")
+        tracemalloc.start()
+        assert add(project, file).n_added == n_notes
+        reached = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return reached
+
+    peak(200)
+    # The texts of 1,600 notes more are 3.2 MB; what differs is garbage that waits for its collector.
+    assert peak(2_000) - peak(400) < 1_000_000
+
+
+def test_a_dataset_comes_back_as_it_went_out(project: Project) -> None:
+    file = Path(__file__).parents[1] / "builds" / "golden" / "train.jsonl"
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    report = add(project, file, target=SpanTarget(annotator="gold"))
+    assert (report.n_added, report.n_ignored, report.n_attributes_left_out) == (len(rows), 0, 0)
+    for row in rows:
+        document = Document.objects.get(external_id=row["id"])
+        assert (document.text, document.patient_id, document.note_type) == (
+            row["text"],
+            row["patient_id"],
+            row["note_type"],
+        )
+        assert document.metadata == row["metadata"]
+        back = Annotation.objects.filter(set__document=document).order_by("start", "pk")
+        assert [(str(one.span), one.surface, one.label, one.attributes) for one in back] == [
+            (str(Span.from_pairs(span["fragments"])), span["surface"], span["label"], span["attributes"])
+            for span in row["spans"]
+        ]
+
+
+@pytest.mark.parametrize(("folder", "n_notes"), [("maccrobat", 100), ("ncbi_disease", 100)])
+def test_real_corpora_come_in_whole(project: Project, folder: str, n_notes: int) -> None:
+    path = SHARED / folder
+    if not path.is_dir():
+        pytest.skip(f"{path} is not laid out here")
+    with pytest.raises(ImportRefused) as caught:
+        add(project, path, target=SpanTarget(annotator="gold"))
+    assert [error["where"] for error in caught.value.report.errors] == ["labels"]
+    label_map = dict.fromkeys(caught.value.report.unknown_labels, "Problem")
+    report = add(project, path, target=SpanTarget(annotator="gold", label_map=label_map))
+    assert report.n_added == n_notes
+    n_lines = sum(line.startswith("T") for file in path.glob("*.ann") for line in file.read_text("utf-8").split("\n"))
+    assert report.n_spans + report.n_spans_repeated == n_lines
+    texts = {file.stem: file.read_text("utf-8") for file in path.glob("*.txt")}
+    for annotation in Annotation.objects.select_related("set__document"):
+        document = annotation.set.document
+        assert document.text == texts[document.external_id]
+        parts = [document.text[start:end] for start, end in annotation.span.fragments]
+        assert " ".join(parts) == annotation.surface

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotator.core.prompting import Item, render_answer
+from annotator.core.schema import schema_from_json
+from llm_labeler.parse import parse_answer
+
+SCHEMA = schema_from_json(
+    {
+        "labels": [{"name": "Problem", "definition": "p"}, {"name": "Test", "definition": "t"}],
+        "attributes": [{"name": "assertion", "values": ["present", "absent"], "labels": ["Problem"]}],
+    }
+)
+QUOTES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12).filter(
+    lambda quote: bool(quote.strip())
+)
+ITEMS = st.builds(
+    Item,
+    text=st.one_of(QUOTES, st.tuples(QUOTES, QUOTES)),
+    label=st.just("Problem"),
+    attributes=st.sampled_from([{}, {"assertion": "absent"}]),
+)
+
+
+@given(st.lists(ITEMS, max_size=6))
+def test_what_was_rendered_is_parsed_back(items: list[Item]) -> None:
+    answer = render_answer(items, schema=SCHEMA)
+    parsed = parse_answer(answer, SCHEMA)
+    assert parsed.is_complete
+    assert parsed.problems == ()
+    assert [item.quotes for item in parsed.items] == [(i.text,) if isinstance(i.text, str) else i.text for i in items]
+    for item in parsed.items:
+        assert answer[slice(*item.label_place)] == item.label
+        written = [json.loads(f'"{answer[slice(*place)]}"') for place in item.quote_places]
+        assert tuple(written) == item.quotes
+
+
+@given(st.lists(ITEMS, min_size=1, max_size=5), st.data())
+def test_a_cut_answer_gives_its_whole_items_and_says_so(items: list[Item], data: st.DataObject) -> None:
+    answer = render_answer(items, schema=SCHEMA)
+    cut = answer[: data.draw(st.integers(0, len(answer) - 1))]
+    parsed = parse_answer(cut, SCHEMA)
+    whole = parse_answer(answer, SCHEMA).items
+    assert parsed.items == whole[: len(parsed.items)]
+    assert parsed.problems
+    assert not parsed.is_complete
+
+
+@given(st.text(st.sampled_from('[]{}",:\\ textlab01-e\n')))
+def test_no_answer_breaks_the_parser(answer: str) -> None:
+    parse_answer(answer, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "answer", ["[" * 100_000, '[{"text":' + "[" * 100_000, '[{"text":' + '{"a":' * 50_000, '[{"' * 30_000]
+)
+def test_deep_nesting_is_a_problem_not_a_crash(answer: str) -> None:
+    parsed = parse_answer(answer, SCHEMA)
+    assert parsed.items == ()
+    assert parsed.problems
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        '<unused94>thought\n[{"text":"no","label":"Test"}]<unused95>[{"text":"rash","label":"Problem"}]',
+        '```json\n[\n  {"text": "rash", "label": "Problem"}\n]\n```',
+        'Here you are: [{"text":"rash","label":"Problem"},]',
+        '{"text":"rash","label":"Problem"}]',
+        '{"spans":[{"label":"problem","text":"rash"}]}',
+        '[ {"text":"rash","label":" PROBLEM "} ]',
+    ],
+)
+def test_what_surrounds_the_items_is_passed_over(answer: str) -> None:
+    parsed = parse_answer(answer, SCHEMA)
+    assert [(item.quotes, item.label) for item in parsed.items] == [(("rash",), "Problem")]
+    assert answer[slice(*parsed.items[0].label_place)].strip().casefold() == "problem"
+
+
+@pytest.mark.parametrize(
+    ("broken", "named"),
+    [
+        ('{"text":"a","label":"Disease"}', "not in the schema"),
+        ('{"text":"","label":"Problem"}', "'text'"),
+        ('{"text":[],"label":"Problem"}', "'text'"),
+        ('{"text":7,"label":"Problem"}', "'text'"),
+        ('{"label":"Problem"}', "'text'"),
+        ('{"text":"a"}', "'label'"),
+        ('{"text":"a","label":["Problem"]}', "'label'"),
+        ('{"text":"a" "label":"Problem"}', "JSON"),
+        ('{"text":"a","label":"Problem"', "JSON"),
+        ('{"text":"a","label":"Problem","x":{"y":1}}', "JSON"),
+        ('{"text":"a","label":"Problem","x":1e999}', "JSON"),
+    ],
+)
+def test_a_broken_item_costs_only_itself(broken: str, named: str) -> None:
+    parsed = parse_answer(f'[{broken},{{"text":"rash","label":"Problem"}}]', SCHEMA)
+    assert [item.quotes for item in parsed.items] == [("rash",)]
+    assert named in parsed.problems[0]
+    assert parsed.problems[0].startswith("item 1: ")
+
+
+def test_attributes_outside_the_schema_are_reported_and_left_out() -> None:
+    parsed = parse_answer('[{"text":"a","label":"Problem","assertion":"maybe","side":"left"}]', SCHEMA)
+    assert parsed.items[0].attributes == {"assertion": "present"}
+    assert len(parsed.problems) == 2
+
+
+def test_an_attribute_is_spelt_as_in_the_schema() -> None:
+    parsed = parse_answer('[{"text":"a","label":"Problem","Assertion":"ABSENT"}]', SCHEMA)
+    assert parsed.items[0].attributes == {"assertion": "absent"}
+
+
+def test_problems_hold_no_text_of_the_answer() -> None:
+    parsed = parse_answer(
+        '[{"text":"secret","label":"secret","secret":"secret"},{"text":"secret","label":"Problem","secret":"x"}', SCHEMA
+    )
+    assert parsed.problems
+    assert "secret" not in " ".join(parsed.problems)
+
+
+def test_what_no_database_holds_is_replaced() -> None:
+    assert parse_answer('[{"text":"a\\u0000\\ud800b","label":"Test"}]', SCHEMA).items[0].quotes == ("a\ufffd\ufffdb",)
+
+
+@pytest.mark.parametrize(("given", "start"), [("5", 5), ("-1", None), ("true", None), ('"5"', None)])
+def test_a_hinted_start_is_a_whole_number(given: str, start: int | None) -> None:
+    item = parse_answer(f'[{{"text":"a","label":"Test","start":{given},"kind":"test_name"}}]', SCHEMA).items[0]
+    assert (item.start, item.kind) == (start, "test_name")
+
+
+@pytest.mark.parametrize("answer", ["", "  \n", "I cannot do that."])
+def test_an_answer_without_a_list_is_a_problem(answer: str) -> None:
+    parsed = parse_answer(answer, SCHEMA)
+    assert (parsed.items, parsed.is_complete) == ((), False)
+    assert len(parsed.problems) == 1

@@ -1,0 +1,344 @@
+"""Every route, for everybody: who gets what, and nobody gets what is another project's.
+
+A new route fails here until it has a row. `world` holds one object of each kind in Alice's project, and one of each in
+Charlie's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from annotator.accounts.models import User
+from annotator.accounts.services import sign_in_link
+from annotator.annotations.models import AnnotationSet
+from annotator.annotations.services import NewAnnotation, add_annotation, import_set, open_set
+from annotator.builds.options import BuildOptions
+from annotator.builds.services import create_build, write_build
+from annotator.core.spans import Span
+from annotator.documents.models import Document
+from annotator.exchange.models import Import
+from annotator.jobs.services import run_job
+from annotator.projects.models import Project
+from annotator.review.leases import take_note
+from annotator.review.models import ReviewItem
+from annotator.review.queue import Queued, ensure_note_items, queue_spans
+from annotator.suggestions.models import Suggestion
+from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for
+from tests.cast import NOW, make_document
+
+pytestmark = pytest.mark.django_db
+
+ROLES = ("anonymous", "outsider", "lead", "annotator", "adjudicator", "data_scientist")
+CANARY = "Zebrafever"
+EXTERNAL_ID = "mrn-4711"
+
+
+@dataclass(frozen=True)
+class Row:
+    """The status of each method for ROLES, in their order."""
+
+    get: str
+    post: str
+
+    def expected(self, method: str, role: str) -> int:
+        line = self.get if method == "GET" else self.post
+        return int(line.split()[ROLES.index(role)])
+
+
+NO = "302 405 405 405 405 405"  # the method is not there; who is not signed in is sent to sign in first
+
+# In the world below Bob holds the note and Dana has uploaded the import; Alice, Adam and Dana look on.
+#                          anonymous, outsider, lead, annotator, adjudicator, data scientist
+ROUTES: dict[str, Row] = {
+    "healthz": Row(get="200 200 200 200 200 200", post="200 200 200 200 200 200"),
+    "home": Row(get="302 200 200 200 200 200", post=NO),
+    "accounts:sign_in": Row(get="200 302 302 302 302 302", post="422 302 302 302 302 302"),
+    "accounts:sign_out": Row(get=NO, post="302 303 303 303 303 303"),
+    "accounts:first": Row(get="200 200 200 200 200 200", post="303 303 303 303 303 303"),
+    "accounts:set_password": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
+    "browse:new_project": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
+    "browse:overview": Row(get="302 404 200 200 200 200", post=NO),
+    "browse:documents": Row(get="302 404 200 403 200 200", post=NO),
+    "browse:workers": Row(get="302 404 200 403 200 200", post=NO),
+    "review:start": Row(get="302 404 200 200 200 403", post=NO),
+    "review:next": Row(get=NO, post="302 404 303 303 303 403"),
+    "review:take": Row(get=NO, post="302 404 303 303 303 403"),
+    "review:note": Row(get="302 404 409 200 409 403", post=NO),
+    "review:new_span": Row(get="302 404 404 422 404 403", post=NO),
+    "review:decide": Row(get=NO, post="302 404 409 422 409 403"),
+    "review:renew": Row(get=NO, post="302 404 409 204 409 403"),
+    "review:put_back": Row(get=NO, post="302 404 303 303 303 403"),
+    "exchange:imports": Row(get="302 404 200 403 403 200", post="302 404 422 403 403 422"),
+    "exchange:import": Row(get="302 404 200 403 403 200", post=NO),
+    "exchange:start": Row(get=NO, post="302 404 404 403 403 303"),
+    "exchange:cancel": Row(get=NO, post="302 404 303 403 403 303"),
+    "exchange:discard": Row(get=NO, post="302 404 303 403 403 303"),
+    "suggestions:runs": Row(get="302 404 200 403 200 200", post=NO),
+    "suggestions:start": Row(get=NO, post="302 404 303 403 403 403"),
+    "suggestions:run": Row(get="302 404 200 403 200 200", post=NO),
+    "suggestions:cancel": Row(get=NO, post="302 404 303 403 403 403"),
+    "suggestions:retry": Row(get=NO, post="302 404 303 403 403 403"),
+    "builds:builds": Row(get="302 404 200 403 403 200", post=NO),
+    "builds:new": Row(get="302 404 200 403 403 200", post=NO),
+    "builds:create": Row(get=NO, post="302 404 422 403 403 422"),
+    "builds:build": Row(get="302 404 200 403 403 200", post=NO),
+    "builds:cancel": Row(get=NO, post="302 404 303 403 403 303"),
+    "builds:download": Row(get="302 404 200 403 403 200", post=NO),
+}
+# Pages whose address holds an object of a person rather than of a project, or none at all.
+WITHOUT_PROJECT = {name for name in ROUTES if name.startswith("accounts:")} | {"healthz", "home", "browse:new_project"}
+
+
+@dataclass(frozen=True)
+class World:
+    people: Mapping[str, User | None]
+    ids: Mapping[str, str]
+    other_ids: Mapping[str, str]
+
+
+Parameters = tuple[str, ...]
+
+
+def routes_of(patterns: list[Any], prefix: str = "", above: Parameters = ()) -> Iterator[tuple[str, Parameters]]:
+    """Every route by its full name (its pattern where it has none), with the parameters of its address."""
+    for found in patterns:
+        parameters = (*above, *found.pattern.converters)
+        if isinstance(found, URLResolver):
+            namespace = f"{prefix}{found.namespace}:" if found.namespace else prefix
+            yield from routes_of(found.url_patterns, namespace, parameters)
+        else:
+            yield f"{prefix}{found.name or found.pattern}", parameters
+
+
+def known_routes() -> list[tuple[str, Parameters]]:
+    """The routes that have a row; that all have one is a test of its own."""
+    return [(name, parameters) for name, parameters in routes_of(get_resolver().url_patterns) if name in ROUTES]
+
+
+@pytest.fixture
+def world(
+    project: Project,
+    other_project: Project,
+    alice: User,
+    bob: User,
+    adam: User,
+    dana: User,
+    charlie: User,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    monkeypatch.setattr(settings, "BUILDS_DIR", tmp_path)
+    people = {
+        "anonymous": None,
+        "outsider": charlie,
+        "lead": alice,
+        "annotator": bob,
+        "adjudicator": adam,
+        "data_scientist": dana,
+    }
+    return World(
+        people=people,
+        ids=make_objects(project, reader=bob, uploader=dana),
+        other_ids=make_objects(other_project, reader=charlie, uploader=charlie),
+    )
+
+
+def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str, str]:
+    """One object of each kind, by the name its id has in addresses."""
+    document = make_document(
+        project, text=f"{CANARY} and cough.", external_id=f"{EXTERNAL_ID}-{project.slug}", patient_id="p1"
+    )
+    run, suggestion = _suggest(project, document)
+    (note_item,) = ensure_note_items(document=document, n_slots=1, priority=1.0)
+    queued = [Queued(suggestion=suggestion, stream=ReviewItem.Stream.UNCERTAIN, reason="low score")]
+    queue_spans(note_item=note_item, queued=queued, same_labeler_jobs=[])
+    held = take_note(document=document, reviewer=reader, now=timezone.now())
+    _submitted(project, reader)
+    return {
+        "project_id": project.public_id,
+        "document_id": document.public_id,
+        "item_id": held.public_id,
+        "run_id": run,
+        "import_id": _import(project, uploader),
+        "build_id": _build(project, uploader),
+        "name": "manifest.json",
+    }
+
+
+def _suggest(project: Project, document: Document) -> tuple[str, Suggestion]:
+    version = project.schema_versions.get()
+    spec = LabelerSpec(name="Rules", backend="spacy", model_id="m", revision="1")
+    labeler = labeler_for(project=project, schema_version=version, spec=spec, now=NOW)
+    found = NewSuggestion(
+        span=Span.of(0, len(CANARY)), surface=CANARY, label="Problem", attributes={}, alignment="exact", score=0.5
+    )
+    run = import_run(project=project, labeler=labeler, suggestions=[(document.pk, [found])], actor=None, now=NOW)
+    return run.public_id, document.suggestions.get()
+
+
+def _submitted(project: Project, reader: User) -> None:
+    done = make_document(project, text=f"{CANARY} is done.", external_id=f"{EXTERNAL_ID}-done-{project.slug}")
+    import_set(document=done, annotator=reader, schema_version=project.schema_versions.get(), annotations=[], now=NOW)
+
+
+def _import(project: Project, uploader: User) -> str:
+    look = {"labels": [], "errors": [], "n_rows": 0, "n_files": 0, "n_spans": 0, "n_errors": 0, "is_whole": True}
+    return Import.objects.create(project=project, created_by=uploader, created_at=NOW, result={"look": look}).public_id
+
+
+def _build(project: Project, actor: User) -> str:
+    build = create_build(
+        project=project, name="Dataset", formats=["jsonl"], options=BuildOptions(), actor=actor, now=NOW
+    )
+    assert build.job is not None
+    run_job(job_id=build.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
+    return build.public_id
+
+
+def url_of(name: str, parameters: Parameters, ids: Mapping[str, str]) -> str:
+    return reverse(name, kwargs={key: _token() if key == "token" else ids[key] for key in parameters})
+
+
+def _token() -> str:
+    return sign_in_link(username="bob", now=timezone.now()).rstrip("/").rpartition("/")[2]
+
+
+def ask(user: User | None, method: str, url: str) -> Any:
+    """The answer to `user`; what it wrote is rolled back."""
+    client = Client(raise_request_exception=False)
+    with transaction.atomic():
+        if user is not None:
+            client.force_login(user)
+        response = client.generic(method, url, content_type="application/x-www-form-urlencoded")
+        if getattr(response, "streaming", False):
+            b"".join(response)
+        transaction.set_rollback(True)
+    return response
+
+
+def test_every_route_has_a_row_and_every_row_a_route() -> None:
+    assert sorted(name for name, _ in routes_of(get_resolver().url_patterns)) == sorted(ROUTES)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_everybody_gets_what_the_table_says(world: World, role: str) -> None:
+    wrong = []
+    for name, parameters in known_routes():
+        for method in ("GET", "POST"):
+            url = url_of(name, parameters, world.ids)
+            expected = ROUTES[name].expected(method, role)
+            status = ask(world.people[role], method, url).status_code
+            if status != expected:
+                wrong.append(f"{method} {name}: {status}, not {expected}")
+    assert wrong == []
+
+
+def test_who_is_not_signed_in_is_sent_to_sign_in(world: World) -> None:
+    for name, parameters in known_routes():
+        if name in WITHOUT_PROJECT:
+            continue
+        url = url_of(name, parameters, world.ids)
+        for method in ("GET", "POST"):
+            assert ask(None, method, url)["Location"].startswith(reverse("accounts:sign_in")), f"{method} {name}"
+
+
+def test_an_object_of_another_project_is_not_there(world: World) -> None:
+    """The lead asks under the own project for each of the other project's objects, and the other way round."""
+    found = []
+    for name, parameters in known_routes():
+        objects = [key for key in parameters if key in world.ids and key not in {"project_id", "name"}]
+        for key in objects:
+            for ids, theirs, user in (
+                (world.ids, world.other_ids, world.people["lead"]),
+                (world.other_ids, world.ids, world.people["outsider"]),
+            ):
+                url = url_of(name, parameters, {**ids, key: theirs[key]})
+                for method in ("GET", "POST"):
+                    status = ask(user, method, url).status_code
+                    if status not in {404, 405}:
+                        found.append(f"{method} {name} with another's {key}: {status}")
+    assert found == []
+
+
+def test_an_object_that_does_not_exist_is_not_there(world: World) -> None:
+    found = []
+    for name, parameters in known_routes():
+        for key in set(parameters) - {"token"}:
+            for made_up in ("a" * 16, "1", "x' OR 1=1 --", "%00", "é"):
+                url = url_of(name, parameters, {**world.ids, key: made_up})
+                for method in ("GET", "POST"):
+                    status = ask(world.people["lead"], method, url).status_code
+                    if status not in {404, 405}:
+                        found.append(f"{method} {name} with {key} {made_up!r}: {status}")
+    assert found == []
+
+
+def test_addresses_hold_no_external_id(world: World) -> None:
+    for name, parameters in known_routes():
+        assert EXTERNAL_ID not in url_of(name, parameters, world.ids)
+
+
+@pytest.mark.parametrize("role", ["anonymous", "outsider"])
+def test_who_does_not_belong_reads_nothing_of_the_project(world: World, role: str, project: Project) -> None:
+    for name, parameters in known_routes():
+        url = url_of(name, parameters, world.ids)
+        for method in ("GET", "POST"):
+            text = _text_of(ask(world.people[role], method, url))
+            for secret in (CANARY, EXTERNAL_ID, project.name):
+                assert secret not in text, f"{method} {name} tells {secret}"
+
+
+def test_no_page_tells_a_reader_what_another_reads_in_an_unsubmitted_note(
+    world: World, project: Project, bob: User, adam: User
+) -> None:
+    """Two people read one note: Bob has marked a span, and Adam, who holds the other slot, must not see it."""
+    Project.objects.filter(pk=project.pk).update(n_readers=2)
+    document = Document.objects.get(public_id=world.ids["document_id"])
+    marked = add_annotation(
+        target=open_set(document=document, annotator=bob),
+        annotator=bob,
+        text=document.text,
+        schema_version=project.schema_versions.get(),
+        new=NewAnnotation(span=Span.of(len(CANARY) + 5, len(CANARY) + 10), label="Problem", attributes={}),
+        now=NOW,
+    )
+    ensure_note_items(document=document, n_slots=2, priority=1.0)
+    adams = take_note(document=document, reviewer=adam, now=timezone.now())
+    assert AnnotationSet.objects.filter(document=document).count() <= 2
+    bobs = reverse("review:note", args=[world.ids["project_id"], world.ids["item_id"]])
+    assert marked.public_id in _text_of(ask(bob, "GET", bobs)), "pages no longer name a span by its id"
+    ids = {**world.ids, "item_id": adams.public_id}
+    for name, parameters in known_routes():
+        response = ask(adam, "GET", url_of(name, parameters, ids))
+        assert marked.public_id not in _text_of(response), f"{name} shows Bob's span"
+    assert ask(adam, "GET", reverse("review:note", args=[ids["project_id"], adams.public_id])).status_code == 200
+
+
+def test_answers_run_no_script_but_ours_and_are_not_stored(world: World) -> None:
+    for name, parameters in known_routes():
+        response = ask(world.people["lead"], "GET", url_of(name, parameters, world.ids))
+        assert "no-store" in response["Cache-Control"], name
+        assert response["X-Content-Type-Options"] == "nosniff", name
+        policy = response["Content-Security-Policy"]
+        assert "default-src 'none'" in policy, name
+        assert "unsafe" not in policy, name
+        assert (
+            re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:", _text_of(response)) is None
+        ), name
+
+
+def _text_of(response: HttpResponse) -> str:
+    body = b"" if response.streaming else response.content
+    return body.decode() + str(response.headers)

@@ -1,0 +1,96 @@
+"""`manage.py up` itself: real programs, on a data folder whose path is longer than any socket's may be."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from annotator.accounts.models import User
+from annotator.runtime import socket_folder
+from tests.installation import Installation, works_for
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    folder = tmp_path
+    while len(str(folder)) < 300:
+        folder /= "a folder with a long name"
+    made = Installation(folder)
+    yield made
+    made.end()
+    for path in socket_folder(folder).glob("*"):
+        path.unlink()
+    socket_folder(folder).rmdir()
+
+
+@pytest.mark.slow
+def test_up_stops_by_ctrl_c_and_starts_again_with_its_data(installation: Installation):
+    installation.start()
+    assert installation.get("/healthz") == 200
+    assert len(installation.processes()) >= 7  # supervisor, reaper, Valkey, web server and its worker, two workers
+    assert installation.run("sign_in_link").returncode == 0
+    assert installation.process is not None
+    installation.process.send_signal(signal.SIGINT)
+    assert installation.process.wait(30) == 0
+    assert installation.processes() == []
+
+    installation.start()
+    assert installation.get("/healthz") == 200
+    with sqlite3.connect(installation.folder / "db.sqlite3") as database:
+        (n_users,) = database.execute(f"SELECT count(*) FROM {User._meta.db_table}").fetchone()
+    assert n_users == 1
+
+    second = installation.up()
+    assert second.returncode == 1
+    assert f"is in use by process {installation.process.pid}" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_killed_supervisor_leaves_nothing_running(installation: Installation):
+    installation.start()
+    running = installation.processes()
+    assert installation.process is not None
+    installation.process.kill()
+    _, alive = psutil.wait_procs(running, timeout=20)
+    assert [process for process in alive if works_for(process, installation.folder)] == []
+    assert installation.processes() == []
+
+
+def test_a_taken_port_is_one_line(installation: Installation):
+    with socket.create_server(("127.0.0.1", installation.port)):
+        refused = installation.up()
+    assert refused.returncode == 1
+    assert f"port {installation.port} is taken: stop the program that has it, or use make run PORT=" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "eighty", ""])
+def test_a_wrong_port_is_one_line(installation: Installation, port: str):
+    refused = installation.run("up", "--port", port)
+    assert refused.returncode == 1
+    assert refused.stderr == f"CommandError: the port must be a number from 1 to 65535, not {port!r}\n"
+
+
+def test_a_file_in_place_of_the_data_folder_is_one_line(installation: Installation):
+    installation.folder.parent.mkdir(parents=True)
+    installation.folder.write_text("")
+    refused = installation.up()
+    installation.folder.unlink()
+    assert refused.returncode == 1
+    assert refused.stderr == f"error: cannot make the data folder {installation.folder}: File exists\n"
+
+
+def test_a_path_too_long_for_sqlite_is_one_line(tmp_path: Path):
+    too_long = Installation(tmp_path / "/".join(["a" * 100] * 5))
+    refused = too_long.up()
+    socket_folder(too_long.folder).rmdir()
+    assert refused.returncode == 1
+    assert "too long for SQLite" in refused.stderr
+    assert refused.stderr.count("\n") == 1
