@@ -6,8 +6,6 @@ from django.urls import include, path
 
 from annotator.browse.views import home
 
-from annotator.browse.views import home
-
 
 @login_not_required
 def healthz(request: HttpRequest) -> HttpResponse:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from hypothesis import settings as hypothesis_settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.chromium import find_chromium
 
@@ -18,6 +18,8 @@ hypothesis_settings.register_profile("suite", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("suite")
 
 pytest_plugins = ["tests.cast"]
+
+expect.set_options(timeout=20_000)  # the machine may be busy; what never comes still fails
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -67,7 +69,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh browser session at 1440 x 900; the test fails where a script does, or where the CSP blocks something."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     troubles: list[str] = []
     opened = context.new_page()
     opened.on("pageerror", lambda error: troubles.append(str(error)))

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from django.conf import settings
+
+from annotator.runtime import socket_folder
 
 READY = "Marginalia is running at"
 OURS = {"MARGINALIA_DATA", "DJANGO_SETTINGS_MODULE", "REDIS_URL", "ALLOWED_HOSTS", "HTTPS", "LABELER", "LABEL_WORKERS"}
@@ -90,3 +94,17 @@ def works_for(process: psutil.Process, folder: Path) -> bool:
         return Path(process.cwd()).is_relative_to(folder)  # Valkey shows neither
     except psutil.Error:
         return False
+
+
+@contextmanager
+def installed_at(folder: Path) -> Iterator[Installation]:
+    """An installation on `folder`, not started yet; nothing of it runs or lies in its socket folder afterwards."""
+    made = Installation(folder)
+    try:
+        yield made
+    finally:
+        made.end()
+        sockets = socket_folder(folder)
+        for path in sockets.glob("*"):
+            path.unlink()
+        sockets.rmdir()

@@ -13,7 +13,7 @@ import pytest
 
 from annotator.accounts.models import User
 from annotator.runtime import socket_folder
-from tests.installation import Installation, works_for
+from tests.installation import Installation, installed_at, works_for
 
 
 @pytest.fixture
@@ -21,12 +21,8 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
     folder = tmp_path
     while len(str(folder)) < 300:
         folder /= "a folder with a long name"
-    made = Installation(folder)
-    yield made
-    made.end()
-    for path in socket_folder(folder).glob("*"):
-        path.unlink()
-    socket_folder(folder).rmdir()
+    with installed_at(folder) as made:
+        yield made
 
 
 @pytest.mark.slow

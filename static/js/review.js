@@ -97,7 +97,7 @@ function init() {
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (isDecision(event) && event.detail.successful) warn("");
-    releaseKeys();
+    if (!event.detail.xhr.status) releaseKeys(); // no answer came, so no card will
   });
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, () => warn("Not saved: no connection. Your last decision is kept here; try it again."));

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from annotator.core import prompting
 from annotator.core.prompting import (
+    ANSWER_KEYS,
     Example,
     Item,
-    ANSWER_KEYS,
     PromptError,
     answer_schema,
     item_of,
