@@ -25,7 +25,7 @@ def begin(sender: Any, **_: Any) -> None:
     from annotator.suggestions.services import release_worker
 
     queues = ",".join(sender.app.amqp.queues.consume_from)
-    _guarded(lambda: release_worker(worker=sender.hostname))
+    _guarded(lambda: release_worker(worker=sender.hostname, now=timezone.now()))
     thread = threading.Thread(
         target=_beat, args=(sender.hostname, queues, timezone.now()), name="heartbeat", daemon=True
     )

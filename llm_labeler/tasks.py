@@ -30,6 +30,8 @@ def label_run(self: Task, run_id: int) -> None:
     for position, job in enumerate(jobs):
         services.renew_claims(jobs=jobs[position:], now=timezone.now())
         _label(job)
+    if jobs:
+        services.ring_on(run_id=run_id)
 
 
 def _label(job: LabelJob) -> None:

@@ -25,9 +25,7 @@ def starting_schema() -> str:
 class NewProjectForm(forms.Form):
     """`cleaned_data["schema"]` is the checked Schema."""
 
-    name = forms.CharField(
-        max_length=120, help_text="As people will see it. A short name for the command line comes of it."
-    )
+    name = forms.CharField(max_length=120, help_text="A short name for the command line is made from it.")
     schema = forms.CharField(
         max_length=LONGEST_SCHEMA,
         widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false", "autocomplete": "off"}),

@@ -74,7 +74,7 @@ def overview_lead(counts: dict[NoteState, int]) -> Lead:
     """Where the project is, in a sentence."""
     total = sum(counts.values())
     if not total:
-        return Lead("There is no note yet.", "")
+        return Lead("", "There is no note yet.")
     n_reviewed = counts[NoteState.REVIEWED]
     if n_reviewed == total:
         return Lead(f"All {counted(total, 'note')}" if total > 1 else "The only note", f" {_are(total)} reviewed.")
@@ -93,12 +93,12 @@ def overview_lead(counts: dict[NoteState, int]) -> Lead:
 
 
 def note_parts(counts: dict[NoteState, int]) -> tuple[Segment, ...]:
-    """The bar: reviewed, failed, pre-labelled (hatched) and not pre-labelled."""
+    """The bar: reviewed, failed, pre-labelled (lighter) and not pre-labelled."""
     return segments(
         [
             ("done", "Reviewed", counts[NoteState.REVIEWED]),
             ("failed", "Failed", counts[NoteState.FAILED]),
-            ("running", "Pre-labelled, to review", counts[NoteState.TO_REVIEW] + counts[NoteState.IN_REVIEW]),
+            ("ready", "Pre-labelled, to review", counts[NoteState.TO_REVIEW] + counts[NoteState.IN_REVIEW]),
             ("waiting", "Not pre-labelled", counts[NoteState.WAITING]),
         ]
     )
@@ -133,12 +133,12 @@ def next_steps(
         why = "Text files, brat or JSONL, in the browser or by manage.py import_documents."
         steps.append(Step("upload", "Import notes", why, at("exchange:imports")))
     if n_unread and allowed(Action.RUN):
-        why = "A labeler reads them and suggests spans."
-        steps.append(Step("play", f"Pre-label {counted(n_unread, 'new note')}", why, at("suggestions:runs")))
+        why = "The labeler has not read them, or it failed on them."
+        steps.append(Step("play", f"Pre-label {counted(n_unread, 'note')}", why, at("suggestions:runs")))
     if newest and not is_running and newest.progress.n_failed and allowed(Action.RUN):
         text = f"Look at {counted(newest.progress.n_failed, 'failed note')}"
         why = f"Run {newest.run.number} says why, and can try again."
-        steps.append(Step("retry", text, why, at("suggestions:run", newest.run.public_id), "bad"))
+        steps.append(Step("retry", text, why, at("suggestions:run", newest.run.public_id), "warn"))
     if n_to_review and allowed(Action.REVIEW):
         why = "The note on which a minute buys most comes first."
         steps.append(Step("eye", f"Review {counted(n_to_review, 'note')}", why, at("review:start")))

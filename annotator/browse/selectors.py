@@ -152,9 +152,10 @@ def n_prelabelled(project: Project) -> int:
     return jobs.aggregate(n=Count("document", distinct=True))["n"]
 
 
-def members_of(project: Project) -> QuerySet[Membership]:
-    """The project's members by role and name. One query."""
-    return project.memberships.select_related("user").order_by("role", "user__username")
+def members_of(project: Project) -> list[Membership]:
+    """The project's members, leads first, then by role and name. One query."""
+    members = project.memberships.select_related("user").order_by("user__username")
+    return sorted(members, key=lambda member: list(Membership.Role).index(Membership.Role(member.role)))
 
 
 def seconds_since(at: datetime | None, *, now: datetime) -> int | None:

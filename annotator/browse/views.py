@@ -62,7 +62,7 @@ def overview(request: HttpRequest, project_id: str) -> HttpResponse:
     membership = membership_for(user=request.user, project_id=project_id, action=Action.VIEW)
     project, now = membership.project, timezone.now()
     counts = selectors.count_notes(project)
-    members = list(selectors.members_of(project))
+    members = selectors.members_of(project)
     newest = runs_of(project).first()
     is_manned = has_worker(queue=LABEL_QUEUE, now=now)
     line = pages.run_line(newest, run_progress(run_id=newest.pk), has_worker=is_manned) if newest else None

@@ -8,6 +8,8 @@ from typing import Any
 
 PARTS = ("train", "dev", "test")
 SMALLEST_WINDOW, LARGEST_WINDOW = 200, 8000
+# What the labeler reads at once: a model is trained on the windows that it will be used on. A test compares the two.
+LABELER_WINDOW = 1500
 
 
 class OptionError(ValueError):
@@ -24,7 +26,7 @@ class BuildOptions:
 
     seed: int = 0
     shares: tuple[int, int, int] = (80, 10, 10)
-    window: int = 2000
+    window: int = LABELER_WINDOW
     annotator: str = ""
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain, count
 
 from django.db import transaction
 from django.utils.text import slugify
@@ -19,12 +20,12 @@ class ProjectError(ValueError):
 
 @transaction.atomic
 def create_project(*, name: str, schema: Schema, lead: User | None, now: datetime, n_readers: int = 1) -> Project:
-    """A project with the first version of its schema, led by `lead`. Raises ProjectError where the name is taken."""
-    slug = slugify(name)[:60]
-    if not slug:
-        raise ProjectError("a project's name needs at least one letter or digit")
-    if Project.objects.filter(slug=slug).exists():
-        raise ProjectError(f"there is a project named {slug!r} already")
+    """A project with the first version of its schema, led by `lead`. Raises ProjectError where the name has no letter.
+
+    Where another project has the short name already, this one gets a number behind it: who makes a project does not
+    learn which others there are.
+    """
+    slug = _free_slug(name)
     project = Project.objects.create(slug=slug, name=name.strip(), n_readers=n_readers, created_at=now)
     record_event(project=project.public_id, actor=lead, verb="project.create", object_id=project.public_id, now=now)
     add_schema_version(project=project, schema=schema, actor=lead, now=now)
@@ -70,3 +71,11 @@ def set_member(*, project: Project, user: User, role: str, actor: User | None, n
         detail={"role": role},
     )
     return membership
+
+
+def _free_slug(name: str) -> str:
+    base = slugify(name)[:50]
+    if not base:
+        raise ProjectError("a project's name needs at least one letter or digit")
+    taken = set(Project.objects.filter(slug__startswith=base).values_list("slug", flat=True))
+    return next(slug for slug in chain([base], (f"{base}-{n}" for n in count(2))) if slug not in taken)

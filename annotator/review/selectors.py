@@ -20,7 +20,7 @@ from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Labeler, Suggestion
 
 SUGGESTED, PERSON = "suggested", "person"
-QUEUE_SHOWN = 60
+QUEUE_SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,10 @@ def decide(*, note_item: ReviewItem, reviewer: User, act: Act, key: str, now: da
     the rules below SchemaError, SpanError and annotations.services.AnnotationExists.
     """
     with transaction.atomic():
-        repeat = Decision.objects.filter(idempotency_key=key, reviewer=reviewer, note_item=note_item).first()
+        repeat = Decision.objects.filter(idempotency_key=key).first()
         if repeat is not None:
+            if (repeat.reviewer_id, repeat.note_item_id) != (reviewer.pk, note_item.pk):
+                raise DecisionRefused("This decision's key belongs to another decision.")
             return repeat
         hold(note_item=note_item, reviewer=reviewer, now=now)
         note_item.refresh_from_db(fields=["status", "version"])

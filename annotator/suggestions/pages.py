@@ -112,7 +112,7 @@ def run_lead(run: LabelRun, progress: RunProgress, pace: RunPace) -> Lead:
 
 
 def run_parts(progress: RunProgress) -> tuple[Segment, ...]:
-    """The bar: what is done, failed, being read and waiting; what was cancelled, where something was."""
+    """The bar: what is done, failed, being read, waiting and cancelled; of a finished run, what there is of them."""
     parts = [
         ("done", "Done", progress.n_done),
         ("failed", "Failed", progress.n_failed),
@@ -121,6 +121,8 @@ def run_parts(progress: RunProgress) -> tuple[Segment, ...]:
     ]
     if progress.n_cancelled:
         parts.append(("cancelled", "Cancelled", progress.n_cancelled))
+    if progress.is_finished:
+        parts = [part for part in parts if part[2]]
     return segments(parts)
 
 
@@ -178,7 +180,7 @@ def worker_row(worker: WorkerHealth, per_minute: float | None = None) -> WorkerR
 
 
 def _took(run: LabelRun) -> str:
-    """How long the run took, where it has ended."""
-    if run.finished_at is None:
+    """How long the run took, where it has come to its end."""
+    if run.finished_at is None or run.status != Run.DONE:
         return ""
     return f" after {duration_words((run.finished_at - run.created_at).total_seconds())}"

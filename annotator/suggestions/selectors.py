@@ -128,7 +128,8 @@ def run_pace(*, run_id: int, now: datetime) -> RunPace:
 def run_rate(*, run: LabelRun, until: datetime) -> RunRate:
     """Notes a minute over the hour before `until`, or since the run began where that is less. One query.
 
-    Steps are a minute long, ten seconds where the run is younger than ten minutes. The newest step ends at `until`.
+    Steps are a minute long. Where the run is younger than ten minutes they are ten seconds, and each value is the mean
+    of the minute before it. The newest step ends at `until`.
     """
     age = until - run.created_at
     step = timedelta(seconds=60 if age >= timedelta(minutes=10) else 10)
@@ -141,16 +142,28 @@ def run_rate(*, run: LabelRun, until: datetime) -> RunRate:
     for at in finished.order_by().values_list("finished_at", flat=True).iterator(chunk_size=5000):
         if at is not None:
             counts[n_steps - 1 - (until - at) // step] += 1
+    width = timedelta(minutes=1) // step
     return RunRate(
-        values=[count * 60 / step.total_seconds() for count in counts],
+        values=[_mean(counts[max(place + 1 - width, 0) : place + 1]) * width for place in range(n_steps)],
         times=[since + (position + 1) * step for position in range(n_steps)],
         step=step,
     )
 
 
 def runs_of(project: Project) -> QuerySet[LabelRun]:
-    """The project's runs, newest first, with their labelers and people. One query; `progress_of_runs` counts."""
-    return LabelRun.objects.filter(project=project).select_related("labeler", "created_by").order_by("-number")
+    """The project's runs, newest first, with labeler, its schema version, and who started it. One query.
+
+    `progress_of_runs` counts their notes.
+    """
+    return (
+        LabelRun.objects.filter(project=project)
+        .select_related("labeler__schema_version", "created_by")
+        .order_by("-number")
+    )
+
+
+def _mean(counts: Sequence[int]) -> float:
+    return sum(counts) / len(counts)
 
 
 def _progress(by_status: Mapping[str, tuple[int, int, int]]) -> RunProgress:

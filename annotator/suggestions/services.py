@@ -27,6 +27,7 @@ from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
 LABEL_TASK = "llm_labeler.label_run"
 ROUTE_TASK = "annotator.route_jobs"
 CLAIM_SIZE = 8
+FIRST_BELLS = 32
 LEASE = timedelta(minutes=10)
 MAX_ATTEMPTS = 3
 Status = LabelJob.Status
@@ -97,8 +98,7 @@ def start_run(
         now=now,
         detail={"labeler": labeler.pk, "backend": labeler.backend, "n_documents": n_jobs},
     )
-    for _ in range(-(-n_jobs // CLAIM_SIZE)):
-        ring(LABEL_TASK, run.pk, queue=LABEL_QUEUE)
+    _ring_for(run, n_jobs=n_jobs)
     return run
 
 
@@ -113,19 +113,21 @@ def claim_jobs(*, run_id: int, worker: str, now: datetime, limit: int = CLAIM_SI
 
     Jobs out of attempts are failed on the way, so that a note that kills its worker stops the run only three times.
     """
-    _fail_exhausted(now=now, run_id=run_id)
+    _fail_exhausted(LabelJob.objects.filter(run_id=run_id, lease_expires_at__lt=now), now=now)
     claimable = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=now)
     candidates = list(
         LabelJob.objects.filter(claimable, run_id=run_id)
         .order_by("document__n_chars", "pk")
         .values_list("pk", flat=True)[: limit * 2]
     )
+    # Conditions of the update itself, on one table: in a subquery PostgreSQL would not check them again after a wait.
+    running = LabelRun.objects.filter(pk=run_id, status=LabelRun.Status.RUNNING)
     claimed: list[int] = []
     for pk in candidates:
         if len(claimed) == limit:
             break
         token = secrets.token_hex(16)
-        won = LabelJob.objects.filter(claimable, pk=pk, run__status=LabelRun.Status.RUNNING).update(
+        won = LabelJob.objects.filter(claimable, pk=pk, run__in=running).update(
             status=Status.RUNNING,
             run_token=token,
             worker=worker,
@@ -140,6 +142,12 @@ def claim_jobs(*, run_id: int, worker: str, now: datetime, limit: int = CLAIM_SI
     return [jobs[pk] for pk in claimed]
 
 
+def ring_on(*, run_id: int) -> None:
+    """Have the next notes of the run claimed, by a worker that has done its own."""
+    if LabelJob.objects.filter(run_id=run_id, status=Status.QUEUED).exists():
+        ring(LABEL_TASK, run_id, queue=LABEL_QUEUE)
+
+
 def renew_claims(*, jobs: Sequence[LabelJob], now: datetime) -> None:
     """Push the lease of the caller's claims on, while it is busy with the others."""
     tokens = [job.run_token for job in jobs]
@@ -149,12 +157,12 @@ def renew_claims(*, jobs: Sequence[LabelJob], now: datetime) -> None:
 @transaction.atomic
 def commit_job(*, job: LabelJob, suggestions: Sequence[NewSuggestion], now: datetime) -> bool:
     """Write the note's suggestions and mark it done; False, and nothing written, where the claim was lost."""
-    n_unaligned = sum(1 for suggestion in suggestions if suggestion.span is None)
+    n_suggestions, n_unaligned = _count(suggestions)
     held = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
         status=Status.DONE,
         finished_at=now,
         lease_expires_at=None,
-        n_suggestions=len(suggestions) - n_unaligned,
+        n_suggestions=n_suggestions,
         n_unaligned=n_unaligned,
     )
     if not held:
@@ -208,9 +216,13 @@ def hand_back(*, job: LabelJob, error: str, now: datetime) -> None:
         ring(LABEL_TASK, job.run_id, queue=LABEL_QUEUE)
 
 
-def release_worker(*, worker: str) -> int:
-    """Put back what `worker` held when it died; called by the worker of that name when it starts."""
+def release_worker(*, worker: str, now: datetime) -> int:
+    """Put back what `worker` held when it died; called by the worker of that name when it starts.
+
+    What it died of three times is failed, and not counted: otherwise that note would kill it again and again.
+    """
     held = LabelJob.objects.filter(worker=worker, status=Status.RUNNING)
+    _fail_exhausted(held, now=now)
     run_ids = set(held.values_list("run_id", flat=True))
     n_released = held.update(status=Status.QUEUED, lease_expires_at=None, error="its worker died")
     for run_id in run_ids:
@@ -246,8 +258,7 @@ def retry_run(*, run: LabelRun, actor: User, now: datetime) -> int:
         now=now,
         detail={"n_documents": n_again},
     )
-    for _ in range(-(-n_again // CLAIM_SIZE)):
-        ring(LABEL_TASK, run.pk, queue=LABEL_QUEUE)
+    _ring_for(run, n_jobs=n_again)
     return n_again
 
 
@@ -263,12 +274,14 @@ def import_run(
     """A finished run whose suggestions come from outside, as (document id, suggestions); routed like any other."""
     run = _create_run(project=project, labeler=labeler, actor=actor, now=now)
     for document_id, found in suggestions:
+        n_suggestions, n_unaligned = _count(found)
         job = LabelJob.objects.create(
             run=run,
             document_id=document_id,
             status=Status.DONE,
             attempts=1,
-            n_suggestions=len(found),
+            n_suggestions=n_suggestions,
+            n_unaligned=n_unaligned,
             started_at=now,
             finished_at=now,
         )
@@ -286,12 +299,12 @@ def mark_routed(*, job_id: int, now: datetime) -> bool:
 
 def ring_again(*, now: datetime) -> int:
     """Ring for every run with notes that nobody holds, and for every note not routed yet; the number of bells."""
-    _fail_exhausted(now=now)
-    LabelJob.objects.filter(status=Status.QUEUED, run__status=LabelRun.Status.CANCELLED).update(
-        status=Status.CANCELLED, finished_at=now
+    _fail_exhausted(LabelJob.objects.filter(lease_expires_at__lt=now), now=now)
+    left = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=now)
+    LabelJob.objects.filter(left, run__status=LabelRun.Status.CANCELLED).update(
+        status=Status.CANCELLED, finished_at=now, lease_expires_at=None
     )
-    waiting = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=now)
-    runs = LabelJob.objects.filter(waiting, run__status=LabelRun.Status.RUNNING).values_list("run_id", flat=True)
+    runs = LabelJob.objects.filter(left, run__status=LabelRun.Status.RUNNING).values_list("run_id", flat=True)
     run_ids = sorted(set(runs.distinct()))
     for run_id in run_ids:
         ring(LABEL_TASK, run_id, queue=LABEL_QUEUE)
@@ -301,6 +314,18 @@ def ring_again(*, now: datetime) -> int:
     for job_id in job_ids:
         ring(ROUTE_TASK, job_id)
     return len(run_ids) + len(job_ids)
+
+
+def _ring_for(run: LabelRun, *, n_jobs: int) -> None:
+    """Wake as many workers as can be busy with the run; each rings once more for every bell it answered with work."""
+    for _ in range(min(-(-n_jobs // CLAIM_SIZE), FIRST_BELLS)):
+        ring(LABEL_TASK, run.pk, queue=LABEL_QUEUE)
+
+
+def _count(suggestions: Sequence[NewSuggestion]) -> tuple[int, int]:
+    """How many of them have a place, equal ones counted once, and how many have none."""
+    placed = {(new.label, new.span) for new in suggestions if new.span is not None}
+    return len(placed), sum(1 for new in suggestions if new.span is None)
 
 
 def _create_run(*, project: Project, labeler: Labeler, actor: User | None, now: datetime) -> LabelRun:
@@ -315,10 +340,9 @@ def _create_run(*, project: Project, labeler: Labeler, actor: User | None, now: 
     )
 
 
-def _fail_exhausted(*, now: datetime, run_id: int | None = None) -> None:
-    dead = LabelJob.objects.filter(status=Status.RUNNING, lease_expires_at__lt=now, attempts__gte=MAX_ATTEMPTS)
-    if run_id is not None:
-        dead = dead.filter(run_id=run_id)
+def _fail_exhausted(lost: QuerySet[LabelJob], *, now: datetime) -> None:
+    """Fail those of the jobs whose worker is gone that have had all their attempts."""
+    dead = lost.filter(status=Status.RUNNING, attempts__gte=MAX_ATTEMPTS)
     run_ids = set(dead.values_list("run_id", flat=True))
     if not run_ids:
         return

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from annotator.builds.options import PARTS, BuildOptions, OptionError
 from annotator.builds.splits import group_of, parts_of
+from llm_labeler.pipeline import MAX_CHARS
 
 SHARES = st.tuples(st.integers(0, 100), st.integers(0, 100)).map(
     lambda cut: (min(cut), max(cut) - min(cut), 100 - max(cut))
@@ -58,6 +59,10 @@ def test_a_note_without_patient_is_a_group_that_no_patient_can_share() -> None:
 def test_options_that_cannot_be_used_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(OptionError, match="wanted"):
         BuildOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_windows_are_those_that_the_labeler_reads() -> None:
+    assert BuildOptions().window == MAX_CHARS
 
 
 def test_options_survive_the_database() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,10 +23,7 @@ def test_line_goes_from_edge_to_edge_and_stands_on_the_axis():
 
 def test_area_is_closed_along_the_axis():
     chart = line_chart(values=[3, 5], times=["a", "b"], summary="s", unit="u", last_label="")
-    area = points(chart.area)
-    assert area[0] == (LEFT, BOTTOM)
-    assert area[-1] == (RIGHT, BOTTOM)
-    assert area[1:-1] == points(chart.line)
+    assert points(chart.area) == [(LEFT, BOTTOM), *points(chart.line), (RIGHT, BOTTOM)]
 
 
 def test_table_twin_says_every_value():
@@ -56,7 +55,7 @@ def test_axis_holds_every_value(largest: float):
 def test_segments_fill_the_bar_in_order_and_none_is_lost(counts: list[int]):
     found = segments([("kind", "label", count) for count in counts])
     assert found[0].start == 0
-    for left, right in zip(found, found[1:], strict=False):
+    for left, right in pairwise(found):
         assert left.start + left.share == pytest.approx(right.start)
     assert sum(part.share for part in found) == pytest.approx(100 if sum(counts) else 0)
     assert all(part.share > SMALLEST_SHARE / 2 if part.n else part.share == 0 for part in found)

@@ -7,8 +7,16 @@ from annotator.core.wording import ago_words, counted, duration_words, memory_wo
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(-3, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"), (11_100, "3 h 5 min")]
-    + [(86_400, "1 day"), (200_000, "2 days")],
+    [
+        (-3, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min"),
+        (3599, "59 min"),
+        (3600, "1 h"),
+        (11_100, "3 h 5 min"),
+        (86_400, "1 day"),
+        (200_000, "2 days"),
+    ],
 )
 def test_duration_has_at_most_two_units(seconds: float, words: str):
     assert duration_words(seconds) == words
@@ -21,7 +29,12 @@ def test_ago_has_one_unit(seconds: float, words: str):
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
-    [(20, "less than a minute left"), (1690, "about 28 min left"), (5400, "about 2 h left"), (260_000, "about 3 days left")],
+    [
+        (20, "less than a minute left"),
+        (1690, "about 28 min left"),
+        (5400, "about 2 h left"),
+        (260_000, "about 3 days left"),
+    ],
 )
 def test_remaining_is_said_as_a_guess(seconds: float, words: str):
     assert remaining_words(seconds) == words

@@ -10,13 +10,13 @@ from annotator.annotations.services import AnnotationExists
 from annotator.audit.models import AuditEvent
 from annotator.core.schema import SchemaError
 from annotator.core.spans import Span, SpanError
-from annotator.projects.models import Membership, Project
+from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.review import services
 from annotator.review.leases import LEASE, LeaseConflict, take_note
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.services import Accept, Act, Add, Edit, FinishNote, Reject, Skip, Undo
-from tests.cast import make_member
-from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk
+from tests.cast import make_document, make_member
+from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk, suggest
 
 
 def do(desk: Desk, reviewer: User, act: Act, key: str | None = None) -> Decision:
@@ -50,6 +50,17 @@ def test_a_repeated_key_answers_with_the_first_decision(desk: Desk, bob: User) -
     assert again == first
     assert desk.item(DIABETES).status == "open"
     assert Decision.objects.count() == 1
+
+
+def test_a_key_of_another_note_is_refused(
+    desk: Desk, project: Project, bob: User, schema_version: SchemaVersion
+) -> None:
+    do(desk, bob, Accept(desk.item(CHEST_PAIN)), key="k")
+    other = make_document(project, external_id="note-2")
+    suggest(other, [(DIABETES, "Problem", 0.5)], schema_version=schema_version)
+    elsewhere = take_note(document=other, reviewer=bob, now=desk.now)
+    with pytest.raises(services.DecisionRefused):
+        services.decide(note_item=elsewhere, reviewer=bob, act=FinishNote(), key="k", now=desk.now)
 
 
 def test_an_item_is_decided_once(desk: Desk, bob: User) -> None:
