@@ -15,6 +15,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 EVERY_SECONDS = 10
+THREAD = "heartbeat"
 logger = logging.getLogger(__name__)
 _is_stopping = threading.Event()
 
@@ -26,9 +27,7 @@ def begin(sender: Any, **_: Any) -> None:
 
     queues = ",".join(sender.app.amqp.queues.consume_from)
     _guarded(lambda: release_worker(worker=sender.hostname, now=timezone.now()))
-    thread = threading.Thread(
-        target=_beat, args=(sender.hostname, queues, timezone.now()), name="heartbeat", daemon=True
-    )
+    thread = threading.Thread(target=_beat, args=(sender.hostname, queues, timezone.now()), name=THREAD, daemon=True)
     thread.start()
 
 
@@ -37,6 +36,9 @@ def end(sender: Any, **_: Any) -> None:
     from annotator.jobs.services import record_stop
 
     _is_stopping.set()
+    for thread in threading.enumerate():
+        if thread.name == THREAD:
+            thread.join(EVERY_SECONDS)  # a beat that is on its way would say that the worker lives
     _guarded(lambda: record_stop(name=sender.hostname, now=timezone.now()))
 
 

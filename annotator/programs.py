@@ -95,7 +95,8 @@ def web(port: int) -> Child:
 
 
 def workers() -> list[Child]:
-    """One worker for imports, builds and routing, and LABEL_WORKERS (1) that run the labeler.
+    """One worker for imports and builds, and LABEL_WORKERS (1) that run the labeler; all of them route, so that a note
+    that is labelled does not wait for an import.
 
     Solo pools: a model is loaded once a process, and CUDA does not survive a fork.
     """
@@ -103,7 +104,10 @@ def workers() -> list[Child]:
     if not given.isascii() or not given.isdigit() or int(given) > MOST_LABEL_WORKERS:
         raise CannotStart(f"LABEL_WORKERS must be a number from 0 to {MOST_LABEL_WORKERS}, not {given!r}")
     names = [f"label-{number}" for number in range(1, int(given) + 1)]
-    return [_worker("main", "main"), *(_worker(name, "label", "--include", "llm_labeler.tasks") for name in names)]
+    return [
+        _worker("main", "main,route"),
+        *(_worker(name, "label,route", "--include", "llm_labeler.tasks") for name in names),
+    ]
 
 
 def environment() -> dict[str, str]:
@@ -135,9 +139,9 @@ def is_web_up(port: int) -> bool:
         caller.close()
 
 
-def _worker(name: str, queue: str, *options: str) -> Child:
+def _worker(name: str, queues: str, *options: str) -> Child:
     argv = (
-        *(sys.executable, "-m", "celery", "-q", "-A", "annotator", "worker", "-n", f"{name}@%h", "-Q", queue),
+        *(sys.executable, "-m", "celery", "-q", "-A", "annotator", "worker", "-n", f"{name}@%h", "-Q", queues),
         *("-P", "solo", "-c", "1", "-l", "WARNING"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", *options),
     )

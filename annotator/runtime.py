@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import secrets
+import shlex
 import stat
 import tempfile
 from pathlib import Path
@@ -83,4 +84,6 @@ def socket_folder(folder: Path) -> Path:
 def _refuse_wide_mode(path: Path, remedy: str) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & _GROUP_OR_OTHERS:
-        raise RuntimeFolderError(f"{path} has mode {mode:03o}, others could read it: run '{remedy} {path}'")
+        raise RuntimeFolderError(
+            f"{path} has mode {mode:03o}, others could read it: run {remedy} {shlex.quote(str(path))}"
+        )

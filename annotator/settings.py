@@ -3,12 +3,13 @@
 MARGINALIA_DATA   data folder (default: `data` beside this package)
 REDIS_URL         broker (default: the bundled Valkey's socket)
 ALLOWED_HOSTS     comma-separated host names (default: this machine only)
-HTTPS             1 behind a TLS proxy: secure cookies and HSTS
+HTTPS             1 behind a TLS proxy: secure cookies and HSTS, no sign-in links
 LABELER           backend of pre-labelling (default: spacy)
 """
 
 import os
 from pathlib import Path
+from typing import Any
 
 from csp.constants import NONE, SELF
 
@@ -44,6 +45,9 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # After the static files, which come compressed. Django pads what it compresses and masks its CSRF token, against
+    # attacks that read a secret from the size of a compressed answer.
+    "django.middleware.gzip.GZipMiddleware",
     "annotator.web.middleware.no_store",
     "annotator.web.middleware.whole_sign_in_page",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -73,6 +77,7 @@ TEMPLATES = [
 ]
 
 # WAL and IMMEDIATE: a writer waits its turn instead of failing with "database is locked".
+# It waits for the longest write there is: an import of 100,000 spans holds the lock for about 4 s (docs/benchmarks.md).
 # synchronous FULL: a decision that was answered as saved survives a power cut.
 DATABASES = {
     "default": {
@@ -81,7 +86,7 @@ DATABASES = {
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
+            "timeout": 60,
             "init_command": (
                 "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
                 "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864;"
@@ -126,14 +131,13 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# One upload of a folder is many files; each is streamed to the spool and bounded there.
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
-FILE_UPLOAD_TEMP_DIR = SPOOL_DIR
-FILE_UPLOAD_PERMISSIONS = 0o600
+# No address takes files but the page of imports, whose own handler streams them to the spool and bounds them.
+FILE_UPLOAD_HANDLERS = ["annotator.web.files.NoFiles"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 50_000
 MAX_UPLOAD_BYTES = 2 * 1024**3
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 60_000
 
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = DATA_DIR / "static"
@@ -147,18 +151,35 @@ TIME_ZONE = os.environ.get("TZ") or "UTC"
 USE_TZ = True
 USE_I18N = False
 
-# Logs name things by id only: no request bodies, no SQL, no note text.
+# Logs name things by id only: no addresses, no request bodies, no SQL, no note text, and of an error its class.
+# A refused request is not worth a line. Naming "django" takes the handlers away that Django gives that logger.
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "()": "annotator.web.logs.SafeFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"annotator": {"level": "INFO"}, "llm_labeler": {"level": "INFO"}, "django.db": {"level": "ERROR"}},
+    "loggers": {
+        "annotator": {"level": "INFO"},
+        "llm_labeler": {"level": "INFO"},
+        "django": {"level": "WARNING"},
+        "django.db": {"level": "ERROR"},
+        "django.request": {"level": "ERROR"},
+        "django.security.csrf": {"level": "ERROR"},
+        "celery.task": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "gunicorn.error": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+    },
 }
 
 # What a Labeler row says of each backend; a worker refuses a run whose model is not the one that it has loaded.
-LABELERS = {
+# "config" holds the backend's own options, where it needs any.
+LABELERS: dict[str, dict[str, Any]] = {
     "spacy": {"name": "Dictionaries and rules", "model_id": "marginalia-lexicon", "revision": "1"},
 }
 LABELER = os.environ.get("LABELER") or "spacy"

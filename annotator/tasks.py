@@ -6,15 +6,18 @@ from celery import shared_task
 from django.utils import timezone
 
 from annotator import heartbeat  # noqa: F401  a worker that has our tasks tells of itself
+from annotator.annotations.models import AnnotationSet
 from annotator.builds.services import write_build
 from annotator.exchange.uploads import run_import
 from annotator.jobs.services import run_job
+from annotator.review.queue import fill_slots
 from annotator.routing.services import route_job
 
 
 @shared_task(name="annotator.run_import")
 def import_task(job_id: int) -> None:
     run_job(job_id=job_id, work=lambda job: run_import(job=job, clock=timezone.now), clock=timezone.now)
+    fill_slots(sets=AnnotationSet.objects.filter(document__project__imports__job=job_id))
 
 
 @shared_task(name="annotator.run_build")

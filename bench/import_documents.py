@@ -9,10 +9,12 @@ row is a process of its own. "Locked" is the one transaction that writes, in whi
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SENTENCE = "patient reports chest pain and takes metformin 500 mg daily without fever or cough since Monday"
 CHARS = 2_000
 SPANS = 20
-FORMS = ("jsonl", "folder", "jsonl with spans", "folder with spans")
+FORMS = ("jsonl", "folder", "jsonl with spans", "folder with spans", "jsonl with suggestions")
 
 
 def main() -> None:
@@ -56,6 +58,7 @@ def measure(form: str, n_notes: int) -> dict[str, float]:
         import django
 
         django.setup()
+        from django.conf import settings
         from django.core.management import call_command
         from django.utils import timezone
 
@@ -64,6 +67,7 @@ def measure(form: str, n_notes: int) -> dict[str, float]:
         from annotator.exchange.sources import source_at
         from annotator.projects.services import create_project
 
+        atexit.register(shutil.rmtree, settings.SOCKET_DIR, ignore_errors=True)
         call_command("migrate", verbosity=0)
         labels = {"labels": [{"name": "Problem", "definition": "A finding."}]}
         project = create_project(name="Bench", schema=schema_from_json(labels), lead=None, now=timezone.now())
@@ -73,13 +77,14 @@ def measure(form: str, n_notes: int) -> dict[str, float]:
         def progress(phase: str, n_done: int, n_total: int) -> None:
             phases.append((phase, time.perf_counter()))
 
+        targets = {"spans": SpanTarget(annotator="bench"), "suggestions": SpanTarget(labeler="bench")}
         started = time.perf_counter()
         report = import_documents(
             project=project,
             source=source_at(path),
             actor=None,
             now=timezone.now(),
-            target=SpanTarget(annotator="bench") if "spans" in form else None,
+            target=targets.get(form.split()[-1]),
             progress=progress,
         )
         ended = time.perf_counter()
@@ -98,7 +103,7 @@ def write_notes(folder: Path, form: str, n_notes: int) -> Path:
     """A JSONL file or a folder of notes, with brat files beside them where spans are wanted."""
     folder.mkdir()
     draw = random.Random(2026)
-    has_spans = "spans" in form
+    has_spans = " with " in form
     if form.startswith("jsonl"):
         file = folder / "notes.jsonl"
         with file.open("w", encoding="utf-8") as stream:

@@ -2,9 +2,9 @@
 
     python bench/whole_way.py [--data ../shared/data] [--chromium /usr/bin/chromium]
 
-Needs the development packages (`make lint` installs them) and a Chromium. Starts `manage.py up` twice on a folder of its
-own, in which it makes a project of the case reports (`maccrobat/`) and abstracts (`ncbi_disease/`) below --data. Prints a
-table in Markdown. Times are wall-clock seconds on this machine; the sizes are what the browser received.
+Needs the development packages (`make lint` installs them) and a Chromium. Starts `manage.py up` twice on a folder of
+its own, in which it makes a project of the case reports (`maccrobat/`) and abstracts (`ncbi_disease/`) below --data.
+Prints a table in Markdown. Times are wall-clock seconds on this machine; sizes are what the browser received.
 """
 
 from __future__ import annotations

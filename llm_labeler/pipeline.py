@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from annotator.core.chunks import Chunk, chunks
+from annotator.core.chunks import OVERLAP, WINDOW, Chunk, chunks
 from annotator.core.prompting import Example, answer_schema, render_messages
 from annotator.core.schema import Schema
 from annotator.core.spans import Span
@@ -14,8 +14,6 @@ from llm_labeler.backends import Answer, Backend, BackendError, Request
 from llm_labeler.confidence import Signals, TokenPlaces, score_of, span_signals
 from llm_labeler.parse import ParsedAnswer, parse_answer
 
-MAX_CHARS = 1500
-OVERLAP = 150
 # A chunk whose answer is cut off is halved and asked again, this often and down to this size.
 MAX_HALVINGS = 2
 MIN_CHUNK = 200
@@ -63,7 +61,7 @@ def label_note(
     backend: Backend,
     examples: Sequence[Example] = (),
     guideline: str = "",
-    max_chars: int = MAX_CHARS,
+    max_chars: int = WINDOW,
     overlap: int = OVERLAP,
     max_tokens: int = 2048,
     seed: int = 0,

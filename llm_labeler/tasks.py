@@ -28,8 +28,8 @@ def label_run(self: Task, run_id: int) -> None:
     worker = self.request.hostname or "eager"
     jobs = services.claim_jobs(run_id=run_id, worker=worker, now=timezone.now())
     for position, job in enumerate(jobs):
-        services.renew_claims(jobs=jobs[position:], now=timezone.now())
-        _label(job)
+        if services.begin_job(job=job, claimed=jobs[position:], now=timezone.now()):
+            _label(job)
     if jobs:
         services.ring_on(run_id=run_id)
 
@@ -54,7 +54,13 @@ def _suggestions(job: LabelJob) -> list[services.NewSuggestion]:
             f"the run wants {labeler.model_id} {labeler.revision}, "
             f"the worker has {backend.model_id} {backend.revision}: start a new run"
         )
-    result = label_note(text=job.document.text, schema=labeler.schema_version.schema, backend=backend)
+    result = label_note(
+        text=job.document.text,
+        schema=labeler.schema_version.schema,
+        backend=backend,
+        max_chars=labeler.decoding["window"],
+        overlap=labeler.decoding["overlap"],
+    )
     return [
         services.NewSuggestion(
             span=found.span,
@@ -74,4 +80,4 @@ def _backend(name: str) -> Backend:
     """The model, loaded once in this process."""
     if name not in settings.LABELERS:
         raise WrongModel(f"this worker has no backend {name!r}")
-    return load_backend(name)
+    return load_backend(name, **settings.LABELERS[name].get("config", {}))

@@ -16,6 +16,8 @@ import pytest
 from django.test import Client
 
 from annotator.accounts.models import User
+from annotator.annotations.models import AnnotationSet
+from annotator.annotations.services import NewAnnotation, annotation_row, import_sets
 from annotator.core.schema import Schema, schema_from_json
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project, SchemaVersion
@@ -67,6 +69,14 @@ def make_document(
         sha256=hashlib.sha256(text.encode()).hexdigest(),
         **{"blind_key": key, "created_at": NOW, **fields},
     )
+
+
+def make_set(document: Document, annotator: User, *news: NewAnnotation, now: datetime = NOW) -> AnnotationSet:
+    """What the annotator says about the note, submitted."""
+    version = document.project.schema_versions.get()
+    rows = [annotation_row(text=document.text, schema=version.schema, new=new) for new in news]
+    import_sets(annotator=annotator, schema_version=version, sets=[(document.pk, rows)], now=now)
+    return AnnotationSet.objects.get(document=document, annotator=annotator)
 
 
 def make_user(username: str, **fields: Any) -> User:

@@ -35,7 +35,7 @@ def test_data_folder_is_made_for_this_user_only(tmp_path: Path, no_umask: None):
 
 def test_a_folder_that_others_can_read_is_refused(tmp_path: Path):
     tmp_path.chmod(0o750)
-    with pytest.raises(RuntimeFolderError, match="has mode 750, others could read it: run 'chmod 700"):
+    with pytest.raises(RuntimeFolderError, match="has mode 750, others could read it: run chmod 700"):
         data_folder(tmp_path)
 
 

@@ -10,9 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from django.db import OperationalError
 
 from annotator.accounts.models import User
+from annotator.management.commands import up
 from annotator.runtime import socket_folder
+from annotator.suggestions.models import LabelRun
+from annotator.suggestions.selectors import RunProgress
 from tests.installation import Installation, installed_at, works_for
 
 
@@ -57,6 +61,15 @@ def test_a_killed_supervisor_leaves_nothing_running(installation: Installation):
     _, alive = psutil.wait_procs(running, timeout=20)
     assert [process for process in alive if works_for(process, installation.folder)] == []
     assert installation.processes() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_is_away_does_not_end_the_supervisor(monkeypatch: pytest.MonkeyPatch):
+    def away(**_: object) -> RunProgress:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr(up, "run_progress", away)
+    assert up.Command()._tell_progress(LabelRun(pk=1), 3) == (3, False)
 
 
 def test_a_taken_port_is_one_line(installation: Installation):

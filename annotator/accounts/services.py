@@ -40,6 +40,18 @@ def create_user(*, username: str, actor: User | None, now: datetime) -> User:
 
 
 @transaction.atomic
+def activate_user(*, user: User, actor: User | None, now: datetime) -> None:
+    """Let in a person whose account an import has made. Raises AccountError where the account had a password: it was
+    disabled, which is not for this to undo.
+    """
+    if user.has_usable_password():
+        raise AccountError(f"the account of {user.username!r} is disabled")
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    _record(verb="account.activate", user=user, actor=actor, now=now)
+
+
+@transaction.atomic
 def first_sign_in_link(*, now: datetime) -> str | None:
     """The path of a link for the first person here; None once any account has a password.
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth import login, logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.request import split_domain_port
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils import timezone
@@ -22,7 +23,7 @@ from annotator.accounts.models import User
 from annotator.web.http import see_other
 
 _CAME_BY_LINK = "came_by_link"
-_PROXY_HEADERS = ("X-Forwarded-For", "X-Real-IP", "Forwarded")
+_PROXY_HEADERS = ("via", "forwarded", "x-real-ip")
 
 
 @login_not_required
@@ -103,11 +104,20 @@ def _safe_next(request: HttpRequest) -> str:
 
 
 def _is_on_this_machine(request: HttpRequest) -> bool:
-    """Whether the browser runs here. What a proxy hands on does not count, wherever the proxy runs."""
-    if any(header in request.headers for header in _PROXY_HEADERS):
+    """Whether the browser runs here, as far as the request shows: it comes from this machine, asks for this machine,
+    and no proxy says that it handed it on. Behind a TLS proxy (HTTPS=1) nobody does.
+    """
+    if settings.HTTPS:
         return False
+    if any(name.lower() in _PROXY_HEADERS or name.lower().startswith("x-forwarded-") for name in request.headers):
+        return False
+    host, _ = split_domain_port(request.get_host())
+    return _is_loopback(request.META.get("REMOTE_ADDR", "")) and (host == "localhost" or _is_loopback(host.strip("[]")))
+
+
+def _is_loopback(given: str) -> bool:
     try:
-        address = ipaddress.ip_address(request.META.get("REMOTE_ADDR", ""))
+        address = ipaddress.ip_address(given)
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import NamedTuple
 
 from django.db import transaction
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.core.schema import Schema
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import SchemaVersion
+from annotator.web.ids import new_public_id
+from annotator.web.inserts import insert_rows
+
+_PAGE = 500
 
 
 class SetExists(Exception):
@@ -31,6 +38,37 @@ class NewAnnotation:
     label: str
     attributes: Mapping[str, str]
     origin_id: int | None = None
+
+
+class AnnotationRow(NamedTuple):
+    """An annotation as it is stored: `annotation_row` makes one. Each field is a column."""
+
+    public_id: str
+    origin_id: int | None
+    label: str
+    fragments: str
+    start: int
+    end: int
+    surface: str
+    attributes: dict[str, str]
+
+
+def annotation_row(*, text: str, schema: Schema, new: NewAnnotation) -> AnnotationRow:
+    """`new` checked against its note's text and the schema, its attributes completed.
+
+    Raises SchemaError (label or attribute), SpanError (offsets).
+    """
+    schema.label(new.label)
+    return AnnotationRow(
+        public_id=new_public_id(),
+        origin_id=new.origin_id,
+        label=new.label,
+        fragments=str(new.span),
+        start=new.span.start,
+        end=new.span.end,
+        surface=new.span.surface(text),
+        attributes=schema.checked_attributes(label=new.label, given=new.attributes),
+    )
 
 
 def open_set(*, document: Document, annotator: User) -> AnnotationSet:
@@ -54,9 +92,10 @@ def add_annotation(
     """
     if Annotation.objects.filter(set=target, status="live", label=new.label, fragments=str(new.span)).exists():
         raise AnnotationExists(f"this span is labelled {new.label} already")
-    annotation = _row(target=target, annotator=annotator, text=text, schema_version=schema_version, new=new, now=now)
-    annotation.save(force_insert=True)
-    return annotation
+    row = annotation_row(text=text, schema=schema_version.schema, new=new)
+    return Annotation.objects.create(
+        set=target, annotator=annotator, schema_version=schema_version, created_at=now, **row._asdict()
+    )
 
 
 def withdraw(annotation: Annotation) -> bool:
@@ -85,63 +124,45 @@ def reopen_set(*, target: AnnotationSet) -> None:
 
 
 @transaction.atomic
-def import_set(
+def import_sets(
     *,
-    document: Document,
     annotator: User,
     schema_version: SchemaVersion,
-    annotations: Sequence[NewAnnotation],
+    sets: Iterable[tuple[int, Sequence[AnnotationRow]]],
     now: datetime,
-) -> AnnotationSet:
-    """A submitted set with `annotations`. Raises SetExists where the annotator has one on the note."""
-    target, is_new = AnnotationSet.objects.get_or_create(
-        document=document,
-        annotator=annotator,
-        defaults={"status": AnnotationSet.Status.SUBMITTED, "submitted_at": now},
-    )
-    if not is_new:
-        raise SetExists(f"{annotator.get_username()} has annotations on this note already")
-    Annotation.objects.bulk_create(
-        (
-            _row(
-                target=target,
-                annotator=annotator,
-                text=document.text,
-                schema_version=schema_version,
-                new=new,
-                now=now,
+) -> None:
+    """The bulk writer of annotations: submitted sets of `annotator`, as (document id, annotations).
+
+    Streams: memory does not grow with their number. Raises SetExists where the annotator has a set on one of the notes.
+    """
+    left = iter(sets)
+    while page := list(islice(left, _PAGE)):
+        rows = dict(page)
+        found = AnnotationSet.objects.filter(annotator=annotator, document_id__in=list(rows)).order_by("pk")
+        if found.exists():
+            raise SetExists(f"{annotator.get_username()} has annotations on one of these notes already")
+        AnnotationSet.objects.bulk_create(
+            AnnotationSet(
+                document_id=document_id, annotator=annotator, status=AnnotationSet.Status.SUBMITTED, submitted_at=now
             )
-            for new in annotations
-        ),
-        batch_size=500,
-    )
-    return target
-
-
-def _row(
-    *,
-    target: AnnotationSet,
-    annotator: User,
-    text: str,
-    schema_version: SchemaVersion,
-    new: NewAnnotation,
-    now: datetime,
-) -> Annotation:
-    schema = schema_version.schema
-    schema.label(new.label)
-    return Annotation(
-        set=target,
-        annotator=annotator,
-        schema_version=schema_version,
-        origin_id=new.origin_id,
-        label=new.label,
-        fragments=str(new.span),
-        start=new.span.start,
-        end=new.span.end,
-        surface=new.span.surface(text),
-        attributes=schema.checked_attributes(label=new.label, given=new.attributes),
-        created_at=now,
-    )
+            for document_id, _ in page
+        )
+        insert_rows(
+            model=Annotation,
+            columns=("set", *AnnotationRow._fields),
+            rows=(
+                (set_id, *row)
+                for document_id, set_id in found.values_list("document_id", "pk")
+                for row in rows[document_id]
+            ),
+            same={
+                "annotator": annotator.pk,
+                "schema_version": schema_version.pk,
+                "stage": Annotation.Stage.BASE.value,
+                "status": Annotation.Status.LIVE.value,
+                "created_at": now,
+            },
+        )
 
 
 def _move(annotation: Annotation, *, before: str, after: str) -> bool:

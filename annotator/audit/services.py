@@ -45,13 +45,13 @@ def record_event(
     return event
 
 
-def record_read(*, project: str, actor: User, object_id: str, now: datetime) -> None:
+def record_read(*, project: str, actor: User, object_id: str, now: datetime, verb: str = "note.read") -> None:
     """Append a read event, at most one an hour for one person and object."""
     is_known = AuditEvent.objects.filter(
-        chain__project=project, verb="note.read", object_id=object_id, actor=actor, at__gt=now - READ_EVENT_EVERY
+        chain__project=project, verb=verb, object_id=object_id, actor=actor, at__gt=now - READ_EVENT_EVERY
     ).exists()
     if not is_known:
-        record_event(project=project, actor=actor, verb="note.read", object_id=object_id, now=now)
+        record_event(project=project, actor=actor, verb=verb, object_id=object_id, now=now)
 
 
 def first_broken_event(*, project: str) -> int | None:

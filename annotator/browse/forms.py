@@ -12,6 +12,7 @@ from django import forms
 
 from annotator.browse.selectors import NoteState
 from annotator.core.schema import Schema, SchemaError, schema_from_json
+from annotator.core.wording import sentence
 
 LONGEST_SCHEMA = 200_000
 _UNSTORABLE = re.compile("[\ud800-\udfff]")
@@ -47,7 +48,7 @@ class NewProjectForm(forms.Form):
         try:
             return schema_from_json(data)
         except SchemaError as error:
-            raise forms.ValidationError(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+            raise forms.ValidationError(sentence(str(error))) from error
 
 
 class NoteFilter(forms.Form):

@@ -13,8 +13,9 @@ from annotator.core.wording import counted
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
 from annotator.suggestions.models import LabelRun
-from annotator.suggestions.pages import Lead, Pill, run_pill
+from annotator.suggestions.pages import Lead, run_pill
 from annotator.suggestions.selectors import RunProgress
+from annotator.web.pills import Pill
 
 NOTE_PILLS = {
     NoteState.WAITING: Pill("Not pre-labelled", "", "clock"),

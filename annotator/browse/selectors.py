@@ -110,7 +110,7 @@ def count_spans(project: Project) -> SpanCounts:
     unit = ReviewItem.Unit.SPAN
     counts = ReviewItem.objects.filter(document__project=project).aggregate(
         n_decided=Count("pk", filter=Q(unit=unit, status=_Status.DECIDED)),
-        n_open=Count("pk", filter=Q(unit=unit, status__in=[_Status.OPEN, _Status.HELD])),
+        n_open=Count("pk", filter=Q(unit=unit, status=_Status.OPEN)),
     )
     return SpanCounts(n_decided=counts["n_decided"], n_open=counts["n_open"])
 

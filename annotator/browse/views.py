@@ -14,6 +14,7 @@ from annotator.accounts.models import User
 from annotator.browse import pages, selectors
 from annotator.browse.forms import NewProjectForm, NoteFilter, starting_schema
 from annotator.browse.selectors import NoteState
+from annotator.core.wording import sentence
 from annotator.jobs.bell import LABEL_QUEUE
 from annotator.jobs.selectors import has_worker, worker_health
 from annotator.projects.access import Action, may, membership_for
@@ -50,7 +51,7 @@ def new_project(request: HttpRequest) -> HttpResponse:
                 name=form.cleaned_data["name"], schema=form.cleaned_data["schema"], lead=user, now=timezone.now()
             )
         except ProjectError as error:
-            form.add_error("name", f"{str(error)[:1].upper()}{str(error)[1:]}.")
+            form.add_error("name", sentence(str(error)))
         else:
             return see_other(request, reverse("browse:overview", args=[project.public_id]))
     return render(request, "browse/new_project.html", {"form": form}, status=422)

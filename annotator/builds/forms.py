@@ -9,6 +9,7 @@ from django import forms
 from annotator.accounts.models import User
 from annotator.builds.formats import FORMATS
 from annotator.builds.options import LARGEST_WINDOW, PARTS, SMALLEST_WINDOW, BuildOptions, OptionError
+from annotator.core.wording import sentence
 
 
 class BuildForm(forms.Form):
@@ -62,5 +63,5 @@ class BuildForm(forms.Form):
                     annotator=data.get("annotator", ""),
                 )
             except OptionError as error:
-                self.add_error(None, f"{str(error)[:1].upper()}{str(error)[1:]}.")
+                self.add_error(None, sentence(str(error)))
         return data

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from annotator.core.chunks import OVERLAP, WINDOW
+
 PARTS = ("train", "dev", "test")
 SMALLEST_WINDOW, LARGEST_WINDOW = 200, 8000
-# What the labeler reads at once: a model is trained on the windows that it will be used on. A test compares the two.
-LABELER_WINDOW = 1500
 
 
 class OptionError(ValueError):
@@ -26,8 +26,13 @@ class BuildOptions:
 
     seed: int = 0
     shares: tuple[int, int, int] = (80, 10, 10)
-    window: int = LABELER_WINDOW
+    window: int = WINDOW
     annotator: str = ""
+
+    @property
+    def overlap(self) -> int:
+        """Code points that a window shares with the one before: the labeler's, less where the window is small."""
+        return min(OVERLAP, self.window // 2)
 
     def __post_init__(self) -> None:
         if len(self.shares) != len(PARTS) or min(self.shares) < 0 or sum(self.shares) != 100:

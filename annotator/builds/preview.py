@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from annotator.builds.options import PARTS, BuildOptions
 from annotator.builds.selectors import Readiness, readiness
 from annotator.builds.splits import group_of, parts_of
+from annotator.core.chart import Segment, segments
 from annotator.projects.models import Project
+
+_KINDS = ("done", "running", "waiting")  # of the bar's parts, for PARTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Preview:
 
     n_ready: int
     checks: tuple[Check, ...]
-    parts: tuple[dict[str, Any], ...]
+    parts: tuple[Segment, ...]
 
 
 def preview_build(*, project: Project, options: BuildOptions, has_worker: bool) -> Preview:
@@ -39,7 +41,7 @@ def preview_build(*, project: Project, options: BuildOptions, has_worker: bool) 
     return Preview(
         n_ready=ready.n_ready,
         checks=tuple(_checks(ready, options, sizes, has_worker)),
-        parts=tuple(_segments(sizes)),
+        parts=segments([(kind, part.title(), sizes[part]) for part, kind in zip(PARTS, _KINDS, strict=True)]),
     )
 
 
@@ -70,12 +72,3 @@ def _checks(ready: Readiness, options: BuildOptions, sizes: Counter[str], has_wo
     if not has_worker:
         checks.append(Check("warn", "No worker is running", why="The build will wait until one is started."))
     return checks
-
-
-def _segments(sizes: Counter[str]) -> list[dict[str, Any]]:
-    total, start, found = sizes.total(), 0.0, []
-    for part, kind in zip(PARTS, ("done", "running", "waiting"), strict=True):
-        share = 100 * sizes[part] / total if total else 0.0
-        found.append({"kind": kind, "label": part.title(), "count": sizes[part], "start": start, "share": share})
-        start += share
-    return found

@@ -51,10 +51,6 @@ class Readiness:
     def n_ready(self) -> int:
         return len(self.sets)
 
-    @property
-    def n_left_out(self) -> int:
-        return self.n_documents - self.n_ready
-
 
 def readiness(*, project: Project, annotator: str = "") -> Readiness:
     """What is ready: notes with exactly one submitted set, or with one by `annotator` (a public id). Two queries.

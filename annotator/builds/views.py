@@ -17,6 +17,7 @@ from annotator.builds.options import BuildOptions
 from annotator.builds.preview import Preview, preview_build
 from annotator.builds.selectors import builds_of, readers_of
 from annotator.builds.writing import MANIFEST, BuildRefused
+from annotator.core.wording import sentence
 from annotator.jobs.models import Job
 from annotator.jobs.selectors import has_worker
 from annotator.projects.access import Action, membership_for
@@ -24,15 +25,15 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import page_context
 from annotator.web.http import is_partial, render_either, see_other
 from annotator.web.paging import page_of
+from annotator.web.pills import Pill
 
-# Word, tone and icon of the state pill.
 _PILLS = {
-    Job.Status.QUEUED: ("Waiting", "", "clock"),
-    Job.Status.RUNNING: ("Running", "accent", "dot"),
-    Job.Status.CANCELLING: ("Stopping", "warn", "clock"),
-    Job.Status.DONE: ("Ready", "ok", "check"),
-    Job.Status.FAILED: ("Failed", "bad", "x"),
-    Job.Status.CANCELLED: ("Cancelled", "", "minus"),
+    Job.Status.QUEUED: Pill("Waiting", "", "clock"),
+    Job.Status.RUNNING: Pill("Running", "accent", "dot"),
+    Job.Status.CANCELLING: Pill("Stopping", "warn", "clock"),
+    Job.Status.DONE: Pill("Ready", "ok", "check"),
+    Job.Status.FAILED: Pill("Failed", "bad", "x"),
+    Job.Status.CANCELLED: Pill("Cancelled", "", "minus"),
 }
 
 
@@ -75,7 +76,7 @@ def create(request: HttpRequest, project_id: str) -> HttpResponse:
                 now=timezone.now(),
             )
         except BuildRefused as refusal:
-            form.add_error(None, f"{str(refusal)[:1].upper()}{str(refusal)[1:]}.")
+            form.add_error(None, sentence(str(refusal)))
         else:
             return see_other(request, reverse("builds:build", args=[project_id, made.public_id]))
     return _form_page(request, membership, form, status=422)
@@ -153,9 +154,8 @@ def _preview(project: Project, options: BuildOptions) -> Preview:
     return preview_build(project=project, options=options, has_worker=has_worker(queue="main", now=timezone.now()))
 
 
-def _pill(found: DatasetBuild) -> dict[str, str]:
-    word, tone, icon = _PILLS[Job.Status(found.job.status if found.job else Job.Status.DONE)]
-    return {"word": word, "tone": tone, "icon": icon}
+def _pill(found: DatasetBuild) -> Pill:
+    return _PILLS[Job.Status(found.job.status if found.job else Job.Status.DONE)]
 
 
 def _tables(manifest: dict[str, Any]) -> dict[str, Any]:

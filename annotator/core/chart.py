@@ -63,7 +63,6 @@ class LineChart:
     left: int = LEFT
     right: int = RIGHT
     bottom: int = BOTTOM
-    events: tuple[()] = ()
 
 
 @dataclass(frozen=True, slots=True)

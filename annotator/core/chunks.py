@@ -23,6 +23,11 @@ _ENDS_SENTENCE = frozenset(".!?:;")
 _STARTS_ITEM = re.compile(r"[-*\u2022]\s|\d{1,2}[.)]\s")
 
 
+# The windows that the labeler reads and that datasets are cut into, in code points: a model is used on the windows that
+# it was trained on.
+WINDOW, OVERLAP = 1500, 150
+
+
 class ChunkError(ValueError):
     """Sizes that notes cannot be cut by."""
 

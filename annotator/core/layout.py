@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from annotator.core.spans import Span
+
+# Boxes in boxes that can still be told apart, and far more; what is deeper is not drawn.
+MOST_LEVELS = 40
 
 
 @dataclass(slots=True)
@@ -29,17 +31,12 @@ class Piece:
     is_last: bool = False
     inner: list[Piece] = field(default_factory=list)
 
-    @property
-    def height(self) -> int:
-        """How many levels of boxes lie inside: 0 for none."""
-        return 1 + max(piece.height for piece in self.inner) if self.inner else 0
-
 
 def lay_out(*, start: int, end: int, spans: Iterable[tuple[str, Span]]) -> list[Piece]:
     """The pieces of `spans` on the line `[start, end)`, outermost first, nested properly.
 
     Where two spans cross, the one that starts first is the outer box; the other is cut at that box's end. Every code
-    point of a fragment is in exactly one piece of its span. `spans` are `(key, span)`.
+    point of a fragment is in exactly one piece of its span, down to MOST_LEVELS. `spans` are `(key, span)`.
     """
     heap: list[tuple[int, int, int, Piece]] = []
     order = 0
@@ -53,6 +50,8 @@ def lay_out(*, start: int, end: int, spans: Iterable[tuple[str, Span]]) -> list[
         piece = heapq.heappop(heap)[3]
         while stack and stack[-1].end <= piece.start:
             stack.pop()
+        if len(stack) == MOST_LEVELS:
+            continue
         if stack and piece.end > stack[-1].end:
             rest = _cut(piece, stack[-1].end)
             heapq.heappush(heap, (rest.start, -rest.end, order, rest))
@@ -72,12 +71,6 @@ def line_bounds(text: str) -> list[tuple[int, int]]:
             bounds.append((start, end))
         start = end
     return bounds
-
-
-def lines_touched(bounds: Sequence[tuple[int, int]], span: Span) -> range:
-    """The numbers of the lines that the hull of `span` touches."""
-    starts = [start for start, _ in bounds]
-    return range(max(bisect_right(starts, span.start) - 1, 0), bisect_left(starts, span.end))
 
 
 def _pieces(key: str, span: Span, start: int, end: int) -> Iterable[Piece]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -27,9 +27,10 @@ PALETTE = (
 LABEL_KEYS = "1234567890-="
 GLYPHS = ("negated", "possible", "conditional", "hypothetical", "family", "past")
 # Keys of the review page, which an attribute value may not take.
-RESERVED_KEYS = frozenset("axujkcgeidq?[]{} ") | frozenset(LABEL_KEYS)
+RESERVED_KEYS = frozenset("axujklcgeidq?[]{} ") | frozenset(LABEL_KEYS)
 # Keys of a model's answer, which an attribute may not be named by.
 RESERVED_ATTRIBUTES = frozenset({"text", "label", "start", "kind"})
+_VALUE_KEY = re.compile(r"[a-z]")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
 
 
@@ -128,7 +129,7 @@ def schema_from_json(data: Any) -> Schema:
         raise SchemaError("'labels' must be a list of at least one label")
     if len(raw_labels) > len(PALETTE):
         raise SchemaError(f"{len(raw_labels)} labels given; at most {len(PALETTE)} can be told apart")
-    labels = tuple(_label(raw, position) for position, raw in enumerate(raw_labels))
+    labels = tuple(_label(raw, where) for raw, where in _filled(raw_labels))
     for part in ("name", "code", "hotkey", "colour"):
         _refuse_repeats(f"label {part}", [getattr(label, part) for label in labels])
     names = tuple(label.name for label in labels)
@@ -138,20 +139,34 @@ def schema_from_json(data: Any) -> Schema:
     return Schema(labels=labels, attributes=attributes)
 
 
-def _label(raw: Any, position: int) -> Label:
-    where = f"label {position + 1}"
+def _filled(raw_labels: Sequence[Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each label with its code, colour and key filled from what no label asks for, and what to call it in errors."""
+    given = [raw for raw in raw_labels if isinstance(raw, Mapping)]
+    taken = {part: {raw.get(part) for raw in given} for part in ("code", "colour", "hotkey")}
+    for number, raw in enumerate(raw_labels, 1):
+        where = f"label {number}"
+        label = {"name": _text(raw, "name", where), **raw}
+        codes = (f"{label['name'][:4].upper()}{ending}" for ending in ("", *range(2, len(PALETTE) + 2)))
+        for part, choices in (("code", codes), ("colour", PALETTE), ("hotkey", LABEL_KEYS)):
+            if part not in label:
+                label[part] = next(choice for choice in choices if choice not in taken[part])
+                taken[part].add(label[part])
+        yield label, where
+
+
+def _label(raw: Mapping[str, Any], where: str) -> Label:
     name = _text(raw, "name", where)
     if not _NAME.fullmatch(name):
         raise SchemaError(f"{where}: 'name' must be 1 to 40 letters, digits, spaces, '_' or '-'")
-    colour = _text(raw, "colour", where, PALETTE[position])
+    colour = _text(raw, "colour", where)
     if colour not in PALETTE:
         raise SchemaError(f"{where}: 'colour' must be one of {', '.join(PALETTE)}")
-    hotkey = _text(raw, "hotkey", where, LABEL_KEYS[position])
+    hotkey = _text(raw, "hotkey", where)
     if len(hotkey) != 1 or hotkey not in LABEL_KEYS:
         raise SchemaError(f"{where}: 'hotkey' must be one of {' '.join(LABEL_KEYS)}")
     return Label(
         name=name,
-        code=_text(raw, "code", where, name[:4].upper()),
+        code=_text(raw, "code", where),
         colour=colour,
         hotkey=hotkey,
         definition=_text(raw, "definition", where),
@@ -163,6 +178,8 @@ def _label(raw: Any, position: int) -> Label:
 def _attribute(raw: Any, label_names: tuple[str, ...]) -> Attribute:
     name = _text(raw, "name", "attribute")
     where = f"attribute {name!r}"
+    if not _NAME.fullmatch(name):
+        raise SchemaError(f"{where}: 'name' must be 1 to 40 letters, digits, spaces, '_' or '-'")
     if name in RESERVED_ATTRIBUTES:
         raise SchemaError(f"{where}: a model's answer uses this name itself; take another")
     raw_values = raw.get("values")
@@ -183,11 +200,15 @@ def _attribute(raw: Any, label_names: tuple[str, ...]) -> Attribute:
 
 def _attribute_value(raw: Any, where: str) -> AttributeValue:
     if isinstance(raw, str):
-        return AttributeValue(name=raw)
+        raw = {"name": raw}
     value = AttributeValue(
         name=_text(raw, "name", where), hotkey=_text(raw, "hotkey", where, ""), glyph=_text(raw, "glyph", where, "")
     )
-    if value.hotkey and (len(value.hotkey) != 1 or value.hotkey in RESERVED_KEYS):
+    if not _NAME.fullmatch(value.name):
+        raise SchemaError(f"{where}: a value must be 1 to 40 letters, digits, spaces, '_' or '-'")
+    if value.hotkey and not _VALUE_KEY.fullmatch(value.hotkey):
+        raise SchemaError(f"{where}: key {value.hotkey!r} must be one small letter")
+    if value.hotkey in RESERVED_KEYS:
         raise SchemaError(f"{where}: key {value.hotkey!r} is taken by the review page")
     if value.glyph and value.glyph not in GLYPHS:
         raise SchemaError(f"{where}: 'glyph' must be one of {', '.join(GLYPHS)}")

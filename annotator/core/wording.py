@@ -1,4 +1,4 @@
-"""Amounts in words, as the pages say them."""
+"""Amounts and sentences, as the pages say them."""
 
 from __future__ import annotations
 
@@ -47,3 +47,8 @@ def memory_words(n_bytes: int) -> str:
 def counted(n: int, noun: str, plural: str = "") -> str:
     """`1 note`, `3,412 notes`."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {plural or noun + 's'}"
+
+
+def sentence(words: str) -> str:
+    """`a run is on` as `A run is on.`: what a refusal says, where it stands alone."""
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."

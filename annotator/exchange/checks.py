@@ -13,6 +13,7 @@ from annotator.exchange.reports import ImportReport
 
 MAX_FRAGMENTS_CHARS = 500  # Annotation.fragments and Suggestion.fragments
 MAX_VALUE_CHARS = 60  # what an error may quote
+NO_SCORE = 0.5  # of a span that comes without one: nothing says how sure its labeler was
 
 
 class LabelMapError(ValueError):
@@ -78,7 +79,7 @@ def checked_spans(
                 surface=surface,
                 label=label,
                 attributes=_attributes(foreign, label, rules.schema, report),
-                score=1.0 if foreign.score is None else foreign.score,
+                score=NO_SCORE if foreign.score is None else foreign.score,
             )
             if len(str(span)) > MAX_FRAGMENTS_CHARS:
                 raise SpanError(f"{len(span.fragments)} fragments are too many to be stored")

@@ -1,4 +1,4 @@
-"""One pass over a source: every row read, checked, counted. An import makes two, the second one writes."""
+"""The pass over a source: every row read, checked, counted."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def silent(phase: str, n_done: int, n_total: int) -> None:
 class Plan:
     """What an import does: bring notes in, or find the project's own (`is_adding`), and with `rules` their spans.
 
-    `annotator` is the person whose annotations the spans become, where that person has an account by now.
+    Spans become annotations (`is_annotating`) or suggestions. `annotator` is the person whose annotations they become,
+    where that person has an account by now.
     """
 
     project: Project
     is_adding: bool
     rules: SpanRules | None = None
+    is_annotating: bool = False
     annotator: User | None = None
 
 
@@ -54,13 +56,13 @@ class CheckedRow:
 
 
 def checked_batches(
-    *, plan: Plan, source: Source, report: ImportReport, phase: str, progress: Progress, n_total: int | None = None
+    *, plan: Plan, source: Source, report: ImportReport, phase: str, progress: Progress
 ) -> Iterator[list[CheckedRow]]:
     """The rows that may be written, in batches of bounded size; all faults are in `report` when it ends.
 
     Two or three queries a batch. `progress` is called after each batch and may stop the pass by raising.
     """
-    total = count_rows(source) if n_total is None else n_total
+    total = count_rows(source)
     report.n_other_files = source.n_other_files
     progress(phase, 0, total)
     with SeenIds() as seen:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
 from annotator.accounts.models import User
 from annotator.accounts.selectors import user_named
 from annotator.accounts.services import AccountError, create_user
-from annotator.annotations.services import NewAnnotation, import_set
+from annotator.annotations.services import AnnotationRow, NewAnnotation, SetExists, annotation_row, import_sets
 from annotator.audit.services import record_event
-from annotator.documents.models import Document
-from annotator.documents.selectors import documents_by_external_id
+from annotator.documents.selectors import document_ids
 from annotator.documents.services import NewDocument, add_documents
 from annotator.exchange.checks import CheckedSpan, LabelMapError, SpanRules
-from annotator.exchange.passes import Plan, Progress, checked_batches, silent
+from annotator.exchange.passes import CheckedRow, Plan, Progress, checked_batches, silent
+from annotator.exchange.prepared import PreparedNote, PreparedPages
 from annotator.exchange.reports import ImportReport
 from annotator.exchange.sources import Source
 from annotator.jobs.services import JobRefused
@@ -30,8 +31,10 @@ from annotator.suggestions.services import (
     LabelerSpec,
     NewSuggestion,
     RunRefused,
+    SuggestionRow,
     labeler_for,
     start_run,
+    suggestion_row,
     unread_documents,
 )
 from annotator.suggestions.services import import_run as add_run
@@ -165,29 +168,29 @@ def _import(
 ) -> ImportReport:
     schema_version = current_schema(project)
     plan = _plan(project, is_adding, target, schema_version)
-    checked = _check(plan, source, progress)
-    progress(WRITING, 0, checked.n_rows)
-    with transaction.atomic():
-        report = ImportReport()
-        written = _write(plan, source, report, now, progress, checked.n_rows)
-        if target is None or not checked.n_annotated:
-            for _ in written:
-                pass
-        elif target.labeler:
-            _add_suggestions(written, project, target.labeler, schema_version, actor, now, report)
-        else:
-            _add_annotations(written, project, target.annotator, schema_version, actor, now)
-        if is_prelabelled and report.n_added:
-            report.run_number = _start_prelabelling(project, actor, now)
-        record_event(
-            project=project.public_id,
-            actor=actor,
-            verb=verb,
-            object_id=object_id or project.public_id,
-            now=now,
-            detail={name: getattr(report, name) for name in _COUNTS},
-        )
-        finish(report)
+    with PreparedPages() as pages:
+        report = _check(plan, source, pages, progress)
+        progress(WRITING, 0, report.n_rows)
+        with transaction.atomic():
+            written = _write(project, pages, report, now, progress)
+            if target is None or not report.n_annotated:
+                for _ in written:
+                    pass
+            elif target.labeler:
+                _add_suggestions(written, project, target.labeler, schema_version, actor, now)
+            else:
+                _add_annotations(written, project, target.annotator, schema_version, actor, report, now)
+            if is_prelabelled and report.n_added:
+                report.run_number = _start_prelabelling(project, actor, now)
+            record_event(
+                project=project.public_id,
+                actor=actor,
+                verb=verb,
+                object_id=object_id or project.public_id,
+                now=now,
+                detail={name: getattr(report, name) for name in _COUNTS},
+            )
+            finish(report)
     return report
 
 
@@ -201,14 +204,24 @@ def _plan(project: Project, is_adding: bool, target: SpanTarget | None, schema_v
     annotator = user_named(target.annotator) if target.annotator else None
     if annotator is not None and annotator.is_active and not _is_member(project, annotator):
         raise ImportRefused(f"{target.annotator!r} has an account, but is not a member of the project")
-    return Plan(project=project, is_adding=is_adding, rules=rules, annotator=annotator)
+    return Plan(
+        project=project,
+        is_adding=is_adding,
+        rules=rules,
+        is_annotating=bool(target.annotator),
+        annotator=annotator,
+    )
 
 
-def _check(plan: Plan, source: Source, progress: Progress) -> ImportReport:
-    """What the source has, after checking every row. Raises ImportRefused with all faults."""
+def _check(plan: Plan, source: Source, pages: PreparedPages, progress: Progress) -> ImportReport:
+    """What the source has, after checking every row; `pages` has what is to be written of it.
+
+    Raises ImportRefused with all faults.
+    """
     report = ImportReport()
-    for _ in checked_batches(plan=plan, source=source, report=report, phase=CHECKING, progress=progress):
-        pass
+    for rows in checked_batches(plan=plan, source=source, report=report, phase=CHECKING, progress=progress):
+        if not report.n_errors:
+            pages.add(n_rows=report.n_rows, notes=[_prepared(row, plan) for row in rows])
     if not report.n_rows:
         report.fault("source", "there is no note in it")
     elif not plan.is_adding and not (report.n_errors or report.n_annotated or report.n_sets_known):
@@ -218,65 +231,87 @@ def _check(plan: Plan, source: Source, progress: Progress) -> ImportReport:
     return report
 
 
-def _write(
-    plan: Plan, source: Source, report: ImportReport, now: datetime, progress: Progress, n_rows: int
-) -> Iterator[tuple[Document, tuple[CheckedSpan, ...]]]:
-    """Store new notes batch by batch, and give each note with spans to the caller to store those.
+def _prepared(row: CheckedRow, plan: Plan) -> PreparedNote:
+    fields = {
+        "text": row.text,
+        "patient_id": row.patient_id,
+        "note_type": row.note_type,
+        "metadata": row.metadata,
+    }
+    spans = None if row.spans is None else [_row(span, row.text, plan) for span in row.spans]
+    return PreparedNote(external_id=row.external_id, fields=fields if row.is_new else None, rows=spans)
 
-    Everything is checked once more on the way. Raises ImportRefused where the source or the project has changed.
-    """
-    for rows in checked_batches(
-        plan=plan, source=source, report=report, phase=WRITING, progress=progress, n_total=n_rows
-    ):
-        if report.n_errors:
-            raise ImportRefused(report.refusal(), report)
-        new = (
-            NewDocument(
-                external_id=row.external_id,
-                text=row.text,
-                patient_id=row.patient_id,
-                note_type=row.note_type,
-                metadata=row.metadata,
-            )
-            for row in rows
-            if row.is_new
+
+def _row(span: CheckedSpan, text: str, plan: Plan) -> AnnotationRow | SuggestionRow:
+    """The span as the table wants it that it goes to."""
+    if plan.rules is not None and plan.is_annotating:
+        new = NewAnnotation(span=span.span, label=span.label, attributes=span.attributes)
+        return annotation_row(text=text, schema=plan.rules.schema, new=new)
+    return suggestion_row(
+        NewSuggestion(
+            span=span.span,
+            surface=span.surface,
+            label=span.label,
+            attributes=span.attributes,
+            alignment=Suggestion.Alignment.EXACT,
+            score=span.score,
         )
-        add_documents(project=plan.project, documents=new, now=now)
-        spans = {row.external_id: row.spans for row in rows if row.spans is not None}
-        if spans:
-            documents = documents_by_external_id(project=plan.project, external_ids=spans)
-            yield from ((documents[external_id], found) for external_id, found in spans.items())
-    if report.n_errors:
-        raise ImportRefused(report.refusal(), report)
+    )
+
+
+# A note's key, and the rows of its spans.
+_Written = Iterator[tuple[int, Sequence[Sequence[Any]]]]
+
+
+def _write(project: Project, pages: PreparedPages, report: ImportReport, now: datetime, progress: Progress) -> _Written:
+    """Store new notes page by page, and give each note with spans to the caller to store those.
+
+    Raises ImportRefused where what was checked is no longer so. Two or three queries a page, besides what is inserted.
+    """
+    for page in pages:
+        new = [NewDocument(external_id=note.external_id, **note.fields) for note in page.notes if note.fields]
+        if document_ids(project=project, external_ids=[one.external_id for one in new]):
+            raise _changed(report)
+        add_documents(project=project, documents=new, now=now)
+        rows = {note.external_id: note.rows for note in page.notes if note.rows is not None}
+        ids = document_ids(project=project, external_ids=rows) if rows else {}
+        if len(ids) < len(rows):
+            raise _changed(report)
+        yield from ((ids[external_id], found) for external_id, found in rows.items())
+        progress(WRITING, page.n_rows, report.n_rows)
+
+
+def _changed(report: ImportReport) -> ImportRefused:
+    """The refusal where somebody else changed the project between the check and the write."""
+    refused = ImportReport(n_rows=report.n_rows)
+    refused.fault("project", "its notes or annotations have changed since this source was checked: import it again")
+    return ImportRefused(refused.refusal(), refused)
 
 
 def _add_annotations(
-    written: Iterator[tuple[Document, tuple[CheckedSpan, ...]]],
+    written: _Written,
     project: Project,
     username: str,
     schema_version: SchemaVersion,
     actor: User | None,
+    report: ImportReport,
     now: datetime,
 ) -> None:
     annotator = _annotator(project, username, actor, now)
-    for document, spans in written:
-        import_set(
-            document=document,
-            annotator=annotator,
-            schema_version=schema_version,
-            annotations=[NewAnnotation(span=s.span, label=s.label, attributes=s.attributes) for s in spans],
-            now=now,
-        )
+    sets = ((document_id, [AnnotationRow(*row) for row in rows]) for document_id, rows in written)
+    try:
+        import_sets(annotator=annotator, schema_version=schema_version, sets=sets, now=now)
+    except SetExists as error:
+        raise _changed(report) from error
 
 
 def _add_suggestions(
-    written: Iterator[tuple[Document, tuple[CheckedSpan, ...]]],
+    written: _Written,
     project: Project,
     name: str,
     schema_version: SchemaVersion,
     actor: User | None,
     now: datetime,
-    report: ImportReport,
 ) -> None:
     labeler = labeler_for(
         project=project,
@@ -284,24 +319,8 @@ def _add_suggestions(
         spec=LabelerSpec(name=name, backend="import", model_id=name, revision=""),
         now=now,
     )
-    pairs = (
-        (
-            document.pk,
-            [
-                NewSuggestion(
-                    span=s.span,
-                    surface=s.surface,
-                    label=s.label,
-                    attributes=s.attributes,
-                    alignment=Suggestion.Alignment.EXACT,
-                    score=s.score,
-                )
-                for s in spans
-            ],
-        )
-        for document, spans in written
-    )
-    add_run(project=project, labeler=labeler, suggestions=pairs, actor=actor, now=now)
+    suggestions = ((document_id, [SuggestionRow(*row) for row in rows]) for document_id, rows in written)
+    add_run(project=project, labeler=labeler, suggestions=suggestions, actor=actor, now=now)
 
 
 def _annotator(project: Project, username: str, actor: User | None, now: datetime) -> User:

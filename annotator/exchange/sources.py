@@ -87,7 +87,7 @@ def source_at(path: Path) -> Source:
     if not path.is_dir():
         raise SourceError(f"there is no file or folder {path}")
     found, n_other_files = [], 0
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             file = Path(folder, name)
@@ -218,3 +218,7 @@ def _count_lines(path: Path) -> int:
 
 def _megabytes(n_bytes: int) -> str:
     return f"{n_bytes // (1024 * 1024)} MB"
+
+
+def _refuse(error: OSError) -> None:
+    raise SourceError(f"the folder {error.filename} cannot be read: {error.strerror}") from error

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from annotator.accounts.models import User
+from annotator.audit.services import record_event
 from annotator.exchange.models import Import
 from annotator.exchange.previews import look_at
 from annotator.exchange.reports import ImportReport
-from annotator.exchange.services import ImportRefused, SpanTarget, import_documents
+from annotator.exchange.services import WRITING, ImportRefused, SpanTarget, import_documents
 from annotator.exchange.spool import entries_older_than, remove_folder, spooled_source, write_manifest
 from annotator.jobs.models import Job
 from annotator.jobs.services import (
@@ -60,18 +61,22 @@ def create_import(
     source = spooled_source(public_id)
     if source is None:
         raise FileNotFoundError(public_id)
-    return Import.objects.create(
-        project=project,
-        public_id=public_id,
-        created_by=actor,
-        created_at=now,
-        is_prelabelled=False,
-        result={"look": look_at(source)},
-    )
+    look = look_at(source)
+    with transaction.atomic():
+        item = Import.objects.create(
+            project=project,
+            public_id=public_id,
+            created_by=actor,
+            created_at=now,
+            is_prelabelled=False,
+            result={"look": look},
+        )
+        _record("upload", item, actor, now, {name: look[name] for name in ("n_files", "n_rows", "n_spans", "n_errors")})
+    return item
 
 
 @transaction.atomic
-def start_import(*, item: Import, options: ImportOptions, now: datetime) -> Job:
+def start_import(*, item: Import, options: ImportOptions, actor: User, now: datetime) -> Job:
     """Queue the import. Raises ImportConflict where it was started before."""
     job = create_job(kind=Job.Kind.IMPORT, now=now)
     started = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW).update(
@@ -84,25 +89,38 @@ def start_import(*, item: Import, options: ImportOptions, now: datetime) -> Job:
     )
     if not started:
         raise ImportConflict("this import was started already")
+    chosen = {"spans_as": options.spans_as, "is_prelabelled": options.is_prelabelled}
+    _record("start", item, actor, now, chosen)
     start_job(job)
     return job
 
 
-def cancel_import(*, item: Import, now: datetime) -> None:
-    """Ask a started import to stop. Nothing of it stays, unless it was being written already."""
+def cancel_import(*, item: Import, actor: User, now: datetime) -> None:
+    """Ask a started import to stop: nothing of it stays. One that has ended stays as it is.
+
+    Raises ImportConflict where it was not started, and where its notes are being written.
+    """
     if item.job is None:
         raise ImportConflict("this import was not started yet: discard it")
-    cancel_job(job=item.job, now=now)
-    item.job.refresh_from_db()
-    if item.job.status == Job.Status.CANCELLED:
+    with transaction.atomic():
+        job = Job.objects.select_for_update().get(pk=item.job.pk)
+        if job.is_finished:
+            return
+        if job.status == Job.Status.RUNNING and job.phase == WRITING:
+            raise ImportConflict("its notes are being written, which can no longer be stopped")
+        cancel_job(job=job, now=now)
+        _record("cancel", item, actor, now)
+    if job.status == Job.Status.QUEUED:
         remove_folder(item.public_id)
 
 
-def discard_import(*, item: Import) -> None:
+def discard_import(*, item: Import, actor: User | None, now: datetime) -> None:
     """Forget an upload that was not started, and remove its files. Raises ImportConflict."""
-    n_deleted, _ = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW).delete()
-    if not n_deleted:
-        raise ImportConflict("this import was started already: cancel it")
+    with transaction.atomic():
+        n_deleted, _ = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW).delete()
+        if not n_deleted:
+            raise ImportConflict("this import was started already: cancel it")
+        _record("discard", item, actor, now)
     remove_folder(item.public_id)
 
 
@@ -153,23 +171,43 @@ def sweep_spool(*, now: datetime) -> int:
     n_removed = 0
     forgotten = now - FORGOTTEN_AFTER
     for entry in entries_older_than(now - _LEFT_ALONE):
-        item = Import.objects.select_related("job").filter(public_id=entry.name).first()
+        item = Import.objects.select_related("job", "project").filter(public_id=entry.name).first()
         if item is None:
             is_over = entry.lstat().st_mtime < forgotten.timestamp()
         elif item.job is None:
-            is_over = item.created_at < forgotten
+            is_over = item.created_at < forgotten and _is_discarded(item, now)
         else:
             is_over = item.job.is_finished
         if not is_over:
             continue
-        if item is not None and item.job is None:
-            item.delete()
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)
         else:
-            os.unlink(entry)
+            entry.unlink(missing_ok=True)
         n_removed += 1
     return n_removed
+
+
+def _is_discarded(item: Import, now: datetime) -> bool:
+    """Whether the upload is gone; False where somebody has just started it."""
+    try:
+        discard_import(item=item, actor=None, now=now)
+    except ImportConflict:
+        return False
+    return True
+
+
+def _record(
+    verb: str, item: Import, actor: User | None, now: datetime, detail: Mapping[str, Any] | None = None
+) -> None:
+    record_event(
+        project=item.project.public_id,
+        actor=actor,
+        verb=f"import.{verb}",
+        object_id=item.public_id,
+        now=now,
+        detail=detail,
+    )
 
 
 def _target(item: Import) -> SpanTarget | None:

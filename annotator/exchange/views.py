@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from annotator.audit.services import record_read
 from annotator.exchange import uploads
 from annotator.exchange.forms import OptionsForm, UploadForm
 from annotator.exchange.models import Import
@@ -33,17 +34,17 @@ from annotator.projects.selectors import current_schema
 from annotator.web.http import render_either, see_other
 from annotator.web.ids import new_public_id
 from annotator.web.paging import page_of
+from annotator.web.pills import Pill
 
-# Word, tone and icon of the state pill.
 _PILLS = {
-    Job.Status.QUEUED: ("Waiting", "", "clock"),
-    Job.Status.RUNNING: ("Running", "accent", "dot"),
-    Job.Status.CANCELLING: ("Stopping", "warn", "clock"),
-    Job.Status.DONE: ("Done", "ok", "check"),
-    Job.Status.FAILED: ("Refused", "bad", "x"),
-    Job.Status.CANCELLED: ("Cancelled", "", "minus"),
+    Job.Status.QUEUED: Pill("Waiting", "", "clock"),
+    Job.Status.RUNNING: Pill("Running", "accent", "dot"),
+    Job.Status.CANCELLING: Pill("Stopping", "warn", "clock"),
+    Job.Status.DONE: Pill("Done", "ok", "check"),
+    Job.Status.FAILED: Pill("Refused", "bad", "x"),
+    Job.Status.CANCELLED: Pill("Cancelled", "", "minus"),
 }
-_NOT_STARTED = ("Not started", "warn", "clock")
+_NOT_STARTED = Pill("Not started", "warn", "clock")
 
 
 @csrf_exempt  # the token is checked by _receive, once the files have a place to go
@@ -103,7 +104,7 @@ def start(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse
     if not form.is_valid():
         return _import_page(request, membership, item, form=form, status=422)
     try:
-        uploads.start_import(item=item, options=form.options(), now=timezone.now())
+        uploads.start_import(item=item, options=form.options(), actor=membership.user, now=timezone.now())
     except uploads.ImportConflict as conflict:
         messages.info(request, f"Nothing was changed: {conflict}.")
     return _to_import(request, membership, item)
@@ -115,7 +116,7 @@ def cancel(request: HttpRequest, project_id: str, import_id: str) -> HttpRespons
     membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
     item = import_for(project=membership.project, import_id=import_id)
     try:
-        uploads.cancel_import(item=item, now=timezone.now())
+        uploads.cancel_import(item=item, actor=membership.user, now=timezone.now())
     except uploads.ImportConflict as conflict:
         messages.info(request, f"Nothing was changed: {conflict}.")
     return _to_import(request, membership, item)
@@ -127,7 +128,7 @@ def discard(request: HttpRequest, project_id: str, import_id: str) -> HttpRespon
     membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
     item = import_for(project=membership.project, import_id=import_id)
     try:
-        uploads.discard_import(item=item)
+        uploads.discard_import(item=item, actor=membership.user, now=timezone.now())
     except uploads.ImportConflict as conflict:
         messages.info(request, f"Nothing was changed: {conflict}.")
         return _to_import(request, membership, item)
@@ -180,10 +181,20 @@ def _import_page(
 
 
 def _preview(membership: Membership, item: Import, form: OptionsForm | None) -> dict[str, Any]:
-    """What the preview shows; the first rows and the form only to who uploaded the files."""
+    """What the preview shows; the first rows and the form only to who uploaded the files. The rows are note text, so
+    one event an hour tells that they were read.
+    """
     if item.created_by_id != membership.user_id:
         return {"is_own": False}
     source = spooled_source(item.public_id)
+    if source is not None:
+        record_read(
+            project=membership.project.public_id,
+            actor=membership.user,
+            object_id=item.public_id,
+            now=timezone.now(),
+            verb="import.preview",
+        )
     return {
         "is_own": True,
         "is_gone": source is None,
@@ -203,6 +214,5 @@ def _options_form(membership: Membership, item: Import, data: Any) -> OptionsFor
     )
 
 
-def _pill(item: Import) -> dict[str, str]:
-    word, tone, icon = _PILLS[Job.Status(item.job.status)] if item.job else _NOT_STARTED
-    return {"word": word, "tone": tone, "icon": icon}
+def _pill(item: Import) -> Pill:
+    return _PILLS[Job.Status(item.job.status)] if item.job else _NOT_STARTED

@@ -51,6 +51,7 @@ def claim_job(*, job_id: int, now: datetime) -> Job | None:
             lease_expires_at=now + LEASE,
             started_at=now,
             attempts=F("attempts") + 1,
+            phase="",
             n_done=0,
         )
     )

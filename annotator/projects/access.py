@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from annotator.accounts.models import User
-from annotator.projects.models import Membership, Project
+from annotator.projects.models import Membership
 
 Role = Membership.Role
 
@@ -52,8 +52,3 @@ def membership_for(*, user: User | AnonymousUser, project_id: str, action: Actio
     if not may(role=membership.role, action=action):
         raise PermissionDenied(f"Your role here, {membership.get_role_display().lower()}, does not {action.value}.")
     return membership
-
-
-def project_for(*, user: User | AnonymousUser, project_id: str, action: Action) -> Project:
-    """The project, if the user may do `action` in it. One query; raises as `membership_for`."""
-    return membership_for(user=user, project_id=project_id, action=action).project

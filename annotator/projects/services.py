@@ -13,6 +13,8 @@ from annotator.audit.services import record_event
 from annotator.core.schema import Schema
 from annotator.projects.models import Membership, Project, SchemaVersion
 
+NAME_LENGTH = 120
+
 
 class ProjectError(ValueError):
     """A project that cannot be made as asked."""
@@ -25,6 +27,8 @@ def create_project(*, name: str, schema: Schema, lead: User | None, now: datetim
     Where another project has the short name already, this one gets a number behind it: who makes a project does not
     learn which others there are.
     """
+    if len(name) > NAME_LENGTH:
+        raise ProjectError(f"the name has {len(name)} characters: at most {NAME_LENGTH} are wanted")
     slug = _free_slug(name)
     project = Project.objects.create(slug=slug, name=name.strip(), n_readers=n_readers, created_at=now)
     record_event(project=project.public_id, actor=lead, verb="project.create", object_id=project.public_id, now=now)
@@ -60,7 +64,13 @@ def add_schema_version(*, project: Project, schema: Schema, actor: User | None, 
 
 @transaction.atomic
 def set_member(*, project: Project, user: User, role: str, actor: User | None, now: datetime) -> Membership:
-    """Make `user` a member with `role`, or change the role of one."""
+    """Make `user` a member with `role`, or change the role of one.
+
+    Raises ProjectError where that would leave a led project without a lead.
+    """
+    leads = project.memberships.filter(role=Membership.Role.LEAD)
+    if role != Membership.Role.LEAD and leads.filter(user=user).exists() and leads.count() == 1:
+        raise ProjectError(f"{user.get_username()} is the only lead of {project.slug}: make someone else lead first")
     membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
     record_event(
         project=project.public_id,

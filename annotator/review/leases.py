@@ -14,14 +14,13 @@ from django.db.models import F, Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
-from annotator.annotations.services import hand_over
+from annotator.annotations.services import hand_over, open_set
 from annotator.audit.services import record_event
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.review.models import ReviewItem
 
 LEASE = timedelta(minutes=10)
-_ATTEMPTS = 5
 
 
 class LeaseConflict(Exception):
@@ -33,14 +32,11 @@ def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
 
     A note that the person holds already comes first, so that a second click does not hold two.
     """
-    held = held_notes(project=project, reviewer=reviewer, now=now).first()
-    if held is not None:
-        return held
-    for _ in range(_ATTEMPTS):
-        item = takeable_notes(project=project, reviewer=reviewer, now=now).first()
-        if item is None or _take(item, reviewer=reviewer, now=now):
+    while True:
+        held = held_notes(project=project, reviewer=reviewer, now=now).first()
+        item = held or takeable_notes(project=project, reviewer=reviewer, now=now).first()
+        if item is None or item == held or _take(item, reviewer=reviewer, now=now):
             return item
-    return None
 
 
 def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewItem:
@@ -100,6 +96,7 @@ def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held
         ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
         .filter(is_free)
         .filter(Q(leased_by=reviewer) | ~others)
+        .select_related("document__project")
         .order_by(F("skipped_at").asc(nulls_first=True), "-priority", "pk")
     )
 
@@ -114,9 +111,8 @@ def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
         return False
     if item.leased_by_id not in (None, reviewer.pk):
         hand_over(document_id=item.document_id, annotator_id=item.leased_by_id, to=reviewer)
-    document = (
-        Document.objects.select_related("project").only("public_id", "project__public_id").get(pk=item.document_id)
-    )
+    open_set(document=item.document, annotator=reviewer)
+    document = item.document
     record_event(
         project=document.project.public_id,
         actor=reviewer,

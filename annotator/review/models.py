@@ -9,6 +9,11 @@ from annotator.documents.models import Document
 from annotator.suggestions.models import Suggestion
 from annotator.web.ids import new_public_id
 
+# Reasons that are not routing's: why an item was closed without a decision, or came back.
+SUPERSEDED = "superseded"
+INHERITED = "inherited"
+LATE = "late"
+
 
 class ReviewItem(models.Model):
     """What is leased and decided.
@@ -29,7 +34,6 @@ class ReviewItem(models.Model):
 
     class Status(models.TextChoices):
         OPEN = "open"
-        HELD = "held"
         DECIDED = "decided"
         CLOSED = "closed"
 
@@ -89,6 +93,7 @@ class Decision(models.Model):
     made = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
     undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
     idempotency_key = models.CharField(max_length=64, unique=True)
+    asked_sha256 = models.CharField(max_length=64, help_text="of the act in the words of who asked for it")
     decided_at = models.DateTimeField()
 
     class Meta:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from annotator.accounts.models import User
+from django.urls import reverse
+from django.utils.text import Truncator
+
 from annotator.core.schema import Attribute
 from annotator.core.spans import Span
 from annotator.core.tokens import move_boundary, snap
@@ -21,15 +23,24 @@ from annotator.review.selectors import (
     NoteView,
     changed_spans,
     labeler_of,
-    last_decision,
     queue_order,
 )
 
 CONTEXT_CHARS = 60
+GONE = "This span has been decided or changed already."
 REASONS = {
     "low_score": ("low score", "low-margin"),
     "approximate": ("approximate match", "disagree"),
     "unproven": ("not yet proven", "miss"),
+}
+_PAST: dict[str, str] = {
+    Decision.Verdict.ACCEPT: "accepted",
+    Decision.Verdict.REJECT: "rejected",
+    Decision.Verdict.EDIT: "changed",
+    Decision.Verdict.ADD: "added",
+    Decision.Verdict.SKIP: "skipped",
+    Decision.Verdict.UNDO: "undone",
+    Decision.Verdict.NOTE_DONE: "note done",
 }
 
 
@@ -46,6 +57,12 @@ def note_title(document: Document) -> str:
     return str(document.metadata.get("title") or document.note_type or "Note")
 
 
+def asked_of(data: Mapping[str, Any]) -> str:
+    """What the checked form asks for, in words that are the same whenever it is sent again."""
+    asked = ("target", "fragments", "verdict", "label", "attribute", "move")
+    return ", ".join(f"{name} {data[name]}" for name in asked if data[name])
+
+
 def act_of(note_item: ReviewItem, mark: Mark | None, data: Mapping[str, Any]) -> services.Act:
     """What the checked form asks for, `mark` being its target. Raises DecisionConflict where that is gone."""
     verdict = data["verdict"]
@@ -57,9 +74,11 @@ def act_of(note_item: ReviewItem, mark: Mark | None, data: Mapping[str, Any]) ->
         if data["fragments"] is None:
             raise services.DecisionRefused("Select the text of the new span first.")
         return services.Add(span=data["fragments"], label=data["label"])
+    if not data["target"]:
+        raise services.DecisionRefused("Choose a span first.")
     target = (mark.item or mark.annotation) if mark else None
     if mark is None or target is None:
-        raise services.DecisionConflict("This span has been decided or changed already.")
+        raise services.DecisionConflict(GONE)
     if data["label"]:
         return services.Edit(target=target, label=data["label"])
     if data["attribute"]:
@@ -91,17 +110,21 @@ def focus_after(decision: Decision, *, target: Mark | None, view: NoteView) -> s
     return next((mark.key for mark in view.queue if queue_order(mark) > queue_order(target)), _first(view))
 
 
-def note_context(view: NoteView, *, reviewer: User, focus: str) -> dict[str, Any]:
+def note_context(view: NoteView, *, focus: str) -> dict[str, Any]:
     """What card, queue and action bar show; `focus` falls to the first of the queue where it names nothing."""
     mark = view.marks.get(focus) or view.marks.get(_first(view))
     key = mark.key if mark else ""
-    last = last_decision(note_item=view.note_item, reviewer=reviewer)
+    is_done = view.note_item.status != "open"
     return {
         "view": view,
         "project_id": view.document.project.public_id,
+        "note_url": reverse("review:note", args=[view.document.project.public_id, view.note_item.public_id]),
         "note_item": view.note_item,
-        "is_done": view.note_item.status != "open",
+        "is_done": is_done,
         "mark": mark,
+        "can_change": mark is not None and not is_done,
+        "can_accept": mark is not None and mark.item is not None and not is_done,
+        "told": _told(view, mark),
         "focus": key,
         "previous": view.neighbour(key, -1),
         "next": view.neighbour(key, 1),
@@ -113,9 +136,29 @@ def note_context(view: NoteView, *, reviewer: User, focus: str) -> dict[str, Any
         "reason": REASONS.get(mark.item.reason) if mark and mark.item else None,
         "queue": [(queued, REASONS.get(queued.item.reason)) for queued in view.queue[:QUEUE_SHOWN] if queued.item],
         "n_more": max(view.n_open - QUEUE_SHOWN, 0),
-        "last": last,
         "idempotency_key": uuid.uuid4().hex,
     }
+
+
+def new_span_context(span: NewSpan) -> dict[str, Any]:
+    """What card and action bar show of a span to be added, over `note_context`."""
+    return {
+        "new_span": span,
+        "can_change": False,
+        "can_accept": False,
+        "told": f"New span: {Truncator(span.surface).chars(80)}. Choose its label.",
+    }
+
+
+def told_of(decision: Decision, view: NoteView, *, focus: str) -> str:
+    """The decision and what comes next, in words: for those who hear the page."""
+    about = decision.made or decision.withdrew or (decision.item.suggestion if decision.item else None)
+    what = (
+        f"{about.label} {_PAST[decision.verdict]}"
+        if about
+        else _PAST[decision.verdict].capitalize()
+    )
+    return f"{what}, {view.n_open} left. {_told(view, view.marks.get(focus))}"
 
 
 def drawn_note(view: NoteView, *, focus: str) -> dict[str, Any]:
@@ -141,7 +184,15 @@ def changes(view: NoteView, *, decision: Decision, focus: str) -> dict[str, Any]
     return {
         "changed_lines": draw_lines(view, numbers, current=focus),
         "changed_sections": section_states(view, {section_at(view, span.start) for span in spans}),
-        "decision": decision,
+        "told": told_of(decision, view, focus=focus),
+    }
+
+
+def redrawn(view: NoteView, *, focus: str) -> dict[str, Any]:
+    """Every line and margin, for a page that does not show the note as it is."""
+    return {
+        "changed_lines": draw_lines(view, range(len(view.lines)), current=focus),
+        "changed_sections": section_states(view, range(len(view.sections))),
     }
 
 
@@ -150,6 +201,14 @@ def new_span(view: NoteView, *, start: int, end: int, exact: bool) -> NewSpan:
     text = view.document.text
     span = Span.of(start, end) if exact else Span.of(*snap(text, start, end))
     return NewSpan(span=span, surface=span.surface(text))
+
+
+def _told(view: NoteView, mark: Mark | None) -> str:
+    if mark is None:
+        return "No suggestion is left to decide."
+    kind = "Suggestion" if mark.item else "Your span"
+    words = [mark.label.name, *(value for _, value in sorted(mark.attributes.items()))]
+    return f"{kind}: {Truncator(mark.surface).chars(80)}, {', '.join(words)}."
 
 
 def _first(view: NoteView) -> str:

@@ -147,6 +147,8 @@ def _draw_piece(text: str, piece: Piece, marks: dict[str, Mark], schema: Schema,
             ("data-cross", piece.is_crossing),
             ("data-gap", piece.is_gap),
             ("data-current", mark.key == current),
+            (f"data-height={_height(piece)}", piece.inner),
+            (f"id={mark.key}", piece.start == mark.span.start),
         )
         if is_set
     ]
@@ -163,17 +165,27 @@ def _draw_piece(text: str, piece: Piece, marks: dict[str, Mark], schema: Schema,
     )
 
 
+def _height(piece: Piece) -> int:
+    """How many levels of boxes lie inside, as far as they are drawn: 0, 1 or 2."""
+    return min(1 + max((_height(inner) for inner in piece.inner), default=-1), 2)
+
+
 def _tail(mark: Mark, schema: Schema) -> str:
-    """The label's code, glyphs of attributes that are not the default, the link of a discontinuous span, the tick."""
-    glyphs = [
-        attribute.value(mark.attributes[attribute.name]).glyph
+    """The label's code, glyphs of attributes that are not the default, the link of a discontinuous span, the tick.
+
+    The code says in words, for those who hear the page, all that is drawn.
+    """
+    values = [
+        attribute.value(mark.attributes[attribute.name])
         for attribute in schema.attributes_of(mark.label.name)
         if mark.attributes.get(attribute.name, attribute.default) != attribute.default
     ]
+    glyphs = [value.glyph for value in values]
+    words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
     if mark.span.is_discontinuous:
         glyphs.append("link")
     drawn = format_html_join("", '<i class="glyph" data-glyph="{}"></i>', ((glyph,) for glyph in glyphs if glyph))
-    code = format_html('<i class="code" data-code="{}"></i>', mark.label.code)
+    code = format_html('<i class="code" data-code="{}" data-words=" ({})"></i>', mark.label.code, words)
     tick = "" if mark.tenths is None else format_html('<i class="tick" data-confidence="{}"></i>', mark.tenths)
     return format_html("{}{}{}", code, drawn, tick)
 

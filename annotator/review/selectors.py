@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
@@ -102,10 +102,10 @@ def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
     return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit=ReviewItem.Unit.SPAN)
 
 
-def last_decision(*, note_item: ReviewItem, reviewer: User) -> Decision | None:
-    """The reviewer's newest decision in the note that is neither an undo nor undone: what Undo takes back."""
+def last_decision(*, note_item: ReviewItem) -> Decision | None:
+    """The newest decision in the note that is neither an undo nor undone: what Undo takes back. One query."""
     return (
-        Decision.objects.filter(note_item=note_item, reviewer=reviewer, undone_by=None)
+        Decision.objects.filter(note_item=note_item, undone_by=None)
         .exclude(verdict=Decision.Verdict.UNDO)
         .select_related("item__suggestion", "withdrew", "made")
         .order_by("-pk")
@@ -119,22 +119,15 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
     schema = current_schema(document.project).schema
     items = span_items(note_item)
     open_items = items.filter(status=ReviewItem.Status.OPEN).select_related("suggestion")
-    known = set(schema.label_names)
     return NoteView(
         note_item=note_item,
         document=document,
         schema=schema,
         queue=sorted(
-            (
-                _suggested(item, item.suggestion, schema)
-                for item in open_items
-                if item.suggestion and item.suggestion.label in known
-            ),
+            (_suggested(item, item.suggestion, schema) for item in open_items if item.suggestion),
             key=queue_order,
         ),
-        annotations=[
-            _asserted(annotation, schema) for annotation in _live_annotations(note_item) if annotation.label in known
-        ],
+        annotations=[_asserted(annotation, schema) for annotation in _live_annotations(note_item)],
         n_items=items.exclude(status=ReviewItem.Status.CLOSED).count(),
     )
 
@@ -181,7 +174,11 @@ def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewIte
     notes = ReviewItem.objects.filter(
         document__project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
     )
-    return list(notes.select_related("document").defer("document__text").order_by("-lease_expires_at", "-pk")[:20])
+    return list(
+        notes.select_related("document")
+        .defer("document__text")
+        .order_by(F("lease_expires_at").desc(nulls_last=True), "-pk")[:20]
+    )
 
 
 def changed_spans(decision: Decision) -> list[Span]:
@@ -202,7 +199,7 @@ def _suggested(item: ReviewItem, suggestion: Suggestion, schema: Schema) -> Mark
         key=f"i{item.public_id}",
         span=suggestion.span,
         surface=suggestion.surface,
-        label=schema.label(suggestion.label),
+        label=_label(schema, suggestion.label),
         attributes=suggestion.attributes,
         state=SUGGESTED,
         item=item,
@@ -215,8 +212,15 @@ def _asserted(annotation: Annotation, schema: Schema) -> Mark:
         key=f"a{annotation.public_id}",
         span=annotation.span,
         surface=annotation.surface,
-        label=schema.label(annotation.label),
+        label=_label(schema, annotation.label),
         attributes=annotation.attributes,
         state=PERSON,
         annotation=annotation,
     )
+
+
+def _label(schema: Schema, name: str) -> Label:
+    """The label of that name, or one in its place that says that the schema has it no longer."""
+    if name in schema.label_names:
+        return schema.label(name)
+    return Label(name=name, code="?", colour="stone", hotkey="", definition="The schema no longer has this label.")

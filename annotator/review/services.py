@@ -6,6 +6,7 @@ item is still open, writes the annotations and appends the decision.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,7 +31,7 @@ from annotator.core.spans import Span
 from annotator.projects.models import SchemaVersion
 from annotator.projects.selectors import current_schema
 from annotator.review.leases import hold
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import LATE, Decision, ReviewItem
 from annotator.review.selectors import last_decision, span_items
 from annotator.suggestions.models import Suggestion
 
@@ -82,7 +83,7 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Undo the reviewer's last decision in the note."""
+    """Undo the last decision in the note, if it is the reviewer's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +126,36 @@ class _Outcome:
     undoes: Decision | None = None
 
 
-def decide(*, note_item: ReviewItem, reviewer: User, act: Act, key: str, now: datetime) -> Decision:
+def repeat_of(*, key: str, note_item: ReviewItem, reviewer: User, asked: str) -> Decision | None:
+    """The decision that was made under this key; None where there is none. One query.
+
+    Raises DecisionRefused where the key was used for something else: by another person, in another note, or for
+    another act (`asked`).
+    """
+    found = Decision.objects.filter(idempotency_key=key).first()
+    if found is None:
+        return None
+    if (found.reviewer_id, found.note_item_id, found.asked_sha256) != (reviewer.pk, note_item.pk, _digest(asked)):
+        raise DecisionRefused("This key belongs to another decision.")
+    return found
+
+
+def decide(*, note_item: ReviewItem, reviewer: User, act: Act, key: str, now: datetime, asked: str = "") -> Decision:
     """Do `act` in the note and return the decision; a `key` seen before returns the first decision, changing nothing.
 
+    `asked` is the act in the words of who asked for it: a key that comes back with other words is refused. A caller
+    that must look the act's target up asks `repeat_of` first, since a decided target is no longer there.
     Raises LeaseConflict (someone else has the note), DecisionConflict (the target changed), DecisionRefused, and from
     the rules below SchemaError, SpanError and annotations.services.AnnotationExists.
     """
     with transaction.atomic():
-        repeat = Decision.objects.filter(idempotency_key=key).first()
+        repeat = repeat_of(key=key, note_item=note_item, reviewer=reviewer, asked=asked)
+        if repeat is None:
+            hold(note_item=note_item, reviewer=reviewer, now=now)
+            # Now that the note's row is locked: two equal requests at once are one decision.
+            repeat = repeat_of(key=key, note_item=note_item, reviewer=reviewer, asked=asked)
         if repeat is not None:
-            if (repeat.reviewer_id, repeat.note_item_id) != (reviewer.pk, note_item.pk):
-                raise DecisionRefused("This decision's key belongs to another decision.")
             return repeat
-        hold(note_item=note_item, reviewer=reviewer, now=now)
         note_item.refresh_from_db(fields=["status", "version"])
         if note_item.status != ReviewItem.Status.OPEN and not isinstance(act, Undo):
             raise DecisionConflict("This note is done. Reopen it with Undo to change it.")
@@ -159,6 +177,7 @@ def decide(*, note_item: ReviewItem, reviewer: User, act: Act, key: str, now: da
             made=outcome.made,
             undoes=outcome.undoes,
             idempotency_key=key,
+            asked_sha256=_digest(asked),
             decided_at=now,
         )
         document = note_item.document
@@ -232,19 +251,26 @@ def _finish(desk: _Desk, act: FinishNote) -> _Outcome:
 
 
 def _undo(desk: _Desk, act: Undo) -> _Outcome:
-    last = last_decision(note_item=desk.note_item, reviewer=desk.reviewer)
+    last = last_decision(note_item=desk.note_item)
     if last is None:
         raise DecisionRefused("There is nothing to undo in this note.")
+    if last.reviewer_id != desk.reviewer.pk:
+        raise DecisionRefused("The last decision in this note is someone else's.")
     if last.verdict == Verdict.NOTE_DONE:
         _reopen(desk.note_item)
+        span_items(desk.note_item).filter(status=ReviewItem.Status.CLOSED, reason=LATE).update(
+            status=ReviewItem.Status.OPEN, version=F("version") + 1
+        )
         reopen_set(target=desk.set)
     elif desk.note_item.status != ReviewItem.Status.OPEN:
         raise DecisionConflict("This note is done.")
     if last.made is not None and not withdraw(last.made):
-        raise DecisionConflict("This span has been changed since; undo that first.")
-    if last.withdrew is not None:
-        restore(last.withdrew)
-    if last.item is not None:
+        raise DecisionConflict("This span has been changed since.")
+    if last.withdrew is not None and not restore(last.withdrew):
+        raise DecisionConflict("This span has been changed since.")
+    if last.item is not None and last.verdict == Verdict.SKIP:
+        ReviewItem.objects.filter(pk=last.item.pk, status=ReviewItem.Status.OPEN).update(skipped_at=None)
+    elif last.item is not None:
         _reopen(last.item)
     return _Outcome(Verdict.UNDO, item=last.item, withdrew=last.made, made=last.withdrew, undoes=last)
 
@@ -287,9 +313,15 @@ def _close(item: ReviewItem) -> None:
 
 
 def _reopen(item: ReviewItem) -> None:
-    ReviewItem.objects.filter(pk=item.pk).update(
+    reopened = ReviewItem.objects.filter(pk=item.pk, status=ReviewItem.Status.DECIDED).update(
         status=ReviewItem.Status.OPEN, skipped_at=None, version=F("version") + 1
     )
+    if not reopened:
+        raise DecisionConflict("This has been changed since.")
+
+
+def _digest(asked: str) -> str:
+    return hashlib.sha256(asked.encode()).hexdigest()
 
 
 def _withdraw(annotation: Annotation) -> None:

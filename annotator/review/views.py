@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from annotator.annotations.services import AnnotationExists
 from annotator.audit.services import record_read
 from annotator.core.schema import SchemaError
-from annotator.core.spans import SpanError
+from annotator.core.spans import Span, SpanError
 from annotator.documents.models import Document
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
@@ -75,16 +75,17 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     """The note its reader holds; for htmx, the card of the span that `?focus=` names."""
     membership, note_item = _note_of(request, project_id, item_id)
     if note_item.leased_by_id != membership.user.pk:
-        context = page_context(membership, current="Review") | {"note_item": note_item}
-        return render(request, "review/not_yours.html", context, status=409)
+        return _not_yours(request, membership, note_item)
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     view = note_view(note_item=note_item)
-    context = pages.note_context(view, reviewer=membership.user, focus=request.GET.get("focus", ""))
-    if is_partial(request):
-        return render_either(request, page="review/note.html", partial="review/card.html", context=context)
-    context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
-    context |= pages.drawn_note(view, focus=context["focus"])
-    return render_either(request, page="review/note.html", partial="review/card.html", context=context)
+    focus = request.GET.get("focus", "")
+    if is_partial(request) and focus and focus not in view.marks:
+        return _refused(request, membership, note_item, pages.GONE, 409)
+    context = pages.note_context(view, focus=focus)
+    if not is_partial(request):
+        context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
+        context |= pages.drawn_note(view, focus=context["focus"])
+    return render_either(request, page="review/note.html", partial="review/focused.html", context=context)
 
 
 @require_GET
@@ -92,27 +93,26 @@ def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpRespons
     """The card of a span to be added: the selection `?start=&end=`, grown to whole tokens."""
     membership, note_item = _note_of(request, project_id, item_id)
     if note_item.leased_by_id != membership.user.pk:
-        raise Http404
+        return _not_yours(request, membership, note_item)
     form = NewSpanForm(request.GET)
     view = note_view(note_item=note_item)
-    context = pages.note_context(view, reviewer=membership.user, focus="")
+    context = pages.note_context(view, focus=request.GET.get("focus", ""))
     error = ""
     if form.is_valid():
         try:
-            context["new_span"] = pages.new_span(view, **form.cleaned_data)
+            context |= pages.new_span_context(pages.new_span(view, **form.cleaned_data))
         except SpanError as refused:
-            error = str(refused)
+            error = _sentence(str(refused))
     else:
         error = "Give a start and an end, in characters of the note."
     context["error"] = error
     status = 422 if error else 200
-    if is_partial(request):
-        return render_either(
-            request, page="review/note.html", partial="review/card.html", context=context, status=status
-        )
-    context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
-    context |= pages.drawn_note(view, focus="")
-    return render(request, "review/note.html", context, status=status)
+    if not is_partial(request):
+        context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
+        context |= pages.drawn_note(view, focus=context["focus"])
+    return render_either(
+        request, page="review/note.html", partial="review/focused.html", context=context, status=status
+    )
 
 
 @require_POST
@@ -122,23 +122,26 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     form = DecisionForm(request.POST)
     if not form.is_valid():
         return _refused(request, membership, note_item, "This decision could not be read; nothing was saved.", 422)
+    data, target = form.cleaned_data, None
+    key, asked = data["key"], pages.asked_of(data)
     try:
-        target = mark_for(note_item=note_item, key=form.cleaned_data["target"])
-        act = pages.act_of(note_item, target, form.cleaned_data)
-        decision = services.decide(
-            note_item=note_item,
-            reviewer=membership.user,
-            act=act,
-            key=form.cleaned_data["key"],
-            now=timezone.now(),
-        )
+        decision = services.repeat_of(key=key, note_item=note_item, reviewer=membership.user, asked=asked)
+        if decision is None:
+            target = mark_for(note_item=note_item, key=data["target"])
+            decision = services.decide(
+                note_item=note_item,
+                reviewer=membership.user,
+                act=pages.act_of(note_item, target, data),
+                key=key,
+                now=timezone.now(),
+                asked=asked,
+            )
     except _CONFLICTS as conflict:
         return _refused(request, membership, note_item, str(conflict), 409)
     except _REFUSALS as refusal:
-        return _refused(request, membership, note_item, f"{_sentence(str(refusal))} Nothing was saved.", 422)
-    if decision.verdict == Decision.Verdict.NOTE_DONE:
-        return _to_next_note(request, membership)
-    return _decided(request, membership, note_item, decision, target)
+        error = f"{_sentence(str(refusal))} Nothing was saved."
+        return _refused(request, membership, note_item, error, 422, new=data["fragments"])
+    return _answered(request, membership, note_item, decision, target)
 
 
 @require_POST
@@ -174,9 +177,14 @@ def _to_next_note(request: HttpRequest, membership: Membership) -> HttpResponse:
     return see_other(request, reverse("review:note", args=[project_id, item.public_id]))
 
 
-def _decided(
+def _answered(
     request: HttpRequest, membership: Membership, note_item: ReviewItem, decision: Decision, target: Mark | None
 ) -> HttpResponse:
+    """The way on after a decision that is saved, also where it was saved before and is only sent again."""
+    if decision.verdict == Decision.Verdict.NOTE_DONE:
+        return _to_next_note(request, membership)
+    if note_item.leased_by_id != membership.user.pk:
+        return _not_yours(request, membership, note_item, is_saved=True)
     note_item.refresh_from_db(fields=["status"])
     view = note_view(note_item=note_item)
     focus = pages.focus_after(decision, target=target, view=view)
@@ -185,27 +193,49 @@ def _decided(
         return see_other(request, f"{url}?focus={focus}#{focus}" if focus else url)
     if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
-    context = pages.note_context(view, reviewer=membership.user, focus=focus)
-    context |= {"project": membership.project}
+    context = pages.note_context(view, focus=focus)
     context |= pages.changes(view, decision=decision, focus=focus)
     return render(request, "review/decided.html", context)
 
 
 def _refused(
-    request: HttpRequest, membership: Membership, note_item: ReviewItem, error: str, status: int
+    request: HttpRequest,
+    membership: Membership,
+    note_item: ReviewItem,
+    error: str,
+    status: int,
+    *,
+    new: Span | None = None,
 ) -> HttpResponse:
-    """The note as it now is, with the reason; for htmx only the reason and the card."""
+    """The note as it now is, with the reason. For htmx the reason and the card, and all that may have changed
+    elsewhere where the page shows something that is gone (409). `new` is the span that was to be added.
+    """
     if note_item.leased_by_id != membership.user.pk:
-        context = page_context(membership, current="Review") | {"note_item": note_item, "error": error}
-        template = "review/conflict.html" if is_partial(request) else "review/not_yours.html"
-        return render(request, template, context, status=409)
+        return _not_yours(request, membership, note_item, error=error)
     view = note_view(note_item=note_item)
-    context = pages.note_context(view, reviewer=membership.user, focus=request.POST.get("target", ""))
-    context |= page_context(membership, current="Review", crumb=pages.note_title(view.document)) | {"error": error}
-    if is_partial(request):
-        return render(request, "review/refused.html", context, status=status)
-    context |= pages.drawn_note(view, focus=context["focus"])
-    return render(request, "review/note.html", context, status=status)
+    context = pages.note_context(view, focus=request.POST.get("target", "")) | {"error": error}
+    if new is not None and new.end <= len(view.document.text):
+        context |= pages.new_span_context(pages.NewSpan(span=new, surface=new.surface(view.document.text)))
+    if not is_partial(request):
+        context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
+        context |= pages.drawn_note(view, focus=context["focus"])
+        return render(request, "review/note.html", context, status=status)
+    if status == 409:
+        context |= pages.redrawn(view, focus=context["focus"])
+    return render(request, "review/refused.html", context, status=status)
+
+
+def _not_yours(
+    request: HttpRequest, membership: Membership, note_item: ReviewItem, *, error: str = "", is_saved: bool = False
+) -> HttpResponse:
+    """That the note is with someone else or done, without any of it."""
+    context = page_context(membership, current="Review") | {
+        "note_item": note_item,
+        "error": error,
+        "is_saved": is_saved or request.method != "POST",
+    }
+    template = "review/conflict.html" if is_partial(request) else "review/not_yours.html"
+    return render(request, template, context, status=409)
 
 
 def _sentence(text: str) -> str:

@@ -27,12 +27,13 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
         Queued(suggestion=suggestion, stream=ReviewItem.Stream.UNCERTAIN, reason=reason_for_review(suggestion))
         for suggestion in found
     ]
-    earlier = LabelJob.objects.filter(document=job.document, run__labeler__name=job.run.labeler.name).exclude(pk=job.pk)
-    same_labeler_jobs = list(earlier.values_list("pk", flat=True))
+    same_labeler = LabelJob.objects.filter(document=job.document, run__labeler__name=job.run.labeler.name)
+    older_jobs = list(same_labeler.filter(pk__lt=job.pk).values_list("pk", flat=True))
+    is_outdated = same_labeler.filter(pk__gt=job.pk, routed_at__isnull=False).exists()
     priority = note_priority(scores=[suggestion.score for suggestion in found], n_chars=job.document.n_chars)
     items = ensure_note_items(document=job.document, n_slots=job.document.project.n_readers, priority=priority)
     for note_item in items:
-        queue_spans(note_item=note_item, queued=queued, same_labeler_jobs=same_labeler_jobs)
+        queue_spans(note_item=note_item, queued=queued, older_jobs=older_jobs, is_outdated=is_outdated)
     return True
 
 

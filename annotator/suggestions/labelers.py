@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from annotator.core import prompting
+from annotator.core.chunks import OVERLAP, WINDOW
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
@@ -24,6 +25,7 @@ def default_spec() -> LabelerSpec:
         model_id=chosen["model_id"],
         revision=chosen["revision"],
         prompt_digest=prompting.template_digest(),
+        decoding={"window": WINDOW, "overlap": OVERLAP, "config": chosen.get("config", {})},
     )
 
 
@@ -35,14 +37,7 @@ def default_labeler(*, project: Project, now: datetime) -> Labeler:
 def new_documents(*, project: Project) -> QuerySet[Document]:
     """The notes that the default labeler has not read, nor is going to. Makes no Labeler. Two queries, and
     one for what is returned."""
-    spec = default_spec()
     labeler = Labeler.objects.filter(
-        project=project,
-        schema_version=current_schema(project),
-        name=spec.name,
-        backend=spec.backend,
-        model_id=spec.model_id,
-        revision=spec.revision,
-        prompt_digest=spec.prompt_digest,
+        project=project, schema_version=current_schema(project), digest=default_spec().digest
     ).first()
     return unread_documents(project=project, labeler=labeler) if labeler else project.documents.all()

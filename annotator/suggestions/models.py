@@ -20,16 +20,12 @@ class Labeler(models.Model):
     model_id = models.CharField(max_length=200)
     revision = models.CharField(max_length=64)
     prompt_digest = models.CharField(max_length=64, blank=True)
-    decoding = models.JSONField(default=dict)
+    decoding = models.JSONField(default=dict, help_text="windows and sampling")
+    digest = models.CharField(max_length=64, help_text="of all of the above but the schema, which has its own")
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["project", "schema_version", "name", "backend", "model_id", "revision", "prompt_digest"],
-                name="labeler_once",
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["project", "schema_version", "digest"], name="labeler_once")]
 
 
 class LabelRun(models.Model):
@@ -100,7 +96,6 @@ class Suggestion(models.Model):
     class Alignment(models.TextChoices):
         EXACT = "exact"
         NORMALIZED = "normalized"
-        FUZZY = "fuzzy"
         UNALIGNED = "unaligned"
 
     job = models.ForeignKey(LabelJob, on_delete=models.PROTECT, related_name="suggestions")

@@ -9,22 +9,14 @@ from django.utils import timezone
 
 from annotator.core.chart import LineChart, Segment, line_chart, segments
 from annotator.core.wording import counted, duration_words, remaining_words
-from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE
+from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE
 from annotator.jobs.selectors import WorkerHealth
 from annotator.suggestions.models import LabelRun
 from annotator.suggestions.selectors import FailureReason, RunPace, RunProgress, RunRate
+from annotator.web.pills import Pill
 
 FEWEST_STEPS = 3
 Run = LabelRun.Status
-
-
-@dataclass(frozen=True, slots=True)
-class Pill:
-    """Context of components/pill.html."""
-
-    word: str
-    tone: str
-    icon: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +63,7 @@ _WORKER_PILLS = {
     "stopped": Pill("Stopped", "", "minus"),
 }
 
-_WORK = {MAIN_QUEUE: "Imports, datasets, routing", LABEL_QUEUE: "Pre-labelling"}
+_WORK = {MAIN_QUEUE: "Imports, datasets", LABEL_QUEUE: "Pre-labelling", ROUTE_QUEUE: "routing"}
 
 
 def run_pill(run: LabelRun, progress: RunProgress, *, is_stuck: bool = False) -> Pill:

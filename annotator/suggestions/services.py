@@ -6,12 +6,15 @@ open, and commits each in one transaction that only counts while the token is st
 
 from __future__ import annotations
 
+import hashlib
+import json
 import random
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -20,9 +23,11 @@ from annotator.accounts.models import User
 from annotator.audit.services import record_event
 from annotator.core.spans import Span
 from annotator.documents.models import Document
-from annotator.jobs.bell import LABEL_QUEUE, ring
+from annotator.jobs.bell import LABEL_QUEUE, ROUTE_QUEUE, ring
 from annotator.projects.models import Project, SchemaVersion
 from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+from annotator.web.ids import new_public_id
+from annotator.web.inserts import insert_rows
 
 LABEL_TASK = "llm_labeler.label_run"
 ROUTE_TASK = "annotator.route_jobs"
@@ -30,6 +35,7 @@ CLAIM_SIZE = 8
 FIRST_BELLS = 32
 LEASE = timedelta(minutes=10)
 MAX_ATTEMPTS = 3
+_PAGE = 500
 Status = LabelJob.Status
 
 
@@ -48,6 +54,10 @@ class LabelerSpec:
     prompt_digest: str = ""
     decoding: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class NewSuggestion:
@@ -62,17 +72,46 @@ class NewSuggestion:
     signals: Mapping[str, Any] = field(default_factory=dict)
 
 
+class SuggestionRow(NamedTuple):
+    """A suggestion as it is stored: `suggestion_row` makes one. Each field is a column."""
+
+    public_id: str
+    label: str
+    fragments: str
+    start: int | None
+    end: int | None
+    surface: str
+    attributes: dict[str, str]
+    alignment: str
+    score: float
+    signals: dict[str, Any]
+    audit_key: float
+
+
+def suggestion_row(new: NewSuggestion) -> SuggestionRow:
+    """`new` with an id and a place in the order of audits."""
+    return SuggestionRow(
+        public_id=new_public_id(),
+        label=new.label,
+        fragments=str(new.span) if new.span else "",
+        start=new.span.start if new.span else None,
+        end=new.span.end if new.span else None,
+        surface=new.surface,
+        attributes=dict(new.attributes),
+        alignment=new.alignment,
+        score=new.score,
+        signals=dict(new.signals),
+        audit_key=random.SystemRandom().random(),
+    )
+
+
 def labeler_for(*, project: Project, schema_version: SchemaVersion, spec: LabelerSpec, now: datetime) -> Labeler:
     """The labeler row of `spec`, made if it is new."""
     labeler, _ = Labeler.objects.get_or_create(
         project=project,
         schema_version=schema_version,
-        name=spec.name,
-        backend=spec.backend,
-        model_id=spec.model_id,
-        revision=spec.revision,
-        prompt_digest=spec.prompt_digest,
-        defaults={"decoding": dict(spec.decoding), "created_at": now},
+        digest=spec.digest,
+        defaults={**asdict(spec), "created_at": now},
     )
     return labeler
 
@@ -133,7 +172,6 @@ def claim_jobs(*, run_id: int, worker: str, now: datetime, limit: int = CLAIM_SI
             worker=worker,
             lease_expires_at=now + LEASE,
             started_at=now,
-            attempts=F("attempts") + 1,
             error="",
         )
         if won:
@@ -148,16 +186,26 @@ def ring_on(*, run_id: int) -> None:
         ring(LABEL_TASK, run_id, queue=LABEL_QUEUE)
 
 
-def renew_claims(*, jobs: Sequence[LabelJob], now: datetime) -> None:
-    """Push the lease of the caller's claims on, while it is busy with the others."""
-    tokens = [job.run_token for job in jobs]
+def begin_job(*, job: LabelJob, claimed: Sequence[LabelJob], now: datetime) -> bool:
+    """Count the attempt at `job`, and push the leases of all that the caller still has `claimed` on.
+
+    Attempts count notes that were begun, so that one that kills its worker does not fail those claimed with it. False
+    where the claim was lost.
+    """
+    tokens = [other.run_token for other in claimed]
     LabelJob.objects.filter(run_token__in=tokens, status=Status.RUNNING).update(lease_expires_at=now + LEASE)
+    begun = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
+        attempts=F("attempts") + 1, started_at=now
+    )
+    job.attempts += 1
+    return bool(begun)
 
 
 @transaction.atomic
 def commit_job(*, job: LabelJob, suggestions: Sequence[NewSuggestion], now: datetime) -> bool:
     """Write the note's suggestions and mark it done; False, and nothing written, where the claim was lost."""
-    n_suggestions, n_unaligned = _count(suggestions)
+    rows = _distinct(map(suggestion_row, suggestions))
+    n_suggestions, n_unaligned = _count(rows)
     held = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
         status=Status.DONE,
         finished_at=now,
@@ -167,35 +215,19 @@ def commit_job(*, job: LabelJob, suggestions: Sequence[NewSuggestion], now: date
     )
     if not held:
         return False
-    add_suggestions(job=job, suggestions=suggestions)
+    add_suggestions(found=[(job, rows)])
     _close_if_finished(run_id=job.run_id, now=now)
-    ring(ROUTE_TASK, job.pk)
+    ring(ROUTE_TASK, job.pk, queue=ROUTE_QUEUE)
     return True
 
 
-def add_suggestions(*, job: LabelJob, suggestions: Sequence[NewSuggestion]) -> None:
-    """The one writer of suggestions. A span given twice under one label is stored once."""
-    draw = random.SystemRandom().random
-    Suggestion.objects.bulk_create(
-        (
-            Suggestion(
-                job=job,
-                document_id=job.document_id,
-                label=new.label,
-                fragments=str(new.span) if new.span else "",
-                start=new.span.start if new.span else None,
-                end=new.span.end if new.span else None,
-                surface=new.surface,
-                attributes=dict(new.attributes),
-                alignment=new.alignment,
-                score=new.score,
-                signals=dict(new.signals),
-                audit_key=draw(),
-            )
-            for new in suggestions
-        ),
-        batch_size=500,
-        ignore_conflicts=True,
+def add_suggestions(*, found: Iterable[tuple[LabelJob, Sequence[SuggestionRow]]]) -> None:
+    """The one writer of suggestions, as (job, what it found). A span stands once under one label of a job."""
+    insert_rows(
+        model=Suggestion,
+        columns=("job", "document", *SuggestionRow._fields),
+        rows=((job.pk, job.document_id, *row) for job, rows in found for row in rows),
+        same={},
     )
 
 
@@ -267,26 +299,23 @@ def import_run(
     *,
     project: Project,
     labeler: Labeler,
-    suggestions: Iterable[tuple[int, Sequence[NewSuggestion]]],
+    suggestions: Iterable[tuple[int, Sequence[SuggestionRow]]],
     actor: User | None,
     now: datetime,
 ) -> LabelRun:
-    """A finished run whose suggestions come from outside, as (document id, suggestions); routed like any other."""
+    """A finished run whose suggestions come from outside, as (document id, suggestions); routed like any other.
+
+    Streams: of each note only its bell is kept until the commit.
+    """
     run = _create_run(project=project, labeler=labeler, actor=actor, now=now)
-    for document_id, found in suggestions:
-        n_suggestions, n_unaligned = _count(found)
-        job = LabelJob.objects.create(
-            run=run,
-            document_id=document_id,
-            status=Status.DONE,
-            attempts=1,
-            n_suggestions=n_suggestions,
-            n_unaligned=n_unaligned,
-            started_at=now,
-            finished_at=now,
-        )
-        add_suggestions(job=job, suggestions=found)
-        ring(ROUTE_TASK, job.pk)
+    left = iter(suggestions)
+    while page := [(document_id, _distinct(rows)) for document_id, rows in islice(left, _PAGE)]:
+        LabelJob.objects.bulk_create(_done_job(run, document_id, rows, now) for document_id, rows in page)
+        found = dict(page)
+        jobs = LabelJob.objects.filter(run=run, document_id__in=list(found)).order_by("pk")
+        add_suggestions(found=[(job, found[job.document_id]) for job in jobs])
+        for job in jobs:
+            ring(ROUTE_TASK, job.pk, queue=ROUTE_QUEUE)
     LabelRun.objects.filter(pk=run.pk).update(status=LabelRun.Status.DONE, finished_at=now)
     return run
 
@@ -300,6 +329,10 @@ def mark_routed(*, job_id: int, now: datetime) -> bool:
 def ring_again(*, now: datetime) -> int:
     """Ring for every run with notes that nobody holds, and for every note not routed yet; the number of bells."""
     _fail_exhausted(LabelJob.objects.filter(lease_expires_at__lt=now), now=now)
+    unfinished = LabelJob.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
+    LabelRun.objects.filter(status=LabelRun.Status.RUNNING).exclude(pk__in=unfinished.values("run")).update(
+        status=LabelRun.Status.DONE, finished_at=now
+    )
     left = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=now)
     LabelJob.objects.filter(left, run__status=LabelRun.Status.CANCELLED).update(
         status=Status.CANCELLED, finished_at=now, lease_expires_at=None
@@ -312,7 +345,7 @@ def ring_again(*, now: datetime) -> int:
     unrouted = LabelJob.objects.filter(status=Status.DONE, routed_at=None, finished_at__lt=stale).order_by("pk")
     job_ids = list(unrouted.values_list("pk", flat=True)[:1000])
     for job_id in job_ids:
-        ring(ROUTE_TASK, job_id)
+        ring(ROUTE_TASK, job_id, queue=ROUTE_QUEUE)
     return len(run_ids) + len(job_ids)
 
 
@@ -322,10 +355,32 @@ def _ring_for(run: LabelRun, *, n_jobs: int) -> None:
         ring(LABEL_TASK, run.pk, queue=LABEL_QUEUE)
 
 
-def _count(suggestions: Sequence[NewSuggestion]) -> tuple[int, int]:
-    """How many of them have a place, equal ones counted once, and how many have none."""
-    placed = {(new.label, new.span) for new in suggestions if new.span is not None}
-    return len(placed), sum(1 for new in suggestions if new.span is None)
+def _distinct(rows: Iterable[SuggestionRow]) -> list[SuggestionRow]:
+    """The rows, of equal spans under one label only the first; quotes without a place all stay."""
+    first: dict[tuple[str, ...], SuggestionRow] = {}
+    for row in rows:
+        first.setdefault((row.label, row.fragments) if row.fragments else (row.public_id,), row)
+    return list(first.values())
+
+
+def _count(rows: Sequence[SuggestionRow]) -> tuple[int, int]:
+    """How many of them have a place, and how many have none."""
+    n_placed = sum(1 for row in rows if row.fragments)
+    return n_placed, len(rows) - n_placed
+
+
+def _done_job(run: LabelRun, document_id: int, rows: Sequence[SuggestionRow], now: datetime) -> LabelJob:
+    n_suggestions, n_unaligned = _count(rows)
+    return LabelJob(
+        run=run,
+        document_id=document_id,
+        status=Status.DONE,
+        attempts=1,
+        n_suggestions=n_suggestions,
+        n_unaligned=n_unaligned,
+        started_at=now,
+        finished_at=now,
+    )
 
 
 def _create_run(*, project: Project, labeler: Labeler, actor: User | None, now: datetime) -> LabelRun:

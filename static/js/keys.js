@@ -1,26 +1,35 @@
 /** Keys press the button or link that shows them: `data-key`, the card's before the page's. */
 
+import { isBusy, isStale, refuse } from "./exchange.js";
+
 const NAMES = { "ctrl+z": "u", "ctrl+Enter": "d" };
+const IN_QUEUE = { ArrowDown: "j", ArrowUp: "k" };
+const FIELDS = "input:not([type=hidden]), textarea, select, [contenteditable]";
 let held = /** @type {string | null} */ (null);
-let isWaiting = false;
+let isHolding = false;
 
 /** Keep the next key until the card of a new selection has come, so that it is not taken for the old one. */
 export function holdKeys() {
-  isWaiting = true;
+  isHolding = true;
 }
 
-/** Let keys through again, the one that was held first. */
-export function releaseKeys() {
-  isWaiting = false;
+/** Let keys through again; the one that was held is pressed where it `isWanted`. @param {boolean} isWanted */
+export function releaseKeys(isWanted) {
   const key = held;
+  isHolding = false;
   held = null;
-  if (key) press(key);
+  if (key && isWanted) press(key);
+}
+
+/** @param {string} key @returns {HTMLElement | null} what it presses */
+function targetOf(key) {
+  const selector = `[data-key="${CSS.escape(key)}"]:not(:disabled)`;
+  return document.querySelector(`#card ${selector}`) ?? document.querySelector(selector);
 }
 
 /** @param {string} key @returns {boolean} whether something was pressed */
 function press(key) {
-  const selector = `[data-key="${CSS.escape(key)}"]:not(:disabled)`;
-  const target = document.querySelector(`#card ${selector}`) ?? document.querySelector(selector);
+  const target = targetOf(key);
   target?.click();
   return Boolean(target);
 }
@@ -28,23 +37,35 @@ function press(key) {
 /** @param {KeyboardEvent} event @returns {string | null} the key as `data-key` writes it; null where it is typing */
 function nameOf(event) {
   const target = /** @type {Element} */ (event.target);
-  if (event.defaultPrevented || event.altKey || document.querySelector("dialog[open]")) return null;
-  if (target.closest("input:not([type=hidden]), textarea, select, [contenteditable]")) return null;
+  if (event.defaultPrevented || document.querySelector("dialog[open]") || target.closest(FIELDS)) return null;
   const key = event.key;
-  if (event.ctrlKey || event.metaKey) return NAMES[`ctrl+${key}`] ?? null;
-  if (key === " " && target.closest("button, a, summary")) return null;
+  if ("[]{}".includes(key)) return key; // on some keyboards these need Ctrl and Alt
+  if (event.altKey) return null;
+  if (event.ctrlKey || event.metaKey) return NAMES[`ctrl+${key.length === 1 ? key.toLowerCase() : key}`] ?? null;
+  if (key === " " && target.closest("button, summary, a:not(#queue a)")) return null;
+  if (target.closest("#queue") && IN_QUEUE[key]) return IN_QUEUE[key];
   return key.length === 1 ? key.toLowerCase() : key;
+}
+
+/** @param {KeyboardEvent} event */
+function onKeydown(event) {
+  // A key that is held down presses nothing again, but for the bounds, which move on.
+  if (event.repeat && event.key === "Enter" && event.target.closest("button, a")) event.preventDefault();
+  const key = nameOf(event);
+  if (!key || key === "Enter") return;
+  if (key === " ") event.preventDefault();
+  if (event.repeat && !"[]{}".includes(key)) return;
+  if (isHolding && key.length === 1) {
+    held = key;
+  } else if (isBusy() || isStale(event)) {
+    if (targetOf(key) && !event.repeat) refuse(key === " " ? "Space" : key.toUpperCase());
+  } else if (!press(key)) {
+    return;
+  }
+  event.preventDefault();
 }
 
 /** @param {Document} root */
 export function init(root) {
-  root.addEventListener("keydown", (event) => {
-    const key = nameOf(event);
-    if (!key || key === "Enter" || event.repeat && !"[]{}".includes(key)) return;
-    if (isWaiting) {
-      held = key.length === 1 ? key : held;
-    } else if (press(key)) {
-      event.preventDefault();
-    }
-  });
+  root.addEventListener("keydown", onKeydown);
 }

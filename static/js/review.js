@@ -1,27 +1,46 @@
-/** The review page: the span in focus, its leader, the save status, and the lease. The server holds all other state. */
+/** The review page: the span in focus, its leader, clicks on spans, and the lease. The server holds all other state. */
 
-import { init as initKeys, releaseKeys } from "./keys.js";
-import { init as initSelection } from "./select.js";
+import { fetchCard, init as initExchange, tell } from "./exchange.js";
+import { init as initKeys } from "./keys.js";
+import { cancelSelection, init as initSelection, isSelecting } from "./select.js";
 
 const RENEW_MS = 120_000;
 const main = document.getElementById("main");
+const note = document.getElementById("note");
 let isActive = false;
+let innermost = ""; // of the spans at the place that was chosen last
+let region = /** @type {string | undefined} */ (undefined);
+
+/** @param {string | undefined} key @returns {Element[]} the pieces of a span, found from its first, which has its key as id */
+function piecesOf(key) {
+  return key && document.getElementById(key) ? [...note.querySelectorAll(`[data-span="${CSS.escape(key)}"]`)] : [];
+}
 
 /** Ring the pieces of the span that the card is about, and bring it into view where it is not. */
 function showFocus() {
   const key = document.getElementById("card")?.dataset.focus;
-  for (const piece of document.querySelectorAll("#note .span[data-current]")) {
+  for (const piece of note.querySelectorAll("[data-current]")) {
     if (piece.dataset.span !== key) delete piece.dataset.current;
   }
-  const pieces = key ? document.querySelectorAll(`#note .span[data-span="${CSS.escape(key)}"]`) : [];
-  for (const piece of pieces) piece.dataset.current = "";
-  for (const item of document.querySelectorAll("[data-span-key]")) {
-    if (item.dataset.spanKey === key) item.setAttribute("aria-current", "true");
-    else item.removeAttribute("aria-current");
+  const pieces = piecesOf(key);
+  for (const piece of pieces) {
+    if (!("current" in piece.dataset)) piece.dataset.current = "";
   }
-  document.querySelector("#queue [aria-current]")?.scrollIntoView({ block: "nearest" });
+  showInQueue(key);
   if (pieces[0]) scrollIfOutside(pieces[0]);
   placeLeader(pieces[0]);
+}
+
+/** The queue is one tab stop, its current item. @param {string | undefined} key */
+function showInQueue(key) {
+  const items = [...document.querySelectorAll("#queue [data-span-key]")];
+  const current = items.find((item) => item.dataset.spanKey === key);
+  for (const item of items) {
+    item.tabIndex = item === (current ?? items[0]) ? 0 : -1;
+    if (item === current) item.setAttribute("aria-current", "true");
+    else item.removeAttribute("aria-current");
+  }
+  current?.scrollIntoView({ block: "nearest" });
 }
 
 /** @param {Element} piece scrolled to the middle where it is outside the middle half of the pane */
@@ -35,7 +54,6 @@ function scrollIfOutside(piece) {
 /** @param {Element | undefined} piece */
 function placeLeader(piece) {
   const leader = document.querySelector(".leader");
-  if (!leader) return;
   leader.hidden = !piece;
   if (!piece) return;
   const pane = document.getElementById("note-pane");
@@ -44,83 +62,75 @@ function placeLeader(piece) {
   leader.style.setProperty("--leader-y", `${Math.round(y)}px`);
 }
 
-/** @param {string} text shown above the action bar; empty hides it */
-function warn(text) {
-  const strip = document.getElementById("strip");
-  strip.hidden = !text;
-  strip.querySelector("span").textContent = text;
+/** Open the innermost span at a place; chosen again, the one around it, and so on. @param {Element | null} place */
+function openSpan(place) {
+  const keys = [];
+  for (let mark = place?.closest("#note .span"); mark; mark = mark.parentElement.closest("#note .span")) {
+    if (!keys.includes(mark.dataset.span)) keys.push(mark.dataset.span);
+  }
+  if (!keys.length) return;
+  const focus = keys.indexOf(document.getElementById("card").dataset.focus);
+  const key = focus === 0 || keys[0] === innermost ? keys[(focus + 1) % keys.length] : keys[0];
+  innermost = keys[0];
+  cancelSelection();
+  fetchCard(`${main.dataset.note}?focus=${key}`);
 }
 
-/** @param {Event} event */
-function isDecision(event) {
-  return event.detail.requestConfig?.verb === "post" && event.detail.elt?.id === "card";
+/** @param {MouseEvent} event */
+function onClick(event) {
+  if (!(event.target instanceof Element)) return;
+  if (getSelection().isCollapsed) openSpan(event.target.closest("#note .span"));
+  if (event.target.closest("[data-queue-toggle]")) {
+    main.dataset.queue = document.getElementById("queue").offsetWidth < 100 ? "open" : "rail";
+  }
+  // A button that was clicked keeps no focus, so that the next Space skips and does not press it again.
+  if (event.detail && event.target.closest(".actions button, #card a, #card button")) note.focus({ preventScroll: true });
 }
 
-/** A click on a span is a click on its place in the queue, or fetches its card. @param {MouseEvent} event */
-function onMark(event) {
-  const key = event.target.closest?.("#note .span")?.dataset.span;
-  if (!key || !getSelection().isCollapsed) return;
-  htmx.ajax("GET", `${main.dataset.note}?focus=${key}`, { target: "#card", swap: "outerHTML" });
+/** @param {KeyboardEvent} event */
+function onKeydown(event) {
+  if (event.key === "Escape" && isSelecting()) cancelSelection();
+  else if (event.key === "Enter" && event.target === note && !event.ctrlKey && !event.metaKey && getSelection().rangeCount) {
+    openSpan(getSelection().getRangeAt(0).endContainer.parentElement);
+  } else return;
+  event.preventDefault();
+}
+
+/** A card has come: show what it is about, and put the focus where it was if the swap took it. */
+function onCard() {
+  if (!isSelecting() && !document.querySelector('#card input[name="fragments"]')) getSelection().removeAllRanges();
+  showFocus();
+  const item = region === "queue" ? document.querySelector("#queue a[tabindex='0']") : null;
+  if (item) item.focus();
+  else if (document.activeElement === document.body) note.focus({ preventScroll: true });
 }
 
 async function renewLease() {
-  if (!isActive) return;
+  if (!isActive || !main.dataset.renew) return;
   isActive = false;
   const headers = JSON.parse(document.body.getAttribute("hx-headers"));
   try {
     const answer = await fetch(main.dataset.renew, { method: "POST", headers });
-    if (answer.status === 409) warn("Someone else has taken this note: your lease ran out.");
+    if (answer.status === 409) tell("Someone else has taken this note: your lease ran out.");
   } catch {
     // The line is down: the next decision tells, and the lease lasts for several tries.
   }
 }
 
 function init() {
+  document.addEventListener("keydown", onKeydown);
+  initExchange(document);
+  initSelection(note);
   initKeys(document);
-  initSelection(document.getElementById("note"));
   showFocus();
-  document.getElementById("note").focus({ preventScroll: true });
-  document.addEventListener("click", onMark);
+  note.focus({ preventScroll: true });
+  document.addEventListener("click", onClick);
+  document.addEventListener("htmx:beforeRequest", () => (region = document.activeElement?.closest("#queue")?.id));
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.target.id !== "card") return;
-    if (!document.querySelector('#card input[name="fragments"]')) getSelection().removeAllRanges();
-    showFocus();
-    releaseKeys();
-  });
-  document.addEventListener("htmx:configRequest", (event) => {
-    // htmx forgets the button that submitted where it stands outside its form.
-    const button = event.detail.triggeringEvent?.submitter;
-    if (button?.name) event.detail.parameters.set(button.name, button.value);
-  });
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (isDecision(event)) document.querySelector("#saved .save").textContent = "saving";
-  });
-  document.addEventListener("htmx:afterRequest", (event) => {
-    if (isDecision(event) && event.detail.successful) warn("");
-    if (!event.detail.xhr.status) releaseKeys(); // no answer came, so no card will
-  });
-  for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, () => warn("Not saved: no connection. Your last decision is kept here; try it again."));
-  }
-  document.addEventListener("htmx:responseError", () => warn("Not saved: the server could not answer. Try again."));
-  document.querySelector("[data-try-again]").addEventListener("click", () => {
-    warn("");
-    document.querySelector('[form="card"][data-last]')?.click();
-  });
-  document.querySelector(".actions").addEventListener("click", (event) => {
-    const button = event.target.closest("button[form]");
-    if (!button) return;
-    document.querySelector("[data-last]")?.removeAttribute("data-last");
-    button.dataset.last = "";
+    if (event.target.id === "card") onCard(); // it is told for every line that came along as well
   });
   for (const name of ["keydown", "pointerdown", "wheel"]) document.addEventListener(name, () => (isActive = true), { passive: true });
-  document.addEventListener("click", (event) => {
-    const toggle = event.target.closest?.("[data-queue-toggle]");
-    if (!toggle) return;
-    const isRail = document.getElementById("queue").offsetWidth < 100;
-    main.dataset.queue = isRail ? "open" : "rail";
-  });
-  addEventListener("resize", () => placeLeader(document.querySelector("#note .span[data-current]")));
+  addEventListener("resize", () => placeLeader(note.querySelector("[data-current]")));
   setInterval(renewLease, RENEW_MS);
 }
 

@@ -1,45 +1,67 @@
 /** New spans: a selection in the note, by mouse or by arrow keys, fetches the card that labels it. */
 
-import { domPosition, noteOffset, unitsOf } from "./offsets.js";
-import { holdKeys } from "./keys.js";
+import { dropCard, fetchCard } from "./exchange.js";
+import { holdKeys, releaseKeys } from "./keys.js";
+import { codePoints, domPosition, noteOffset, unitsOf } from "./offsets.js";
 
-const WORD = /[\p{L}\p{N}\p{M}]+(?:['’.,/-][\p{L}\p{N}\p{M}]+)*|[^\s]/gu;
+const REST_MS = 120; // a hand that rests so long has chosen
+const TOUCH_REST_MS = 600;
+// The tokens of core/tokens.py, to step by; the server grows every selection to whole ones.
+const TOKEN = /(?=[\p{L}\p{N}])(?:(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}])[\p{L}\p{N}\p{M}\u200d]+(?:(?:['’](?=\p{L})|(?<=\p{Nd})[.,](?=\p{Nd}))[\p{L}\p{N}\p{M}]+)*|.\p{M}*)|\p{RI}{2}|\S[\p{M}\p{EMod}]*(?:\u200d\S[\p{M}\p{EMod}]*)*/gu;
 let timer = 0;
+let pending = ""; // the address of the card that a selection waits for
+let isTouch = false;
+let began = /** @type {EventTarget | null} */ (null);
 
-/** @returns {{start: number, end: number} | null} the selection in code points of the note */
-function selected() {
-  const selection = getSelection();
-  if (!selection || selection.isCollapsed || !selection.rangeCount) return null;
-  const range = selection.getRangeAt(0);
-  const note = document.getElementById("note");
-  if (!note?.contains(range.startContainer) || !note.contains(range.endContainer)) return null;
-  const start = noteOffset(range.startContainer, range.startOffset);
-  const end = noteOffset(range.endContainer, range.endOffset);
-  return start === null || end === null || start >= end ? null : { start, end };
+/** True from a selection to its card. */
+export function isSelecting() {
+  return pending !== "";
 }
 
-/** Fetch the card for what is selected, once the hand has come to rest. */
-function offer() {
+/** Drop what is selected and the card that it waits for. */
+export function cancelSelection() {
+  clearTimeout(timer);
+  if (pending) dropCard(pending);
+  pending = "";
+  getSelection().removeAllRanges();
+  releaseKeys(false);
+}
+
+/** @returns {{start: number, end: number} | null} what is selected of the note, in code points; null where nothing is */
+function selected() {
+  const selection = getSelection();
+  if (!selection || selection.isCollapsed || !/\S/.test(selection.toString())) return null;
+  const range = selection.getRangeAt(0);
+  if (!document.getElementById("note-pane").contains(range.commonAncestorContainer)) return null;
+  const lines = [...document.querySelectorAll("#note .line")].filter((line) => range.intersectsNode(line));
+  if (!lines.length) return null;
+  const [first, last] = [lines[0], lines[lines.length - 1]];
+  const start = noteOffset(range.startContainer, range.startOffset) ?? Number(first.dataset.start);
+  const end = noteOffset(range.endContainer, range.endOffset) ?? Number(last.dataset.start) + codePoints(last.textContent);
+  return start < end ? { start, end } : null;
+}
+
+/** Fetch the card for what is selected, once the hand has come to rest. @param {number} rest */
+function offer(rest = REST_MS) {
   clearTimeout(timer);
   const place = selected();
   if (!place) return;
+  const back = document.getElementById("card").dataset.back;
+  pending = `${document.getElementById("main").dataset.newSpan}?start=${place.start}&end=${place.end}&focus=${back}`;
   holdKeys();
-  timer = setTimeout(() => {
-    const url = document.getElementById("main").dataset.newSpan;
-    htmx.ajax("GET", `${url}?start=${place.start}&end=${place.end}`, { target: "#card", swap: "outerHTML" });
-  }, 120);
+  timer = setTimeout(() => fetchCard(pending), rest);
 }
 
-/** @param {Element} line @returns {{start: number, end: number}[]} words of the line, UTF-16 */
-function wordsOf(line) {
-  return [...line.textContent.matchAll(WORD)].map((match) => ({ start: match.index, end: match.index + match[0].length }));
+/** @param {Element} line @returns {{start: number, end: number}[]} tokens of the line, UTF-16 */
+function tokensOf(line) {
+  return [...line.textContent.matchAll(TOKEN)].map((match) => ({ start: match.index, end: match.index + match[0].length }));
 }
 
-/** @param {number} direction @param {Element} line @returns {Element | null} the next line with a word in it */
+/** @param {number} direction @param {Element} line @returns {Element | null} the next line with a token in it */
 function lineBeyond(direction, line) {
   const lines = [...document.querySelectorAll("#note .line")];
   const ahead = direction > 0 ? lines.slice(lines.indexOf(line) + 1) : lines.slice(0, lines.indexOf(line)).reverse();
-  return ahead.find((other) => wordsOf(other).length) ?? null;
+  return ahead.find((other) => /\S/.test(other.textContent)) ?? null;
 }
 
 /** @returns {{line: Element, units: number}} where the keyboard stands: the selection's end, or the span in focus */
@@ -58,10 +80,10 @@ function cursor() {
   return { line: fallback, units: unitsOf(fallback.textContent, start) };
 }
 
-/** @param {Element} line @param {{start: number, end: number}} word @param {boolean} isGrowing @param {number} direction */
-function selectWord(line, word, isGrowing, direction) {
+/** @param {Element} line @param {{start: number, end: number}} token @param {boolean} isGrowing @param {number} direction */
+function selectToken(line, token, isGrowing, direction) {
   const selection = getSelection();
-  const [from, to] = direction > 0 ? [word.start, word.end] : [word.end, word.start];
+  const [from, to] = direction > 0 ? [token.start, token.end] : [token.end, token.start];
   if (isGrowing && !selection.isCollapsed) selection.extend(...domPosition(line, to));
   else selection.setBaseAndExtent(...domPosition(line, from), ...domPosition(line, to));
   line.scrollIntoView({ block: "nearest" });
@@ -73,17 +95,34 @@ function onArrow(event) {
   if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
   const { line, units } = cursor();
   const isAcross = event.key === "ArrowUp" || event.key === "ArrowDown";
-  const here = isAcross ? [] : wordsOf(line).filter((word) => (step > 0 ? word.start >= units : word.end <= units));
+  const here = isAcross ? [] : tokensOf(line).filter((token) => (step > 0 ? token.start >= units : token.end <= units));
   const target = here.length ? line : lineBeyond(step, line);
   if (!target) return;
-  const words = here.length ? here : wordsOf(target);
-  selectWord(target, step > 0 || isAcross ? words[0] : words[words.length - 1], event.shiftKey, isAcross ? 1 : step);
+  const tokens = here.length ? here : tokensOf(target);
+  selectToken(target, step > 0 || isAcross ? tokens[0] : tokens[tokens.length - 1], event.shiftKey, isAcross ? 1 : step);
   event.preventDefault();
   offer();
 }
 
+/** The selection's card has come, or will not. @param {Event} event */
+function onCard(event) {
+  if (!pending || event.detail.requestConfig.path !== pending) return;
+  pending = "";
+  releaseKeys(document.querySelector('#card input[name="fragments"]') !== null);
+}
+
 /** @param {Element} note */
 export function init(note) {
-  note.addEventListener("mouseup", () => setTimeout(offer));
+  document.addEventListener("pointerdown", (event) => {
+    began = event.target;
+    isTouch = event.pointerType === "touch";
+  });
+  document.addEventListener("mouseup", (event) => {
+    if (event.button === 0 && began instanceof Element && began.closest("#note-pane")) setTimeout(offer);
+  });
+  document.addEventListener("selectionchange", () => {
+    if (isTouch) offer(TOUCH_REST_MS); // a finger drags handles, which tells nothing else
+  });
   note.addEventListener("keydown", onArrow);
+  document.addEventListener("htmx:afterRequest", onCard);
 }

@@ -3,13 +3,15 @@ from __future__ import annotations
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 
 from annotator.accounts.models import User
+from annotator.audit.models import AuditEvent
 from annotator.projects.models import Membership, Project
-from tests.cast import SCHEMA
+from tests.cast import SCHEMA, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +41,12 @@ def test_sign_in_link_wants_a_name_once_there_is_a_password(alice: User) -> None
     with pytest.raises(CommandError, match="sign_in_link USERNAME"):
         output_of("sign_in_link")
     assert "/accounts/first/" in output_of("sign_in_link", "alice")
+
+
+def test_sign_in_link_is_refused_where_no_link_signs_in(alice: User, settings: Any) -> None:
+    settings.HTTPS = True
+    with pytest.raises(CommandError, match="HTTPS=1"):
+        output_of("sign_in_link", "alice")
 
 
 def test_create_project_with_its_lead(alice: User, schema_file: str) -> None:
@@ -76,6 +84,27 @@ def test_add_member_makes_the_account_if_asked(project: Project) -> None:
     output_of("add_member", project.slug, "erin", "annotator", "--create")
     assert project.memberships.get(user__username="erin").role == Membership.Role.ANNOTATOR
     assert not User.objects.get(username="erin").has_usable_password()
+
+
+def test_add_member_opens_an_account_that_an_import_has_made(project: Project) -> None:
+    kim = make_user("kim", is_active=False)
+    output_of("add_member", project.slug, "kim", "annotator")
+    with pytest.raises(CommandError, match="disabled"):
+        output_of("sign_in_link", "kim")
+    assert "sign_in_link kim" in output_of("add_member", project.slug, "kim", "annotator", "--create")
+    assert "/accounts/first/" in output_of("sign_in_link", "kim")
+    assert AuditEvent.objects.filter(verb="account.activate").get().object_id == kim.public_id
+
+
+def test_add_member_opens_no_account_that_was_disabled(project: Project, bob: User) -> None:
+    bob.set_password("seven wet umbrellas")
+    bob.is_active = False
+    bob.save()
+    with pytest.raises(CommandError, match="disabled"):
+        output_of("add_member", project.slug, "bob", "lead", "--create")
+    bob.refresh_from_db()
+    assert not bob.is_active
+    assert project.memberships.get(user=bob).role == Membership.Role.ANNOTATOR
 
 
 def test_add_member_changes_a_role(project: Project, bob: User) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import SESSION_KEY
@@ -15,6 +16,18 @@ from tests.cast import sign_in
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "seven wet umbrellas"
+
+
+class Here(Client):
+    """A browser on this machine."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(headers={"Host": "localhost"}, **options)
+
+
+@pytest.fixture
+def client() -> Client:
+    return Here()
 
 
 @pytest.fixture
@@ -98,7 +111,7 @@ def test_a_link_shows_a_button_and_its_post_signs_in(client: Client, alice: User
 def test_a_link_that_is_used_says_so(client: Client, alice: User) -> None:
     path = sign_in_link(username="alice", now=timezone.now())
     client.post(path)
-    for response in (client.get(path), Client().post(path)):
+    for response in (client.get(path), Here().post(path)):
         assert response.status_code == 410
         assert "has been used" in response.content.decode()
 
@@ -121,13 +134,28 @@ def test_a_link_is_not_there_for_another_machine(client: Client, alice: User, ad
 
 def test_a_link_is_not_there_through_a_proxy(client: Client, alice: User) -> None:
     path = sign_in_link(username="alice", now=timezone.now())
-    assert client.post(path, headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 404
-    assert client.post(path, headers={"Forwarded": "for=10.0.0.7"}).status_code == 404
+    for header in ("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Real-IP", "Via"):
+        assert client.post(path, headers={header: "127.0.0.1"}).status_code == 404, header
+    assert client.post(path).status_code == 303
+
+
+@pytest.mark.parametrize("host", ["notes.example", "notes.example:8000", "10.0.0.7", "localhost.example"])
+def test_a_link_is_not_there_under_another_name(client: Client, alice: User, settings: Any, host: str) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    path = sign_in_link(username="alice", now=timezone.now())
+    assert client.post(path, headers={"Host": host}).status_code == 404
+    for here in ("127.0.0.1:8000", "[::1]:8000", "localhost:8000"):
+        assert client.get(path, headers={"Host": here}).status_code == 200, here
+
+
+def test_a_link_is_not_there_behind_a_tls_proxy(client: Client, alice: User, settings: Any) -> None:
+    settings.HTTPS = True
+    assert client.post(sign_in_link(username="alice", now=timezone.now())).status_code == 404
 
 
 def test_link_needs_the_csrf_token(alice: User) -> None:
     path = sign_in_link(username="alice", now=timezone.now())
-    assert Client(enforce_csrf_checks=True).post(path).status_code == 403
+    assert Here(enforce_csrf_checks=True).post(path).status_code == 403
 
 
 def test_a_link_asks_for_no_old_password(client: Client, amy: User) -> None:

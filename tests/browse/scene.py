@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
-from annotator.annotations.services import NewAnnotation, import_set
+from annotator.annotations.services import NewAnnotation
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
@@ -13,8 +13,8 @@ from annotator.review.models import ReviewItem
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import LabelRun
-from annotator.suggestions.services import NewSuggestion, claim_jobs, commit_job, hand_back, start_run
-from tests.cast import NOW, make_document
+from annotator.suggestions.services import NewSuggestion, begin_job, claim_jobs, commit_job, hand_back, start_run
+from tests.cast import NOW, make_document, make_set
 
 SPANS = (Span.of(15, 25), Span.of(27, 35))
 
@@ -32,6 +32,7 @@ def make_states(project: Project, reviewer: User) -> LabelRun:
     )
     while jobs := claim_jobs(run_id=run.pk, worker="w", now=NOW):
         for job in jobs:
+            begin_job(job=job, claimed=jobs, now=NOW)
             if job.document.external_id == "2-failed":
                 hand_back(job=job, error="ValueError", now=NOW)
             else:
@@ -45,13 +46,7 @@ def make_states(project: Project, reviewer: User) -> LabelRun:
 def review(document: Document, reviewer: User) -> AnnotationSet:
     """The note as done by `reviewer`, with one annotation."""
     document.review_items.update(status=ReviewItem.Status.DECIDED, leased_by=reviewer)
-    return import_set(
-        document=document,
-        annotator=reviewer,
-        schema_version=document.project.schema_versions.get(),
-        annotations=[NewAnnotation(span=SPANS[0], label="Problem", attributes={})],
-        now=NOW,
-    )
+    return make_set(document, reviewer, NewAnnotation(span=SPANS[0], label="Problem", attributes={}))
 
 
 def _suggested(document: Document) -> list[NewSuggestion]:

@@ -307,7 +307,7 @@ def test_an_empty_project_says_how_notes_come_in(client: Client, project: Projec
 
 
 def test_workers_shows_all_of_them(alice_client: Client, project: Project) -> None:
-    for name, queues, seconds in (("main@h", "main", 1), ("label-1@h", "label", 2), ("label-2@h", "label", 100)):
+    for name, queues, seconds in (("main@h", "main,route", 1), ("label-1@h", "label", 2), ("label-2@h", "label", 100)):
         record_beat(
             name=name,
             queues=queues,
@@ -344,7 +344,9 @@ def test_an_annotator_does_not_list_notes(client: Client, states: Project, bob: 
     sign_in(client, bob)
     assert client.get(url("overview", states.public_id)).status_code == 200
     assert client.get(url("documents", states.public_id)).status_code == 403
-    assert client.get(url("workers", states.public_id)).status_code == 403
+    refused = client.get(url("workers", states.public_id))
+    assert refused.status_code == 403
+    assert "Your role here, annotator, does not list the notes." in body(refused)
 
 
 @pytest.mark.parametrize("name", ["overview", "documents", "workers"])

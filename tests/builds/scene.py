@@ -6,13 +6,13 @@ from datetime import timedelta
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
-from annotator.annotations.services import NewAnnotation, import_set
+from annotator.annotations.services import NewAnnotation
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.suggestions.models import Suggestion
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for
-from tests.cast import NOW, make_document
+from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from tests.cast import NOW, make_document, make_set
 
 FEVER = "Fever 🤒 since Monday.\nStiffness in the left and right knee.\nParacetamol ≥ 500 mg."
 
@@ -35,13 +35,7 @@ def annotate(document: Document, annotator: User, *spans: tuple[str, str], **ori
 
 
 def submit(document: Document, annotator: User, *news: NewAnnotation) -> AnnotationSet:
-    return import_set(
-        document=document,
-        annotator=annotator,
-        schema_version=document.project.schema_versions.get(),
-        annotations=news,
-        now=NOW + timedelta(hours=1),
-    )
+    return make_set(document, annotator, *news, now=NOW + timedelta(hours=1))
 
 
 def suggest(project: Project, document: Document, *found: tuple[str, str, float]) -> list[Suggestion]:
@@ -63,7 +57,8 @@ def suggest(project: Project, document: Document, *found: tuple[str, str, float]
         start = document.text.index(quote)
         span = Span.of(start, start + len(quote))
         news.append(NewSuggestion(span=span, surface=quote, label=label, attributes={}, alignment="exact", score=score))
-    import_run(project=project, labeler=labeler, suggestions=[(document.pk, news)], actor=None, now=NOW)
+    rows = [suggestion_row(new) for new in news]
+    import_run(project=project, labeler=labeler, suggestions=[(document.pk, rows)], actor=None, now=NOW)
     return list(Suggestion.objects.filter(document=document).order_by("start"))
 
 

@@ -14,6 +14,7 @@ from annotator.annotations.models import Annotation
 from annotator.annotations.services import NewAnnotation
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import write_dataset
+from annotator.core.chunks import chunks
 from annotator.core.jsonl import parse_row
 from annotator.core.prompting import note_of
 from annotator.core.schema import schema_from_json
@@ -136,7 +137,9 @@ def test_chat_rows_hold_the_labelers_prompt_and_the_right_answer(scene: Project,
     ]
 
 
-def test_chat_windows_tile_the_note_and_count_what_their_edges_cut(project: Project, bob: User, tmp_path: Path) -> None:
+def test_chat_windows_are_the_labelers_and_count_what_their_edges_cut(
+    project: Project, bob: User, tmp_path: Path
+) -> None:
     text = "Fever. " * 20 + "word " * 100 + "Cough."
     assert len(text) == 646
     across = Span(((0, 5), (640, 645)))
@@ -149,14 +152,17 @@ def test_chat_windows_tile_the_note_and_count_what_their_edges_cut(project: Proj
     )
     manifest = written(project, tmp_path / "out", window=200)
     rows = rows_of(tmp_path / "out", "messages.jsonl")
-    assert "".join(note_of(row["messages"][:1]) for row in rows) == text
-    assert [row["window"][0] for row in rows[1:]] == [row["window"][1] for row in rows[:-1]]
-    assert all(end - start <= 200 for start, end in (row["window"] for row in rows))
+    windows = [(window.start, window.end) for window in chunks(text, 200, 100)]
+    assert [tuple(row["window"]) for row in rows] == windows
+    assert [note_of(row["messages"][:1]) for row in rows] == [text[start:end] for start, end in windows]
     answers = [json.loads(row["messages"][1]["content"]) for row in rows]
-    assert [len(answer) for answer in answers] == [1] + [0] * (len(rows) - 2) + [1]
-    assert manifest["losses"]["messages"]["counts"] == {"spans across the edge of a window": 1}
+    whole = [Span.of(7, 12), Span.of(640, 645)]
+    assert [len(answer) for answer in answers] == [
+        sum(start <= span.start and span.end <= end for span in whole) for start, end in windows
+    ]
+    assert manifest["losses"]["messages"]["counts"] == {"spans across the edges of all windows": 1}
     assert manifest["losses"]["jsonl"]["counts"] == {}
-    assert {"status": "warn", "text": "Not in messages: spans across the edge of a window", "count": 1} in manifest[
+    assert {"status": "warn", "text": "Not in messages: spans across the edges of all windows", "count": 1} in manifest[
         "checks"
     ]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from annotator.builds.options import PARTS, BuildOptions, OptionError
 from annotator.builds.splits import group_of, parts_of
-from llm_labeler.pipeline import MAX_CHARS
+from annotator.core.chunks import WINDOW
 
 SHARES = st.tuples(st.integers(0, 100), st.integers(0, 100)).map(
     lambda cut: (min(cut), max(cut) - min(cut), 100 - max(cut))
@@ -62,7 +62,7 @@ def test_options_that_cannot_be_used_are_refused(wrong: dict[str, object]) -> No
 
 
 def test_windows_are_those_that_the_labeler_reads() -> None:
-    assert BuildOptions().window == MAX_CHARS
+    assert BuildOptions().window == WINDOW
 
 
 def test_options_survive_the_database() -> None:

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.layout import Piece, lay_out, line_bounds, lines_touched
+from annotator.core.layout import MOST_LEVELS, Piece, lay_out, line_bounds
 from annotator.core.spans import Span
 
 LENGTH = 40
@@ -45,7 +45,7 @@ def test_every_code_point_of_a_fragment_is_in_exactly_one_piece(given_spans: lis
 
 def test_a_nested_span_is_inside_the_longer_one() -> None:
     (outer,) = lay_out(start=0, end=20, spans=[("in", Span.of(4, 8)), ("out", Span.of(2, 10))])
-    assert (outer.key, outer.height, [piece.key for piece in outer.inner]) == ("out", 1, ["in"])
+    assert (outer.key, [piece.key for piece in outer.inner]) == ("out", ["in"])
 
 
 def test_a_crossing_span_is_cut_where_the_first_one_ends() -> None:
@@ -75,9 +75,11 @@ def test_lines_tile_the_text(text: str) -> None:
     assert all(text[start:end].count("\n") <= 1 for start, end in bounds)
 
 
-def test_lines_touched_are_those_the_hull_meets() -> None:
-    bounds = line_bounds("abc\ndef\nghi")
-    assert list(lines_touched(bounds, Span.of(1, 3))) == [0]
-    assert list(lines_touched(bounds, Span.of(1, 4))) == [0]
-    assert list(lines_touched(bounds, Span.of(2, 9))) == [0, 1, 2]
-    assert list(lines_touched(bounds, Span.of(4, 7))) == [1]
+def test_boxes_in_boxes_are_drawn_down_to_a_limit() -> None:
+    spans = [(f"s{depth}", Span.of(depth, 2000 - depth)) for depth in range(900)]
+    pieces = lay_out(start=0, end=2000, spans=spans)
+    n_levels = 0
+    while pieces:
+        (piece,) = pieces
+        n_levels, pieces = n_levels + 1, piece.inner
+    assert n_levels == MOST_LEVELS

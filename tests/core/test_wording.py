@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from annotator.core.wording import ago_words, counted, duration_words, memory_words, remaining_words
+from annotator.core.wording import ago_words, counted, duration_words, memory_words, remaining_words, sentence
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,7 @@ def test_memory_is_in_binary_units():
 def test_one_is_singular():
     assert [counted(n, "note") for n in (0, 1, 3412)] == ["0 notes", "1 note", "3,412 notes"]
     assert counted(2, "has", "have") == "2 have"
+
+
+def test_a_sentence_begins_and_ends_as_one():
+    assert [sentence(words) for words in ("a run is on", "It is on.", "")] == ["A run is on.", "It is on.", "."]

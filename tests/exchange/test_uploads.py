@@ -19,7 +19,7 @@ from annotator.exchange.previews import first_rows
 from annotator.exchange.spool import folder_of, make_folder, safe_name, spooled_source
 from annotator.exchange.uploads import ImportConflict, ImportOptions
 from annotator.jobs.models import Job
-from annotator.jobs.services import cancel_job, run_job
+from annotator.jobs.services import advance_job, cancel_job, claim_job, finish_job, run_job
 from annotator.projects.models import Project
 from annotator.web.ids import new_public_id
 from tests.cast import NOW, Bells
@@ -50,7 +50,7 @@ def run(job: Job) -> Job:
 
 
 def started(item: Import, **chosen: Any) -> Job:
-    return uploads.start_import(item=item, options=options(**chosen), now=NOW)
+    return uploads.start_import(item=item, options=options(**chosen), actor=item.created_by, now=NOW)
 
 
 def report_of(item: Import) -> dict[str, Any]:
@@ -141,14 +141,14 @@ def test_an_import_is_started_once(project: Project, dana: User, bells: Bells) -
         started(item)
     assert Job.objects.count() == 1
     with pytest.raises(ImportConflict, match="cancel it"):
-        uploads.discard_import(item=item)
+        uploads.discard_import(item=item, actor=dana, now=NOW)
 
 
 def test_a_waiting_import_is_cancelled_at_once(project: Project, dana: User, bells: Bells) -> None:
     item = upload(project, dana)
     started(item)
     item.refresh_from_db()
-    uploads.cancel_import(item=item, now=NOW)
+    uploads.cancel_import(item=item, actor=dana, now=NOW)
     assert Job.objects.get().status == Job.Status.CANCELLED
     assert not folder_of(item.public_id).exists()
 
@@ -173,11 +173,55 @@ def test_a_cancelled_import_leaves_nothing(
     assert job.status == Job.Status.CANCELLED
 
 
+def test_an_import_whose_notes_are_being_written_is_not_cancelled(project: Project, dana: User, bells: Bells) -> None:
+    item = upload(project, dana)
+    held = claim_job(job_id=started(item).pk, now=NOW)
+    assert held is not None
+    item.refresh_from_db()
+    advance_job(job=held, now=NOW, phase="writing", n_done=0, n_total=2)
+    with pytest.raises(ImportConflict, match="being written"):
+        uploads.cancel_import(item=item, actor=dana, now=NOW)
+    held.refresh_from_db()
+    assert held.status == Job.Status.RUNNING
+    finish_job(job=held, now=NOW)
+    uploads.cancel_import(item=item, actor=dana, now=NOW)
+    assert not AuditEvent.objects.filter(verb="import.cancel").exists()
+
+
+def test_an_import_that_is_being_checked_is_asked_to_stop(project: Project, dana: User, bells: Bells) -> None:
+    item = upload(project, dana)
+    held = claim_job(job_id=started(item).pk, now=NOW)
+    assert held is not None
+    advance_job(job=held, now=NOW, phase="checking", n_done=0, n_total=2)
+    item.refresh_from_db()
+    uploads.cancel_import(item=item, actor=dana, now=NOW)
+    held.refresh_from_db()
+    assert held.status == Job.Status.CANCELLING
+    assert folder_of(item.public_id).exists(), "its worker still reads them"
+
+
+def test_what_people_do_with_an_upload_is_audited(project: Project, alice: User, dana: User, bells: Bells) -> None:
+    ended, dropped = upload(project, dana), upload(project, dana)
+    started(ended, spans_as="suggestions", spans_by="Zebrafever", label_map={"Disease": "Problem"})
+    ended.refresh_from_db()
+    uploads.cancel_import(item=ended, actor=alice, now=NOW)
+    uploads.discard_import(item=dropped, actor=alice, now=NOW)
+    events = AuditEvent.objects.filter(verb__startswith="import.").order_by("number")
+    counts = {"n_files": 3, "n_rows": 2, "n_spans": 1, "n_errors": 0}
+    assert [(event.verb, event.object_id, event.actor, event.detail) for event in events] == [
+        ("import.upload", ended.public_id, dana, counts),
+        ("import.upload", dropped.public_id, dana, counts),
+        ("import.start", ended.public_id, dana, {"spans_as": "suggestions", "is_prelabelled": False}),
+        ("import.cancel", ended.public_id, alice, {}),
+        ("import.discard", dropped.public_id, alice, {}),
+    ]
+
+
 def test_an_import_that_was_not_started_is_discarded_with_its_files(project: Project, dana: User) -> None:
     item = upload(project, dana)
     with pytest.raises(ImportConflict, match="discard it"):
-        uploads.cancel_import(item=item, now=NOW)
-    uploads.discard_import(item=item)
+        uploads.cancel_import(item=item, actor=dana, now=NOW)
+    uploads.discard_import(item=item, actor=dana, now=NOW)
     assert not Import.objects.exists()
     assert not folder_of(item.public_id).exists()
 
@@ -209,6 +253,25 @@ def test_the_sweeper_removes_what_nobody_needs(project: Project, dana: User, bel
     left = {entry.name for entry in spool.iterdir()}
     assert left == {fresh.public_id, waiting.public_id}
     assert set(Import.objects.all()) == {fresh, ended, waiting}
+    assert AuditEvent.objects.get(verb="import.discard").object_id == forgotten.public_id
+
+
+def test_the_sweeper_leaves_an_import_that_is_started_meanwhile(
+    project: Project, dana: User, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = upload(project, dana)
+    later = NOW + timedelta(days=2)
+    _age(folder_of(item.public_id), NOW)
+    discard = uploads.discard_import
+
+    def start_then_discard(**chosen: Any) -> None:
+        started(item)
+        discard(**chosen)
+
+    monkeypatch.setattr(uploads, "discard_import", start_then_discard)
+    assert uploads.sweep_spool(now=later) == 0
+    assert Import.objects.get().job is not None
+    assert folder_of(item.public_id).exists()
 
 
 def test_the_sweeper_leaves_uploads_that_are_under_way(db: None) -> None:

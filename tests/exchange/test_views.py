@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotator.accounts.models import User
+from annotator.audit.models import AuditEvent
 from annotator.exchange import uploads
 from annotator.exchange.models import Import
 from annotator.exchange.receiving import SpoolUploadHandler
@@ -251,8 +252,19 @@ def test_only_who_uploaded_sees_the_text_and_starts(client: Client, project: Pro
     assert not Import.objects.exists()
 
 
+def test_a_look_at_note_text_is_one_event_an_hour(
+    client: Client, project: Project, alice: User, dana: User, item: Import
+) -> None:
+    sign_in(client, dana).get(url("import", project, item))
+    assert not AuditEvent.objects.filter(verb="import.preview").exists()
+    for _ in range(2):
+        sign_in(client, alice).get(url("import", project, item))
+    event = AuditEvent.objects.get(verb="import.preview")
+    assert (event.actor, event.object_id) == (alice, item.public_id)
+
+
 def test_progress_is_polled_until_it_ends(lead: Client, project: Project, item: Import, bells: Bells) -> None:
-    job = uploads.start_import(item=item, options=options(), now=NOW)
+    job = uploads.start_import(item=item, options=options(), actor=item.created_by, now=NOW)
 
     def part() -> str:
         return lead.get(url("import", project, item), headers=HTMX).content.decode()
@@ -271,6 +283,8 @@ def test_progress_is_polled_until_it_ends(lead: Client, project: Project, item: 
     advance_job(job=held, now=NOW, phase="writing", n_done=0, n_total=1000)
     assert "can no longer be stopped" in part()
     assert "Cancel" not in part()
+    lead.post(url("cancel", project, item))
+    assert "can no longer be stopped" in lead.get(url("imports", project)).content.decode()
     Job.objects.filter(pk=job.pk).update(status=Job.Status.QUEUED)
     lead.post(url("cancel", project, item))
     assert "Cancelled. Nothing came in." in part()
@@ -280,7 +294,7 @@ def test_progress_is_polled_until_it_ends(lead: Client, project: Project, item: 
 def test_result_lists_the_errors(lead: Client, project: Project, alice: User, bells: Bells) -> None:
     item = upload(project, alice, FILES | {"c.txt": ""})
     assert "'text' is empty" in lead.get(url("import", project, item)).context["look"]["errors"][0]["message"]
-    run(uploads.start_import(item=item, options=options(), now=NOW))
+    run(uploads.start_import(item=item, options=options(), actor=item.created_by, now=NOW))
     page = lead.get(url("import", project, item)).content.decode()
     assert "Nothing was imported: 1 error in 3 rows" in page
     assert "c.txt" in page
@@ -300,7 +314,7 @@ def test_list_shows_every_import_in_a_fixed_number_of_queries(
 ) -> None:
     for _ in range(3):
         upload(project, alice)
-    run(uploads.start_import(item=upload(project, alice), options=options(), now=NOW))
+    run(uploads.start_import(item=upload(project, alice), options=options(), actor=alice, now=NOW))
     with django_assert_num_queries(5):
         page = lead.get(url("imports", project))
     assert page.content.decode().count("Not started") == 3
@@ -309,9 +323,10 @@ def test_list_shows_every_import_in_a_fixed_number_of_queries(
 def test_pages_of_one_import_take_a_fixed_number_of_queries(
     lead: Client, project: Project, item: Import, bells: Bells, django_assert_num_queries: Any
 ) -> None:
-    with django_assert_num_queries(6):
+    lead.get(url("import", project, item))  # appends the event of the hour
+    with django_assert_num_queries(7):
         lead.get(url("import", project, item))
-    uploads.start_import(item=item, options=options(), now=NOW)
+    uploads.start_import(item=item, options=options(), actor=item.created_by, now=NOW)
     with django_assert_num_queries(5):
         lead.get(url("import", project, item))
 

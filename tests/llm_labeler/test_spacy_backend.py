@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 
 import pytest
 import spacy
@@ -116,15 +115,3 @@ def test_the_rules_are_a_component_for_any_pipeline() -> None:
 
 def test_a_change_to_the_rules_asks_for_a_new_revision() -> None:
     assert rules_digest() == DIGESTS[RULES_REVISION]
-
-
-@pytest.mark.parametrize(("n_characters", "seconds"), [(3_000, 0.6), (50_000, 6.0)])
-def test_a_note_is_labelled_in_a_moment(n_characters: int, seconds: float) -> None:
-    """About 0.02 s and 0.3 s on an idle core; the bounds allow for a busy machine."""
-    line = "No chest pain. Aspirin 81 mg daily, CXR clear, left knee swelling, BP 120/80 after cholecystectomy.\n"
-    text = (line * (n_characters // len(line) + 1))[:n_characters]
-    wanted = schema("Problem", "Medication", "Dosage", "Test", "Procedure", "Anatomy", attributes=[ASSERTION])
-    backend = load_backend("spacy")
-    began = time.perf_counter()
-    label_note(text=text, schema=wanted, backend=backend)
-    assert time.perf_counter() - began < seconds

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
 from annotator.accounts.models import User
-from annotator.projects.access import Action, membership_for, project_for
+from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import _ITEMS
 from annotator.projects.selectors import current_schema, memberships_of, project_named
@@ -28,7 +28,7 @@ def test_a_role_does_what_it_is_for_and_no_more(
 ) -> None:
     user = request.getfixturevalue(name)
     if action in ALLOWED[name]:
-        assert project_for(user=user, project_id=project.public_id, action=action) == project
+        assert membership_for(user=user, project_id=project.public_id, action=action).project == project
     else:
         with pytest.raises(PermissionDenied, match=f"does not {action.value}"):
             membership_for(user=user, project_id=project.public_id, action=action)
@@ -51,7 +51,7 @@ def test_a_superuser_who_does_not_belong_is_an_outsider(project: Project, charli
 def test_a_project_is_reached_by_its_opaque_id_only(project: Project, alice: User) -> None:
     for wrong in (project.slug, str(project.pk), project.public_id.upper(), ""):
         with pytest.raises(Http404):
-            project_for(user=alice, project_id=wrong, action=Action.VIEW)
+            membership_for(user=alice, project_id=wrong, action=Action.VIEW)
 
 
 def test_access_costs_one_query(project: Project, bob: User, django_assert_num_queries: Any) -> None:

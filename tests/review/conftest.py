@@ -14,7 +14,7 @@ from annotator.review.leases import take_next
 from annotator.review.models import ReviewItem
 from annotator.routing.services import route_job
 from annotator.suggestions.models import LabelJob
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for
+from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
 from tests.cast import NOW, TEXT, make_document
 
 CHEST_PAIN, DIABETES, METFORMIN = Span.of(15, 25), Span.of(27, 35), Span.of(40, 49)
@@ -27,6 +27,7 @@ def suggest(
     schema_version: SchemaVersion,
     labeler: str = "rules",
     attributes: dict[str, str] | None = None,
+    is_routed: bool = True,
 ) -> LabelJob:
     """Route a finished run over one note: spans as (span, label, score)."""
     found = [
@@ -48,12 +49,13 @@ def suggest(
             spec=LabelerSpec(name=labeler, backend="import", model_id=labeler, revision="1"),
             now=NOW,
         ),
-        suggestions=[(document.pk, found)],
+        suggestions=[(document.pk, [suggestion_row(new) for new in found])],
         actor=None,
         now=NOW,
     )
     job = run.jobs.get()
-    route_job(label_job_id=job.pk, now=NOW)
+    if is_routed:
+        route_job(label_job_id=job.pk, now=NOW)
     return job
 
 

@@ -45,10 +45,18 @@ def test_a_decision_records_one_audit_event_without_text(desk: Desk, bob: User) 
 
 
 def test_a_repeated_key_answers_with_the_first_decision(desk: Desk, bob: User) -> None:
-    first = do(desk, bob, Accept(desk.item(CHEST_PAIN)), key="k")
-    again = do(desk, bob, Reject(desk.item(DIABETES)), key="k")
-    assert again == first
-    assert desk.item(DIABETES).status == "open"
+    item = desk.item(CHEST_PAIN)
+    first = do(desk, bob, Accept(item), key="k")
+    assert do(desk, bob, Accept(item), key="k") == first
+    assert Decision.objects.count() == 1
+
+
+def test_a_key_that_comes_back_with_another_wish_is_refused(desk: Desk, bob: User) -> None:
+    services.decide(
+        note_item=desk.note_item, reviewer=bob, act=Skip(desk.item(DIABETES)), key="k", asked="skip", now=desk.now
+    )
+    with pytest.raises(services.DecisionRefused):
+        services.decide(note_item=desk.note_item, reviewer=bob, act=Undo(), key="k", asked="undo", now=desk.now)
     assert Decision.objects.count() == 1
 
 
@@ -208,3 +216,39 @@ def test_one_person_never_gets_two_slots_of_a_note(
     assert take_note(document=desk.document, reviewer=bob, now=desk.now) == desk.note_item
     carol = make_member(project, "carol", Membership.Role.ANNOTATOR)
     assert take_note(document=desk.document, reviewer=carol, now=desk.now) == second
+
+
+def test_undo_does_not_reach_past_what_someone_else_did(desk: Desk, bob: User, alice: User) -> None:
+    do(desk, bob, Skip(desk.item(CHEST_PAIN)))
+    desk.now += 2 * LEASE
+    take_note(document=desk.document, reviewer=alice, now=desk.now)
+    do(desk, alice, Accept(desk.item(CHEST_PAIN)))
+    desk.now += 2 * LEASE
+    take_note(document=desk.document, reviewer=bob, now=desk.now)
+    with pytest.raises(services.DecisionRefused, match="someone else"):
+        do(desk, bob, Undo())
+    assert desk.item(CHEST_PAIN).status == "decided"
+
+
+def test_undo_of_a_skip_does_not_revive_a_superseded_suggestion(
+    desk: Desk, bob: User, schema_version: SchemaVersion
+) -> None:
+    do(desk, bob, Skip(desk.item(CHEST_PAIN)))
+    suggest(desk.document, [(CHEST_PAIN, "Problem", 0.4)], schema_version=schema_version)
+    do(desk, bob, Undo())
+    found = ReviewItem.objects.filter(document=desk.document, suggestion__fragments=str(CHEST_PAIN))
+    assert sorted(found.values_list("status", flat=True)) == ["closed", "open"]
+
+
+def test_suggestions_that_come_to_a_done_note_open_when_it_is_reopened(
+    desk: Desk, bob: User, schema_version: SchemaVersion
+) -> None:
+    finish(desk, bob)
+    suggest(desk.document, [(Span.of(0, 10), "Problem", 0.4)], schema_version=schema_version, labeler="better")
+    assert (desk.item(Span.of(0, 10)).status, desk.item(Span.of(0, 10)).reason) == ("closed", "late")
+    do(desk, bob, Undo())
+    assert desk.item(Span.of(0, 10)).status == "open"
+
+
+def test_taking_a_note_begins_the_readers_set(desk: Desk, bob: User) -> None:
+    assert AnnotationSet.objects.get(document=desk.document).annotator == bob

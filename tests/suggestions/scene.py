@@ -11,7 +11,15 @@ from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
-from annotator.suggestions.services import NewSuggestion, claim_jobs, commit_job, hand_back, start_run, unread_documents
+from annotator.suggestions.services import (
+    NewSuggestion,
+    begin_job,
+    claim_jobs,
+    commit_job,
+    hand_back,
+    start_run,
+    unread_documents,
+)
 from tests.cast import NOW, make_document
 
 CHEST_PAIN = Span.of(15, 25)
@@ -33,7 +41,11 @@ def make_run(project: Project, *, n: int = 0, actor: User | None = None, now: da
 
 
 def claim(run: LabelRun, *, worker: str = WORKER, now: datetime = NOW, limit: int = 8) -> list[LabelJob]:
-    return claim_jobs(run_id=run.pk, worker=worker, now=now, limit=limit)
+    """Notes that the worker has claimed and begun."""
+    jobs = claim_jobs(run_id=run.pk, worker=worker, now=now, limit=limit)
+    for job in jobs:
+        begin_job(job=job, claimed=jobs, now=now)
+    return jobs
 
 
 def found(*spans: Span | None, label: str = "Problem") -> list[NewSuggestion]:

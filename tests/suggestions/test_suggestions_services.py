@@ -16,15 +16,16 @@ from annotator.suggestions.services import (
     CLAIM_SIZE,
     LEASE,
     RunRefused,
+    begin_job,
     cancel_run,
     claim_jobs,
     commit_job,
     hand_back,
     mark_routed,
     release_worker,
-    renew_claims,
     retry_run,
     ring_again,
+    suggestion_row,
     unread_documents,
 )
 from tests.cast import NOW, Bells
@@ -178,11 +179,28 @@ def test_an_expired_lease_is_claimed_again(project: Project) -> None:
     assert second.run_token != first.run_token
 
 
-def test_renewing_keeps_a_claim(project: Project) -> None:
-    run = make_run(project, n=1)
+def test_beginning_a_note_keeps_the_claims_on_the_others(project: Project) -> None:
+    run = make_run(project, n=2)
     jobs = claim(run)
-    renew_claims(jobs=jobs, now=NOW + LEASE)
+    assert begin_job(job=jobs[0], claimed=jobs, now=NOW + LEASE)
     assert claim(run, now=LATER) == []
+
+
+def test_a_lost_claim_is_not_begun(project: Project) -> None:
+    run = make_run(project, n=1)
+    (slow,) = claim(run)
+    claim(run, worker="label-2@here", now=LATER)
+    assert not begin_job(job=slow, claimed=[slow], now=LATER)
+
+
+def test_a_note_that_kills_its_worker_does_not_fail_those_claimed_with_it(project: Project) -> None:
+    run = make_run(project, n=3)
+    for attempt in range(3):
+        now = NOW + attempt * 2 * LEASE
+        jobs = claim_jobs(run_id=run.pk, worker=WORKER, now=now)
+        begin_job(job=jobs[0], claimed=jobs, now=now)
+    assert len(claim(run, now=NOW + 6 * LEASE)) == 2
+    assert statuses(run) == [Status.FAILED, Status.RUNNING, Status.RUNNING]
 
 
 def test_a_note_that_kills_its_worker_fails_after_three_times(project: Project) -> None:
@@ -207,7 +225,7 @@ def test_commit_writes_the_suggestions_and_the_state_together(project: Project, 
     assert (job.status, job.n_suggestions, job.n_unaligned, job.finished_at) == (Status.DONE, 1, 1, LATER)
     kept = Suggestion.objects.get(alignment="unaligned")
     assert (kept.start, kept.end, kept.fragments) == (None, None, "")
-    assert bells == [(ROUTE, (job.pk,), "main")]
+    assert bells == [(ROUTE, (job.pk,), "route")]
     assert run_status(run) == LabelRun.Status.DONE
 
 
@@ -345,7 +363,7 @@ def test_the_sweeper_rings_for_notes_that_were_never_routed(project: Project, be
         assert ring_again(now=NOW + timedelta(seconds=31)) == 1
         mark_routed(job_id=job.pk, now=NOW)
         assert ring_again(now=NOW + timedelta(seconds=31)) == 0
-    assert bells == [(ROUTE, (job.pk,), "main")]
+    assert bells == [(ROUTE, (job.pk,), "route")]
 
 
 # Cancelled, and tried again
@@ -442,11 +460,11 @@ def test_an_imported_run_is_done_and_counts_what_has_no_place(project: Project, 
         run = services.import_run(
             project=project,
             labeler=default_labeler(project=project, now=NOW),
-            suggestions=[(document.pk, found(CHEST_PAIN, None))],
+            suggestions=[(document.pk, list(map(suggestion_row, found(CHEST_PAIN, CHEST_PAIN, None, None))))],
             actor=None,
             now=NOW,
         )
     job = run.jobs.get()
     assert (run_status(run), job.status) == (LabelRun.Status.DONE, Status.DONE)
-    assert (job.n_suggestions, job.n_unaligned) == (1, 1)
-    assert bells == [(ROUTE, (job.pk,), "main")]
+    assert (job.n_suggestions, job.n_unaligned, job.suggestions.count()) == (1, 2, 3)
+    assert bells == [(ROUTE, (job.pk,), "route")]

@@ -31,18 +31,17 @@ class MessagesWriter:
         schema, losses = self._context.schema, self._context.losses
         windows = [
             window
-            for window in chunks(note.text, self._context.options.window)
+            for window in chunks(note.text, self._context.options.window, self._context.options.overlap)
             if note.text[window.start : window.end].strip()
         ]
         answers: dict[Chunk, list[prompting.Item]] = {window: [] for window in windows}
         for found in self._expressible(note):
-            window = _window_of(found, windows)
-            if window is None:
-                losses["spans across the edge of a window"] += 1
-                continue
-            answers[window].append(
-                prompting.item_of(text=note.text, span=found.span, label=found.label, attributes=found.attributes)
-            )
+            holders = [w for w in windows if w.start <= found.span.start and found.span.end <= w.end]
+            if not holders:
+                losses["spans across the edges of all windows"] += 1
+            item = prompting.item_of(text=note.text, span=found.span, label=found.label, attributes=found.attributes)
+            for window in holders:
+                answers[window].append(item)
         for window, items in answers.items():
             if len(items) > prompting.MAX_ITEMS:
                 losses[f"windows with more than {prompting.MAX_ITEMS} spans"] += 1
@@ -73,8 +72,3 @@ class MessagesWriter:
 
 
 open_writer = MessagesWriter
-
-
-def _window_of(found: SpanRecord, windows: list[Chunk]) -> Chunk | None:
-    """The window that holds the whole span; None where an edge cuts it."""
-    return next((w for w in windows if w.start <= found.span.start and found.span.end <= w.end), None)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from annotator.accounts.selectors import user_named
-from annotator.core.schema import Schema, SchemaError, schema_from_json
+from annotator.management.schema_file import read_schema
 from annotator.projects.services import ProjectError, create_project
 
 DEMO_SCHEMA = Path(__file__).resolve().parents[2] / "demo" / "schema.json"
@@ -26,7 +25,7 @@ class Command(BaseCommand):
         lead = user_named(options["lead"]) if options["lead"] else None
         if options["lead"] and lead is None:
             raise CommandError(f"there is no user {options['lead']!r}")
-        schema = _schema(options["schema"])
+        schema = read_schema(options["schema"])
         try:
             project = create_project(name=options["name"], schema=schema, lead=lead, now=timezone.now())
         except ProjectError as error:
@@ -34,16 +33,3 @@ class Command(BaseCommand):
         self.stdout.write(f"project {project.slug} made, labels: {', '.join(schema.label_names)}")
         if lead is None:
             self.stdout.write(f"nobody belongs to it yet: manage.py add_member {project.slug} USERNAME lead")
-
-
-def _schema(path: Path) -> Schema:
-    try:
-        return schema_from_json(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is not UTF-8") from error
-    except json.JSONDecodeError as error:
-        raise CommandError(f"{path} is not JSON: line {error.lineno}, column {error.colno}") from error
-    except SchemaError as error:
-        raise CommandError(f"{path}: {error}") from error

@@ -5,8 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
+from annotator.annotations.models import AnnotationSet
 from annotator.exchange import terminal
 from annotator.exchange.services import ImportRefused, import_annotations
+from annotator.review.queue import fill_slots
 
 
 class Command(BaseCommand):
@@ -18,9 +20,10 @@ class Command(BaseCommand):
         terminal.add_map_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        project = terminal.project_given(options["project"])
         try:
             report = import_annotations(
-                project=terminal.project_given(options["project"]),
+                project=project,
                 source=terminal.source_given(options["path"]),
                 annotator=options["annotator"],
                 label_map=terminal.label_map_given(options["map"]),
@@ -30,4 +33,5 @@ class Command(BaseCommand):
             )
         except ImportRefused as refusal:
             raise terminal.refused(refusal) from refusal
+        fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
         terminal.write_summary(self.stdout, report)

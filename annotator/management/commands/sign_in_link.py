@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
@@ -16,6 +17,8 @@ class Command(BaseCommand):
         parser.add_argument("--base", default="http://127.0.0.1:8000", help="address of the web server")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.HTTPS:
+            raise CommandError("with HTTPS=1 no link signs in: start once without it, and set the password")
         if options["username"]:
             try:
                 path = sign_in_link(username=options["username"], now=timezone.now())

@@ -15,11 +15,12 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections, connection
 from django.utils import timezone
 
 from annotator import programs, sweeper, valkey
 from annotator.accounts.models import User
+from annotator.accounts.selectors import has_password
 from annotator.accounts.services import FIRST_USERNAME, create_user, first_sign_in_link
 from annotator.demo.services import ensure_demo
 from annotator.suggestions.models import LabelRun
@@ -108,7 +109,10 @@ class Command(BaseCommand):
         """Say where to go; the first sign-in link is shown on a terminal only, since it would stay in a log."""
         address = f"http://{programs.HOST}:{port}"
         self._say(f"\nMarginalia is running at {address}/ (Ctrl-C stops it)")
-        if not self.stdout.isatty():
+        if settings.HTTPS:
+            if not has_password():
+                self._say("For a first sign-in, start once without HTTPS=1: sign-in links work on this machine only.")
+        elif not self.stdout.isatty():
             command = f"MARGINALIA_DATA={shlex.quote(str(settings.DATA_DIR))} {sys.executable} manage.py sign_in_link"
             self._say(f"For a first sign-in, have a link printed: {command}")
         elif path := first_sign_in_link(now=timezone.now()):
@@ -132,8 +136,16 @@ class Command(BaseCommand):
             time.sleep(TICK_SECONDS)
 
     def _tell_progress(self, run: LabelRun, n_told: int) -> tuple[int, bool]:
-        """Notes read by now, and whether that is the end; says it where it is more than `n_told`. One query."""
-        progress = run_progress(run_id=run.pk)
+        """Notes read by now, and whether that is the end; says it where it is more than `n_told`. One query.
+
+        A database that is away must not take the web server down: the next time tells.
+        """
+        try:
+            progress = run_progress(run_id=run.pk)
+        except DatabaseError as error:
+            logger.warning("progress not told reason=%s", type(error).__name__)
+            connection.close()
+            return n_told, False
         n_read = progress.n_done + progress.n_failed
         if n_read > n_told:
             failed = f", {progress.n_failed} failed" if progress.n_failed else ""
