@@ -23,10 +23,12 @@ _is_stopping = threading.Event()
 @worker_ready.connect
 def begin(sender: Any, **_: Any) -> None:
     """Take back what a worker of this name held when it died, then beat until the process ends."""
-    from annotator.suggestions.services import release_worker
+    from annotator.jobs import services as jobs
+    from annotator.suggestions import services as suggestions
 
     queues = ",".join(sender.app.amqp.queues.consume_from)
-    _guarded(lambda: release_worker(worker=sender.hostname, now=timezone.now()))
+    _guarded(lambda: suggestions.release_worker(worker=sender.hostname, now=timezone.now()))
+    _guarded(lambda: jobs.release_worker(worker=sender.hostname, now=timezone.now()))
     thread = threading.Thread(target=_beat, args=(sender.hostname, queues, timezone.now()), name=THREAD, daemon=True)
     thread.start()
 

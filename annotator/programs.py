@@ -172,3 +172,14 @@ def _static_digest() -> str:
             digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     digest.update(f"{settings.STORAGES['staticfiles']}".encode())
     return digest.hexdigest()
+
+
+def write_address(address: str) -> None:
+    """Keep where the web server answers, for commands that print links."""
+    (settings.DATA_DIR / "address").write_text(address)
+
+
+def read_address() -> str:
+    """Where the web server answered when it was last started."""
+    file = settings.DATA_DIR / "address"
+    return file.read_text() if file.exists() else f"http://{HOST}:8000"

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from celery import shared_task
+from collections.abc import Callable
+
+from celery import Task, shared_task
 from django.utils import timezone
 
 from annotator import heartbeat  # noqa: F401  a worker that has our tasks tells of itself
 from annotator.annotations.models import AnnotationSet
 from annotator.builds.services import write_build
 from annotator.exchange.uploads import run_import
+from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.review.queue import fill_slots
 from annotator.routing.services import route_job
 
 
-@shared_task(name="annotator.run_import")
-def import_task(job_id: int) -> None:
-    run_job(job_id=job_id, work=lambda job: run_import(job=job, clock=timezone.now), clock=timezone.now)
+@shared_task(name="annotator.run_import", bind=True)
+def import_task(self: Task, job_id: int) -> None:
+    _run(self, job_id, lambda job: run_import(job=job, clock=timezone.now))
     fill_slots(sets=AnnotationSet.objects.filter(document__project__imports__job=job_id))
 
 
-@shared_task(name="annotator.run_build")
-def build_task(job_id: int) -> None:
-    run_job(job_id=job_id, work=lambda job: write_build(job=job, clock=timezone.now), clock=timezone.now)
+@shared_task(name="annotator.run_build", bind=True)
+def build_task(self: Task, job_id: int) -> None:
+    _run(self, job_id, lambda job: write_build(job=job, clock=timezone.now))
 
 
 @shared_task(name="annotator.route_jobs")
 def route_task(label_job_id: int) -> None:
     route_job(label_job_id=label_job_id, now=timezone.now())
+
+
+def _run(task: Task, job_id: int, work: Callable[[Job], None]) -> None:
+    run_job(job_id=job_id, work=work, clock=timezone.now, worker=task.request.hostname or "")

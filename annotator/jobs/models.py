@@ -31,6 +31,7 @@ class Job(models.Model):
     n_total = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True, help_text="for the person who started it; never note text")
     attempts = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=200, blank=True)
     run_token = models.CharField(max_length=32, blank=True)
     lease_expires_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()

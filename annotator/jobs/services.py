@@ -13,6 +13,7 @@ from annotator.jobs.models import Job, WorkerBeat
 
 LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
+_DIED = f"its worker died {MAX_ATTEMPTS} times"
 TASKS = {Job.Kind.IMPORT: "annotator.run_import", Job.Kind.BUILD: "annotator.run_build"}
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 
@@ -39,7 +40,7 @@ def start_job(job: Job) -> None:
     ring(TASKS[Job.Kind(job.kind)], job.pk)
 
 
-def claim_job(*, job_id: int, now: datetime) -> Job | None:
+def claim_job(*, job_id: int, now: datetime, worker: str = "") -> Job | None:
     """The job, leased to the caller under a fresh `run_token`; None where somebody has it or it has ended."""
     token = secrets.token_hex(16)
     claimed = (
@@ -48,6 +49,7 @@ def claim_job(*, job_id: int, now: datetime) -> Job | None:
         .update(
             status=Job.Status.RUNNING,
             run_token=token,
+            worker=worker,
             lease_expires_at=now + LEASE,
             started_at=now,
             attempts=F("attempts") + 1,
@@ -82,12 +84,12 @@ def finish_job(*, job: Job, now: datetime) -> None:
     _end(job, Job.Status.DONE, now, "")
 
 
-def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], datetime]) -> None:
+def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], datetime], worker: str = "") -> None:
     """Claim the job and do `work(job)`; `work` finishes it in its own last transaction.
 
     A refusal and a cancel end the job; any other exception hands it back (three attempts in all) and is raised.
     """
-    job = claim_job(job_id=job_id, now=clock())
+    job = claim_job(job_id=job_id, now=clock(), worker=worker)
     if job is None:
         return
     try:
@@ -114,12 +116,22 @@ def cancel_job(*, job: Job, now: datetime) -> None:
     Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING).update(status=Job.Status.CANCELLING)
 
 
+def release_worker(*, worker: str, now: datetime) -> None:
+    """Queue again what `worker` held when it died; called by the worker of that name when it starts."""
+    held = Job.objects.filter(worker=worker, status=Job.Status.RUNNING)
+    held.filter(attempts__gte=MAX_ATTEMPTS).update(status=Job.Status.FAILED, finished_at=now, error=_DIED)
+    released = list(held)
+    held.update(status=Job.Status.QUEUED, lease_expires_at=None)
+    for job in released:
+        start_job(job)
+
+
 def ring_again(*, now: datetime) -> int:
     """Ring for every job that nobody holds, end those out of attempts; the number of bells rung."""
     expired = Q(lease_expires_at__lt=now)
     Job.objects.filter(expired, status=Job.Status.CANCELLING).update(status=Job.Status.CANCELLED, finished_at=now)
     Job.objects.filter(expired, status=Job.Status.RUNNING, attempts__gte=MAX_ATTEMPTS).update(
-        status=Job.Status.FAILED, finished_at=now, error=f"its worker died {MAX_ATTEMPTS} times"
+        status=Job.Status.FAILED, finished_at=now, error=_DIED
     )
     waiting = Job.objects.filter(Q(status=Job.Status.QUEUED) | Q(expired, status=Job.Status.RUNNING)).order_by("pk")
     for job in waiting:

@@ -13,6 +13,7 @@ from annotator.annotations.services import AnnotationExists
 from annotator.audit.services import record_read
 from annotator.core.schema import SchemaError
 from annotator.core.spans import Span, SpanError
+from annotator.core.wording import sentence
 from annotator.documents.models import Document
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
@@ -94,6 +95,7 @@ def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpRespons
     membership, note_item = _note_of(request, project_id, item_id)
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item)
+    record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     form = NewSpanForm(request.GET)
     view = note_view(note_item=note_item)
     context = pages.note_context(view, focus=request.GET.get("focus", ""))
@@ -102,7 +104,7 @@ def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpRespons
         try:
             context |= pages.new_span_context(pages.new_span(view, **form.cleaned_data))
         except SpanError as refused:
-            error = _sentence(str(refused))
+            error = sentence(str(refused))
     else:
         error = "Give a start and an end, in characters of the note."
     context["error"] = error
@@ -139,7 +141,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     except _CONFLICTS as conflict:
         return _refused(request, membership, note_item, str(conflict), 409)
     except _REFUSALS as refusal:
-        error = f"{_sentence(str(refusal))} Nothing was saved."
+        error = f"{sentence(str(refusal))} Nothing was saved."
         return _refused(request, membership, note_item, error, 422, new=data["fragments"])
     return _answered(request, membership, note_item, decision, target)
 
@@ -236,7 +238,3 @@ def _not_yours(
     }
     template = "review/conflict.html" if is_partial(request) else "review/not_yours.html"
     return render(request, template, context, status=409)
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."

@@ -118,7 +118,9 @@ export function init(note) {
     isTouch = event.pointerType === "touch";
   });
   document.addEventListener("mouseup", (event) => {
-    if (event.button === 0 && began instanceof Element && began.closest("#note-pane")) setTimeout(offer);
+    if (event.button !== 0 || !(began instanceof Element && began.closest("#note-pane"))) return;
+    offer();
+    setTimeout(() => pending && !selected() && cancelSelection()); // a click into what was selected drops it only now
   });
   document.addEventListener("selectionchange", () => {
     if (isTouch) offer(TOUCH_REST_MS); // a finger drags handles, which tells nothing else

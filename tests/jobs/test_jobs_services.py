@@ -25,6 +25,7 @@ from annotator.jobs.services import (
     finish_job,
     record_beat,
     record_stop,
+    release_worker,
     ring_again,
     run_job,
     start_job,
@@ -268,3 +269,21 @@ def test_a_stopped_worker_listens_to_nothing(db: None) -> None:
     beat("w1", NOW + timedelta(seconds=5))
     assert has_worker(queue="main", now=NOW + timedelta(seconds=5))
     assert not has_worker(queue="main", now=NOW + timedelta(seconds=60))
+
+
+def test_a_worker_that_starts_queues_again_what_one_of_its_name_held(job: Job, bells: Bells) -> None:
+    assert claim_job(job_id=job.pk, now=NOW, worker="main@here") is not None
+    with bells.after_commit():
+        release_worker(worker="main@elsewhere", now=NOW)
+        release_worker(worker="main@here", now=NOW)
+    job.refresh_from_db()
+    assert (job.status, job.attempts) == (Job.Status.QUEUED, 1)
+    assert bells.tasks() == ["annotator.run_build"]
+
+
+def test_a_job_that_kills_its_worker_fails_after_three_times(job: Job, bells: Bells) -> None:
+    for _ in range(3):
+        assert claim_job(job_id=job.pk, now=NOW, worker="main@here") is not None
+        release_worker(worker="main@here", now=NOW)
+    job.refresh_from_db()
+    assert (job.status, job.error) == (Job.Status.FAILED, "its worker died 3 times")

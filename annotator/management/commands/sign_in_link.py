@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from annotator import programs
 from annotator.accounts.services import AccountError, first_sign_in_link, sign_in_link
 
 
@@ -14,7 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", nargs="?", help="default: the first user, while no account has a password")
-        parser.add_argument("--base", default="http://127.0.0.1:8000", help="address of the web server")
+        parser.add_argument("--base", help="address of the web server (default: where it was last started)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.HTTPS:
@@ -29,4 +30,5 @@ class Command(BaseCommand):
             if first is None:
                 raise CommandError("an account has a password already: name the user, `sign_in_link USERNAME`")
             path = first
-        self.stdout.write(options["base"].rstrip("/") + path)
+        base = options["base"] or programs.read_address()
+        self.stdout.write(base.rstrip("/") + path)

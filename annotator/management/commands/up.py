@@ -108,6 +108,7 @@ class Command(BaseCommand):
     def _tell_address(self, port: int) -> None:
         """Say where to go; the first sign-in link is shown on a terminal only, since it would stay in a log."""
         address = f"http://{programs.HOST}:{port}"
+        programs.write_address(address)
         self._say(f"\nMarginalia is running at {address}/ (Ctrl-C stops it)")
         if settings.HTTPS:
             if not has_password():
