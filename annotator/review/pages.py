@@ -133,6 +133,7 @@ def note_context(view: NoteView, *, focus: str) -> dict[str, Any]:
         "attributes": _attribute_choices(view, mark),
         "quote": _quote(view.document.text, mark.span) if mark else None,
         "labeler": labeler_of(mark.suggestion) if mark and mark.suggestion else None,
+        "match_kind": _match_kind(mark),
         "reason": REASONS.get(mark.item.reason) if mark and mark.item else None,
         "queue": [(queued, REASONS.get(queued.item.reason)) for queued in view.queue[:QUEUE_SHOWN] if queued.item],
         "n_more": max(view.n_open - QUEUE_SHOWN, 0),
@@ -153,11 +154,7 @@ def new_span_context(span: NewSpan) -> dict[str, Any]:
 def told_of(decision: Decision, view: NoteView, *, focus: str) -> str:
     """The decision and what comes next, in words: for those who hear the page."""
     about = decision.made or decision.withdrew or (decision.item.suggestion if decision.item else None)
-    what = (
-        f"{about.label} {_PAST[decision.verdict]}"
-        if about
-        else _PAST[decision.verdict].capitalize()
-    )
+    what = f"{about.label} {_PAST[decision.verdict]}" if about else _PAST[decision.verdict].capitalize()
     return f"{what}, {view.n_open} left. {_told(view, view.marks.get(focus))}"
 
 
@@ -209,6 +206,12 @@ def _told(view: NoteView, mark: Mark | None) -> str:
     kind = "Suggestion" if mark.item else "Your span"
     words = [mark.label.name, *(value for _, value in sorted(mark.attributes.items()))]
     return f"{kind}: {Truncator(mark.surface).chars(80)}, {', '.join(words)}."
+
+
+def _match_kind(mark: Mark | None) -> str:
+    """How the labeler found the span, in words; empty where it does not say."""
+    kind = mark.suggestion.signals.get("kind", "") if mark and mark.suggestion else ""
+    return str(kind).replace("_", " ")
 
 
 def _first(view: NoteView) -> str:
