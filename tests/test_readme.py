@@ -13,6 +13,7 @@ from django.core.management import call_command
 
 from annotator.accounts.models import User
 from annotator.builds.writing import MANIFEST
+from annotator.demo.services import FOLDER
 from annotator.projects.models import Project
 from tests.cast import Bells, make_user
 from tests.exchange.files import write_files, write_rows
@@ -35,6 +36,7 @@ def test_the_commands_work_in_their_order(bells: Bells, tmp_path: Path, monkeypa
     (tmp_path / "notes").mkdir()
     ann = "T1\tDisease 3 13\tchest pain\nT2\tAge 18 20\t60\n"
     write_files(tmp_path / "notes", {"a.txt": "No chest pain, is 60.", "a.ann": ann})
+    (tmp_path / "schema.json").write_text((FOLDER / "schema.json").read_text())
     write_rows(tmp_path / "model.jsonl", {"id": "a", "spans": [{"start": 3, "end": 13, "label": "Problem"}]})
     said = StringIO()
     for name, *arguments in commands():
