@@ -15,7 +15,7 @@ from annotator.core.spans import Span
 from annotator.core.tokens import move_boundary, snap
 from annotator.documents.models import Document
 from annotator.review import services
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import LATE, Decision, ReviewItem
 from annotator.review.render import draw_lines, draw_note, section_at, section_states
 from annotator.review.selectors import (
     QUEUE_SHOWN,
@@ -31,6 +31,7 @@ GONE = "This span has been decided or changed already."
 REASONS = {
     "low_score": ("low score", "low-margin"),
     "approximate": ("approximate match", "disagree"),
+    LATE: ("came when the note was done", "clock"),
     "unproven": ("not yet proven", "miss"),
 }
 _PAST: dict[str, str] = {

@@ -10,11 +10,13 @@ from django.urls import reverse
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
 from annotator.audit.models import AuditEvent
+from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
+from annotator.projects.services import add_schema_version
 from annotator.review.leases import LEASE
 from annotator.review.models import Decision, ReviewItem
-from tests.cast import TEXT, make_document, sign_in
+from tests.cast import SCHEMA, TEXT, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk, suggest
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -197,3 +199,13 @@ def test_queries_do_not_grow_with_the_spans(
         client.get(url(desk, "note"))
     with django_assert_max_num_queries(36):
         post(client, desk, Span.of(*many[0][0].fragments[0]), verdict="accept")
+
+
+def test_an_attribute_value_without_a_key_has_a_button(client: Client, desk: Desk, project: Project, bob: User) -> None:
+    values = ["present", "absent", {"name": "possible", "hotkey": "p"}]
+    keyless = {**SCHEMA, "attributes": [{"name": "assertion", "labels": ["Problem"], "values": values}]}
+    add_schema_version(project=project, schema=schema_from_json(keyless), actor=None, now=desk.now)
+    html = sign_in(client, bob).get(url(desk, "note")).content.decode()
+    assert 'value="assertion=absent"' in html
+    assert 'data-key=""' not in html
+    assert 'value="assertion=present"' not in html
