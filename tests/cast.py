@@ -43,6 +43,7 @@ SCHEMA: dict[str, Any] = {
         }
     ],
 }
+HTMX = {"HX-Request": "true"}
 AfterCommit = Callable[[], AbstractContextManager[Any]]
 
 
@@ -93,6 +94,11 @@ def make_member(project: Project, username: str, role: Membership.Role) -> User:
     return user
 
 
+def body(response: Any) -> str:
+    """The page with every run of white space as one space."""
+    return " ".join(response.content.decode().split())
+
+
 def sign_in(client: Client, user: User) -> Client:
     """The client, signed in without a password."""
     client.force_login(user)
@@ -112,6 +118,11 @@ def schema() -> Schema:
 @pytest.fixture
 def alice(db: None) -> User:
     return make_user("alice")
+
+
+@pytest.fixture
+def alice_client(client: Client, alice: User) -> Client:
+    return sign_in(client, alice)
 
 
 @pytest.fixture

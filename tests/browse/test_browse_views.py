@@ -19,15 +19,9 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.services import create_project
 from annotator.suggestions.models import LabelJob, LabelRun
 from tests.browse.scene import make_states
-from tests.cast import NOW, SCHEMA, make_document, make_user, sign_in
+from tests.cast import HTMX, NOW, SCHEMA, body, make_document, make_user, sign_in
 
-HTMX = {"HX-Request": "true"}
 pytestmark = pytest.mark.usefixtures("bells")
-
-
-@pytest.fixture
-def alice_client(client: Client, alice: User) -> Client:
-    return sign_in(client, alice)
 
 
 @pytest.fixture
@@ -38,10 +32,6 @@ def states(project: Project, bob: User) -> Project:
 
 def url(name: str, *args: str) -> str:
     return reverse(f"browse:{name}", args=args)
-
-
-def body(response: Any) -> str:
-    return " ".join(response.content.decode().split())
 
 
 # Home

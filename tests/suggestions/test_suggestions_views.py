@@ -14,17 +14,11 @@ from annotator.jobs.services import record_beat, record_stop
 from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler, LabelJob, LabelRun
 from annotator.suggestions.services import cancel_run
-from tests.cast import make_document, sign_in
+from tests.cast import HTMX, body, make_document, sign_in
 from tests.suggestions.scene import claim, fail, finish, make_documents, make_run
 
-HTMX = {"HX-Request": "true"}
 POLL = 'hx-trigger="every 2s"'
 pytestmark = pytest.mark.usefixtures("bells")
-
-
-@pytest.fixture
-def alice_client(client: Client, alice: User) -> Client:
-    return sign_in(client, alice)
 
 
 @pytest.fixture
@@ -39,10 +33,6 @@ def url(name: str, *args: str) -> str:
 
 def page_of_run(run: LabelRun) -> str:
     return url("run", run.project.public_id, run.public_id)
-
-
-def body(response: Any) -> str:
-    return " ".join(response.content.decode().split())
 
 
 def beat(name: str = "label-1@here", queues: str = "label", seconds: int = 0) -> None:
