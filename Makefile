@@ -24,6 +24,7 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	@$(BIN)/python tests/chromium.py
+	$(BIN)/python tests/postgres.py $(BIN)/python -m pytest -n auto -m db
 	$(BIN)/python -m pytest -n auto
 
 lint: .venv/dev.stamp

@@ -18,9 +18,10 @@ def use_data_folder(arguments: list[str]) -> None:
 def refuse_missing_installation(command: str) -> None:
     """Stop a command that works on an installation where there is none, before Django makes an empty one."""
     here = os.path.dirname(os.path.abspath(__file__))
+    has_database = os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")
     is_ours = os.path.exists(os.path.join(here, "annotator", "management", "commands", f"{command}.py"))
     folder = os.path.abspath(os.environ.get("MARGINALIA_DATA") or os.path.join(here, "data"))
-    if is_ours and command != "up" and not os.path.exists(os.path.join(folder, "db.sqlite3")):
+    if is_ours and command != "up" and not has_database and not os.path.exists(os.path.join(folder, "db.sqlite3")):
         sys.exit(f"error: there is no installation in {folder}: start one with `make run`, or set MARGINALIA_DATA")
 
 

@@ -1,25 +1,29 @@
 """Index of the tables; each lives in its domain."""
 
-from annotator.accounts.models import SignInLink, User
+from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, SignInLink, User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.audit.models import AuditChain, AuditEvent
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
-from annotator.projects.models import Membership, Project, SchemaVersion
+from annotator.projects.models import Invitation, Membership, Project, SchemaVersion
+from annotator.purges.models import Tombstone
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
 
 __all__ = [
     "Annotation",
     "AnnotationSet",
+    "ApiToken",
     "AuditChain",
     "AuditEvent",
+    "BrowserSession",
     "DatasetBuild",
     "Decision",
     "Document",
     "Import",
+    "Invitation",
     "Job",
     "LabelJob",
     "LabelRun",
@@ -28,8 +32,10 @@ __all__ = [
     "Project",
     "ReviewItem",
     "SchemaVersion",
+    "SignInFailure",
     "SignInLink",
     "Suggestion",
+    "Tombstone",
     "User",
     "WorkerBeat",
 ]

@@ -16,7 +16,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection
 
-from annotator import valkey
+from annotator import runtime, valkey
 from annotator.supervisor import Child
 
 HOST = "127.0.0.1"
@@ -59,7 +59,7 @@ def refuse_long_path() -> None:
 
 def broker() -> Child | None:
     """The bundled Valkey; None where REDIS_URL names another. Raises valkey.NoValkey."""
-    if os.environ.get("REDIS_URL"):
+    if runtime.secret("REDIS_URL"):
         return None
     folder = settings.DATA_DIR / "valkey"
     folder.mkdir(mode=0o700, exist_ok=True)

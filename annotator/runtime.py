@@ -55,6 +55,23 @@ def secret_key(folder: Path) -> str:
     return key
 
 
+def secret(name: str) -> str | None:
+    """The variable `name`, or what stands in the file that `name`_FILE names; None where neither is set."""
+    file = os.environ.get(f"{name}_FILE")
+    if not file:
+        return os.environ.get(name) or None
+    if os.environ.get(name):
+        raise RuntimeFolderError(f"{name} and {name}_FILE are both set: unset one")
+    try:
+        content = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise RuntimeFolderError(f"{name}_FILE: {file} cannot be read: {reason}") from None
+    if not content:
+        raise RuntimeFolderError(f"{name}_FILE: {file} is empty")
+    return content
+
+
 def socket_folder(folder: Path) -> Path:
     """A private folder with a short path for the sockets of the installation in `folder`.
 

@@ -1,7 +1,10 @@
 """Settings of every process, from the environment; fails loudly where one is wrong.
 
 MARGINALIA_DATA   data folder (default: `data` beside this package)
+DATABASE_URL      postgresql://USER:PASSWORD@HOST:PORT/NAME (default: SQLite in the data folder)
 REDIS_URL         broker (default: the bundled Valkey's socket)
+SECRET_KEY        the installation's key (default: made at the first start and kept in the data folder)
+                  These three may also be read from files: DATABASE_URL_FILE, REDIS_URL_FILE, SECRET_KEY_FILE.
 ALLOWED_HOSTS     comma-separated host names (default: this machine only)
 HTTPS             1 behind a TLS proxy: secure cookies and HSTS, no sign-in links
 LABELER           backend of pre-labelling (default: spacy)
@@ -13,7 +16,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from annotator import runtime
+from annotator import databases, runtime
 
 
 def _flag(name: str) -> bool:
@@ -28,7 +31,7 @@ DATA_DIR = runtime.data_folder(Path(os.environ.get("MARGINALIA_DATA") or BASE_DI
 SOCKET_DIR = runtime.socket_folder(DATA_DIR)
 SPOOL_DIR = runtime.data_folder(DATA_DIR / "spool")
 BUILDS_DIR = runtime.data_folder(DATA_DIR / "builds")
-SECRET_KEY = runtime.secret_key(DATA_DIR)
+SECRET_KEY = runtime.secret("SECRET_KEY") or runtime.secret_key(DATA_DIR)
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 
@@ -76,24 +79,8 @@ TEMPLATES = [
     }
 ]
 
-# WAL and IMMEDIATE: a writer waits its turn instead of failing with "database is locked".
-# It waits for the longest write there is: an import of 100,000 spans holds the lock for about 4 s (docs/benchmarks.md).
-# synchronous FULL: a decision that was answered as saved survives a power cut.
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "db.sqlite3",
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 60,
-            "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
-                "PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=67108864;"
-            ),
-        },
-    }
-}
+_database_url = runtime.secret("DATABASE_URL")
+DATABASES = {"default": databases.postgresql(_database_url) if _database_url else databases.sqlite(DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "annotator.User"
@@ -188,7 +175,7 @@ if LABELER not in LABELERS:
 
 # The database is the queue, Celery is the doorbell: see docs/design.md, section 8.
 BROKER_SOCKET = SOCKET_DIR / "valkey.sock"
-CELERY_BROKER_URL = os.environ.get("REDIS_URL") or f"redis+socket://{BROKER_SOCKET}?virtual_host=0"
+CELERY_BROKER_URL = runtime.secret("REDIS_URL") or f"redis+socket://{BROKER_SOCKET}?virtual_host=0"
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -32,6 +32,17 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what has a database with `db`: `make test` runs these on PostgreSQL as well. A browser makes no difference
+    to a database, so its tests run once.
+    """
+    for item in items:
+        fixtures: list[str] = getattr(item, "fixturenames", [])
+        has_database = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures)
+        if has_database and "browser" not in fixtures:
+            item.add_marker(pytest.mark.db)
+
+
 def pytest_unconfigure() -> None:
     """Remove the data folder: a process of pytest-xdist ends without its exit handlers."""
     shutil.rmtree(settings.DATA_DIR, ignore_errors=True)

@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, cast
 
 os.umask(0o077)
 os.environ["MARGINALIA_DATA"] = tempfile.mkdtemp(prefix="marginalia-tests-")
@@ -21,12 +20,13 @@ def _remove(*folders: Path) -> None:
 
 atexit.register(_remove, DATA_DIR, SOCKET_DIR)
 
-_options = cast(dict[str, Any], DATABASES["default"]["OPTIONS"])
-# A file, so that a live server's threads and the test each have a connection of their own, as in production.
-DATABASES["default"] |= {
-    "TEST": {"NAME": DATA_DIR / "tests.sqlite3"},
-    "OPTIONS": _options | {"init_command": _options["init_command"] + "PRAGMA synchronous=OFF;"},
-}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    _options = DATABASES["default"]["OPTIONS"]
+    # A file, so that a live server's threads and the test each have a connection of their own, as in production.
+    DATABASES["default"] |= {
+        "TEST": {"NAME": DATA_DIR / "tests.sqlite3"},
+        "OPTIONS": _options | {"init_command": _options["init_command"] + "PRAGMA synchronous=OFF;"},
+    }
 (DATA_DIR / "static").mkdir()
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

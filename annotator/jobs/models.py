@@ -6,7 +6,7 @@ from annotator.web.ids import new_public_id
 
 
 class Job(models.Model):
-    """Background work of one piece that shows progress and can be cancelled (an import, a build).
+    """Background work of one piece that shows progress and can be cancelled (an import, a build, a purge).
 
     `run_token` and `lease_expires_at` belong to the worker that holds the job; nobody else may write to it.
     """
@@ -14,6 +14,7 @@ class Job(models.Model):
     class Kind(models.TextChoices):
         IMPORT = "import"
         BUILD = "build"
+        PURGE = "purge"
 
     class Status(models.TextChoices):
         QUEUED = "queued"

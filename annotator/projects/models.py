@@ -17,6 +17,7 @@ class Project(models.Model):
     name = models.CharField(max_length=120)
     n_readers = models.PositiveSmallIntegerField(default=1, help_text="how many people read each note")
     created_at = models.DateTimeField()
+    retain_until = models.DateField(null=True, help_text="after this day everything in the project is purged")
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="+")
 
     class Meta:
@@ -57,3 +58,21 @@ class SchemaVersion(models.Model):
     @cached_property
     def schema(self) -> Schema:
         return schema_from_json(self.definition)
+
+
+class Invitation(models.Model):
+    """A link that makes whoever follows it first a member, with an account of their own or a new one.
+
+    Only the hash of its token is stored.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="invitations")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    role = models.CharField(max_length=20, choices=Membership.Role)
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)

@@ -7,6 +7,9 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import JSONField, Model
+from psycopg2.extras import execute_values
+
+_PAGE = 1000
 
 
 def insert_rows(
@@ -36,6 +39,10 @@ def insert_rows(
     quote = here.ops.quote_name
     names = ", ".join(quote(str(field.column)) for field in fields)
     places = ", ".join(["%s"] * len(fields))
-    statement = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({places})"  # noqa: S608  no value in it
+    statement = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES "  # noqa: S608  no value in it
     with here.cursor() as cursor:
-        cursor.executemany(statement, prepared())  # type: ignore[arg-type]  # every driver takes an iterator
+        if here.vendor == "postgresql":  # whose driver would send each row by itself
+            with here.wrap_database_errors:
+                execute_values(cursor.cursor, f"{statement}%s", prepared(), f"({places})", page_size=_PAGE)
+        else:
+            cursor.executemany(f"{statement}({places})", prepared())  # type: ignore[arg-type]  # it takes an iterator
