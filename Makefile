@@ -5,6 +5,7 @@
 PORT = 8000
 DATA = data
 UV = uv
+LOCK = --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 export PORT DATA
 
 SHELL = /bin/sh
@@ -33,6 +34,7 @@ lint: .venv/dev.stamp
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 	$(BIN)/djlint --quiet --lint templates
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null --settings tests.settings
 	$(BIN)/python manage.py makemigrations --check --dry-run --settings tests.settings
 	HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING --settings tests.settings
 
@@ -41,10 +43,10 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format
 
 lock:
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command 'make lock' pyproject.toml -o requirements.lock
-	$(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --group dev -c requirements.lock \
-	  --custom-compile-command 'make lock' pyproject.toml -o requirements-dev.lock
+	$(UV) pip compile -q $(LOCK) --all-extras pyproject.toml -o requirements.lock
+	$(UV) pip compile -q $(LOCK) --all-extras --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(UV) pip compile -q $(LOCK) -c requirements.lock pyproject.toml -o docker/web.lock
+	$(UV) pip compile -q $(LOCK) --extra labeler -c requirements.lock pyproject.toml -o docker/worker.lock
 
 # requirements-dev.lock holds all of requirements.lock, so one .venv serves both: each stamp says what it holds.
 .venv/run.stamp: requirements.lock | $(BIN)/python

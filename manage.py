@@ -21,7 +21,8 @@ def refuse_missing_installation(command: str) -> None:
     has_database = os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")
     is_ours = os.path.exists(os.path.join(here, "annotator", "management", "commands", f"{command}.py"))
     folder = os.path.abspath(os.environ.get("MARGINALIA_DATA") or os.path.join(here, "data"))
-    if is_ours and command != "up" and not has_database and not os.path.exists(os.path.join(folder, "db.sqlite3")):
+    makes_one = command in {"up", "serve", "restore"}
+    if is_ours and not makes_one and not has_database and not os.path.exists(os.path.join(folder, "db.sqlite3")):
         sys.exit(f"error: there is no installation in {folder}: start one with `make run`, or set MARGINALIA_DATA")
 
 

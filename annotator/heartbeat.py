@@ -6,12 +6,14 @@ import logging
 import resource
 import sys
 import threading
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from celery.signals import worker_ready, worker_shutdown
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.utils import timezone
 
 EVERY_SECONDS = 10
@@ -24,11 +26,13 @@ _is_stopping = threading.Event()
 def begin(sender: Any, **_: Any) -> None:
     """Take back what a worker of this name held when it died, then beat until the process ends."""
     from annotator.jobs import services as jobs
+    from annotator.jobs.patience import patiently
     from annotator.suggestions import services as suggestions
 
     queues = ",".join(sender.app.amqp.queues.consume_from)
-    _guarded(lambda: suggestions.release_worker(worker=sender.hostname, now=timezone.now()))
-    _guarded(lambda: jobs.release_worker(worker=sender.hostname, now=timezone.now()))
+    for release_worker in (suggestions.release_worker, jobs.release_worker):
+        release = partial(release_worker, worker=sender.hostname, now=timezone.now())
+        _guarded(partial(patiently, release))
     thread = threading.Thread(target=_beat, args=(sender.hostname, queues, timezone.now()), name=THREAD, daemon=True)
     thread.start()
 
@@ -63,11 +67,12 @@ def _beat(name: str, queues: str, started_at: datetime) -> None:
         _is_stopping.wait(EVERY_SECONDS)
 
 
-def _guarded(write: Any) -> None:
+def _guarded(write: Callable[[], object]) -> None:
     """A worker whose database is away for a moment goes on working; the next beat tells."""
     try:
+        connection.close_if_unusable_or_obsolete()  # as Django does before a request
         write()
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("heartbeat not written reason=%s", type(error).__name__)
         connection.close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import http.client
 import os
 import socket
 import sys
@@ -16,13 +15,14 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection
 
-from annotator import runtime, valkey
+from annotator import alive, runtime, valkey
 from annotator.supervisor import Child
 
 HOST = "127.0.0.1"
 SQLITE_PATH_BYTES = 500
 BROKER_SECONDS = 20.0
 MOST_LABEL_WORKERS = 64
+MOST_WEB_PROCESSES = 32
 
 
 class CannotStart(Exception):
@@ -76,17 +76,22 @@ def wait_for_broker() -> None:
         time.sleep(0.02)
 
 
-def web(port: int) -> Child:
-    """Gunicorn: one process, so that SQLite has one writer of pages, and eight threads."""
+def web(port: int, *, host: str = HOST) -> Child:
+    """Gunicorn: WEB_PROCESSES (2) processes of four threads each.
+
+    A page is mostly Python, of which a process runs one line at a time: two keep two cores busy. SQLite's writers wait
+    for each other in one process as in several.
+    """
     options = {
-        "bind": f"{HOST}:{port}",
+        "bind": f"{host}:{port}",
         "worker-class": "gthread",
-        "workers": "1",
-        "threads": "8",
+        "workers": str(_number_of("WEB_PROCESSES", default="2", least=1, most=MOST_WEB_PROCESSES)),
+        "threads": "4",
         "timeout": "120",
         "graceful-timeout": "5",
         "worker-tmp-dir": str(settings.SOCKET_DIR),
         "log-level": "warning",
+        "logger-class": "annotator.web.logs.GunicornLogger",
     }
     pairs = (part for name, value in options.items() for part in (f"--{name}", value))
     # No access log: an address may name a note.
@@ -100,14 +105,16 @@ def workers() -> list[Child]:
 
     Solo pools: a model is loaded once a process, and CUDA does not survive a fork.
     """
-    given = os.environ.get("LABEL_WORKERS") or "1"
-    if not given.isascii() or not given.isdigit() or int(given) > MOST_LABEL_WORKERS:
-        raise CannotStart(f"LABEL_WORKERS must be a number from 0 to {MOST_LABEL_WORKERS}, not {given!r}")
-    names = [f"label-{number}" for number in range(1, int(given) + 1)]
-    return [
-        _worker("main", "main,route"),
-        *(_worker(name, "label,route", "--include", "llm_labeler.tasks") for name in names),
-    ]
+    n_label_workers = _number_of("LABEL_WORKERS", default="1", least=0, most=MOST_LABEL_WORKERS)
+    return [main_worker(), *(label_worker(number) for number in range(1, n_label_workers + 1))]
+
+
+def main_worker() -> Child:
+    return _worker("main", "main,route")
+
+
+def label_worker(number: int) -> Child:
+    return _worker(f"label-{number}", "label,route", "--include", "llm_labeler.tasks")
 
 
 def environment() -> dict[str, str]:
@@ -127,16 +134,7 @@ def collect_static() -> None:
 
 def is_web_up(port: int) -> bool:
     """Whether the web server answers /healthz with 200."""
-    allowed = settings.ALLOWED_HOSTS
-    host = HOST if HOST in allowed or "*" in allowed else allowed[0].lstrip(".")
-    caller = http.client.HTTPConnection(HOST, port, timeout=2)
-    try:
-        caller.request("GET", "/healthz", headers={"Host": host})
-        return caller.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        caller.close()
+    return alive.answers(port=port, allowed_hosts=settings.ALLOWED_HOSTS)
 
 
 def _worker(name: str, queues: str, *options: str) -> Child:
@@ -146,6 +144,14 @@ def _worker(name: str, queues: str, *options: str) -> Child:
         *("--without-gossip", "--without-mingle", "--without-heartbeat", *options),
     )
     return Child(name=name, argv=argv, folder=settings.BASE_DIR)
+
+
+def _number_of(name: str, *, default: str, least: int, most: int) -> int:
+    """The number that the variable `name` holds. Raises CannotStart where it is none from `least` to `most`."""
+    given = os.environ.get(name) or default
+    if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
+        raise CannotStart(f"{name} must be a number from {least} to {most}, not {given!r}")
+    return int(given)
 
 
 def _why_not(port: int) -> int | None:

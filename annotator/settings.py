@@ -4,9 +4,17 @@ MARGINALIA_DATA   data folder (default: `data` beside this package)
 DATABASE_URL      postgresql://USER:PASSWORD@HOST:PORT/NAME (default: SQLite in the data folder)
 REDIS_URL         broker (default: the bundled Valkey's socket)
 SECRET_KEY        the installation's key (default: made at the first start and kept in the data folder)
-                  These three may also be read from files: DATABASE_URL_FILE, REDIS_URL_FILE, SECRET_KEY_FILE.
+METRICS_TOKEN     lets a monitor on another machine read /metrics (default: this machine only)
+                  These four may also be read from files: DATABASE_URL_FILE, REDIS_URL_FILE and so on.
+AUDIT_HEADS_DIR   where the heads of the audit chains are written down daily; best on other storage (default: in the
+                  data folder)
+STATIC_ROOT       where the collected static files lie (default: in the data folder)
+LOG_FORMAT        line, or json for one object a line (default: line)
+LOG_REQUESTS      1 for a line a request: method, route, status, milliseconds, user (default: 0)
 ALLOWED_HOSTS     comma-separated host names (default: this machine only)
 HTTPS             1 behind a TLS proxy: secure cookies and HSTS, no sign-in links
+IDLE_MINUTES      without activity, until a person is signed out (default: 15)
+REQUIRE_TWO_FACTOR  1 where nobody goes on without a second factor at sign-in (default: 0)
 LABELER           backend of pre-labelling (default: spacy)
 """
 
@@ -26,11 +34,19 @@ def _flag(name: str) -> bool:
     return value == "1"
 
 
+def _minutes(name: str, default: int, *, least: int, most: int) -> int:
+    value = os.environ.get(name) or str(default)
+    if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+        raise ValueError(f"{name} must be a number from {least} to {most}, not {value!r}")
+    return int(value)
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = runtime.data_folder(Path(os.environ.get("MARGINALIA_DATA") or BASE_DIR / "data").absolute())
 SOCKET_DIR = runtime.socket_folder(DATA_DIR)
 SPOOL_DIR = runtime.data_folder(DATA_DIR / "spool")
 BUILDS_DIR = runtime.data_folder(DATA_DIR / "builds")
+AUDIT_HEADS_DIR = runtime.data_folder(Path(os.environ.get("AUDIT_HEADS_DIR") or DATA_DIR / "audit-heads").absolute())
 SECRET_KEY = runtime.secret("SECRET_KEY") or runtime.secret_key(DATA_DIR)
 DEBUG = False
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
@@ -42,12 +58,17 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    "annotator.accounts.apps.AccountTables",
+    "allauth.mfa",
+    "drf_spectacular",
     "annotator",
 ]
 MIDDLEWARE = [
+    "annotator.web.requests.name_requests",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "annotator.metrics.count_requests",
     # After the static files, which come compressed. Django pads what it compresses and masks its CSRF token, against
     # attacks that read a secret from the size of a compressed answer.
     "django.middleware.gzip.GZipMiddleware",
@@ -57,10 +78,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "annotator.accounts.middleware.watch_session",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "annotator.accounts.middleware.first_things_first",
 ]
 ROOT_URLCONF = "annotator.urls"
 WSGI_APPLICATION = "annotator.wsgi.application"
@@ -92,6 +115,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+MFA_ADAPTER = "annotator.accounts.two_factor.EncryptingAdapter"
+MFA_TOTP_ISSUER = "Marginalia"
+REQUIRE_TWO_FACTOR = _flag("REQUIRE_TWO_FACTOR")
+IDLE_MINUTES = _minutes("IDLE_MINUTES", 15, least=3, most=12 * 60)
 SESSION_COOKIE_AGE = 12 * 60 * 60
 SESSION_COOKIE_NAME = "marginalia_session"
 CSRF_COOKIE_NAME = "marginalia_csrf"
@@ -127,7 +154,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 60_000
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or DATA_DIR / "static")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -140,6 +167,10 @@ USE_I18N = False
 
 # Logs name things by id only: no addresses, no request bodies, no SQL, no note text, and of an error its class.
 # A refused request is not worth a line. Naming "django" takes the handlers away that Django gives that logger.
+LOG_FORMAT = os.environ.get("LOG_FORMAT") or "line"
+if LOG_FORMAT not in {"line", "json"}:
+    raise ValueError(f"LOG_FORMAT must be line or json, not {LOG_FORMAT!r}")
+LOG_REQUESTS = _flag("LOG_REQUESTS")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -148,9 +179,10 @@ LOGGING = {
             "()": "annotator.web.logs.SafeFormatter",
             "format": "{asctime} {levelname} {name} {message}",
             "style": "{",
-        }
+        },
+        "json": {"()": "annotator.web.logs.JsonFormatter"},
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
         "annotator": {"level": "INFO"},
@@ -163,6 +195,42 @@ LOGGING = {
         "gunicorn.error": {"handlers": ["console"], "level": "ERROR", "propagate": False},
     },
 }
+
+# The REST API: JSON only, a bearer token only. Each web process counts for itself what a token or an address has asked.
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["annotator.accounts.token_authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["annotator.web.api_bodies.JsonBody"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_THROTTLE_RATES": {"token": "600/min", "failure": "60/min"},
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "annotator.web.api_problems.problem_response",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Marginalia",
+    "VERSION": "1",
+    "DESCRIPTION": "Everything that the pages do, for programs. Offsets count Unicode code points of a note's text and "
+    "are half-open: text[start:end] is the span. A token may do what its scopes and its user's role both allow.",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "ImportStatus": "annotator.exchange.serializers.STATES",
+        "JobStatus": "annotator.jobs.models.Job.Status",
+        "ReviewStatus": "annotator.review.models.ReviewItem.Status",
+        "RunStatus": "annotator.suggestions.models.LabelRun.Status",
+    },
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "pattern": "^[a-z2-7]{16}$"}},
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
+}
+
+METRICS_DIR = SOCKET_DIR / "metrics"
+# When it is imported, the client of Prometheus decides by this whether it counts for one process or for many.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
+METRICS_TOKEN = runtime.secret("METRICS_TOKEN")
 
 # What a Labeler row says of each backend; a worker refuses a run whose model is not the one that it has loaded.
 # "config" holds the backend's own options, where it needs any.

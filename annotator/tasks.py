@@ -13,6 +13,7 @@ from annotator.builds.services import write_build
 from annotator.exchange.uploads import run_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
+from annotator.purges.services import run_purge
 from annotator.review.queue import fill_slots
 from annotator.routing.services import route_job
 
@@ -26,6 +27,11 @@ def import_task(self: Task, job_id: int) -> None:
 @shared_task(name="annotator.run_build", bind=True)
 def build_task(self: Task, job_id: int) -> None:
     _run(self, job_id, lambda job: write_build(job=job, clock=timezone.now))
+
+
+@shared_task(name="annotator.run_purge", bind=True)
+def purge_task(self: Task, job_id: int) -> None:
+    _run(self, job_id, lambda job: run_purge(job=job, clock=timezone.now))
 
 
 @shared_task(name="annotator.route_jobs")

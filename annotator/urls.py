@@ -1,25 +1,24 @@
 """Every address of the application."""
 
-from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from annotator.browse.views import home
+from annotator.health import healthz, readyz
+from annotator.metrics import metrics
 
-
-@login_not_required
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Says that the web process answers; asks nothing of the database."""
-    return HttpResponse("ok", content_type="text/plain")
-
-
+handler500 = "annotator.web.api_problems.server_error"
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("", home, name="home"),
     path("accounts/", include("annotator.accounts.urls")),
+    path("api/v1/", include("annotator.api")),
+    path("", include("annotator.projects.urls")),
     path("", include("annotator.browse.urls")),
     path("p/<str:project_id>/import/", include("annotator.exchange.urls")),
     path("p/<str:project_id>/runs/", include("annotator.suggestions.urls")),
     path("p/<str:project_id>/review/", include("annotator.review.urls")),
     path("p/<str:project_id>/datasets/", include("annotator.builds.urls")),
+    path("p/<str:project_id>/data/", include("annotator.purges.urls")),
 ]

@@ -3,13 +3,14 @@
 Generated notes of about 2,000 characters, into a fresh SQLite database with the settings of a real installation. Each
 row is a process of its own. "Locked" is the one transaction that writes, in which no one else can.
 
-    python bench/import_documents.py [--notes 10000]
+    python bench/import_documents.py [--notes 10000] [--format csv]
 """
 
 from __future__ import annotations
 
 import argparse
 import atexit
+import csv
 import json
 import os
 import random
@@ -25,12 +26,13 @@ ROOT = Path(__file__).resolve().parent.parent
 SENTENCE = "patient reports chest pain and takes metformin 500 mg daily without fever or cough since Monday"
 CHARS = 2_000
 SPANS = 20
-FORMS = ("jsonl", "folder", "jsonl with spans", "folder with spans", "jsonl with suggestions")
+FORMS = ("jsonl", "csv", "folder", "jsonl with spans", "folder with spans", "jsonl with suggestions")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--notes", type=int, default=10_000)
+    parser.add_argument("--format", choices=("jsonl", "csv", "folder"), help="only sources of this format")
     parser.add_argument("--one", choices=FORMS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     os.umask(0o077)
@@ -40,6 +42,8 @@ def main() -> None:
     print("| source | notes | spans | notes/s | checked in s | locked for s | peak memory MB |")
     print("|---|---|---|---|---|---|---|")
     for form in FORMS:
+        if arguments.format and form.split()[0] != arguments.format:
+            continue
         for n_notes in (arguments.notes // 5, arguments.notes):
             command = [sys.executable, __file__, "--one", form, "--notes", str(n_notes)]
             row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -100,7 +104,7 @@ def measure(form: str, n_notes: int) -> dict[str, float]:
 
 
 def write_notes(folder: Path, form: str, n_notes: int) -> Path:
-    """A JSONL file or a folder of notes, with brat files beside them where spans are wanted."""
+    """A JSONL or CSV file or a folder of notes, with brat files beside them where spans are wanted."""
     folder.mkdir()
     draw = random.Random(2026)
     has_spans = " with " in form
@@ -113,6 +117,14 @@ def write_notes(folder: Path, form: str, n_notes: int) -> Path:
                 if has_spans:
                     row["spans"] = [{"start": s, "end": e, "label": "Problem", "surface": text[s:e]} for s, e in starts]
                 stream.write(json.dumps(row) + "\n")
+        return file
+    if form == "csv":
+        file = folder / "notes.csv"
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            rows = csv.writer(stream)
+            rows.writerow(["ROW_ID", "SUBJECT_ID", "CATEGORY", "TEXT"])
+            for number in range(n_notes):
+                rows.writerow([number, number // 4, "Discharge summary", note(draw)[0].replace(" since ", "\n")])
         return file
     for number in range(n_notes):
         text, starts = note(draw)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from functools import cache
+from functools import cache, partial
 
 from celery import Task, shared_task
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from annotator.jobs.patience import patiently
 from annotator.suggestions import services
 from annotator.suggestions.models import LabelJob
 from llm_labeler.backends import Backend, load_backend
@@ -28,21 +29,25 @@ def label_run(self: Task, run_id: int) -> None:
     worker = self.request.hostname or "eager"
     jobs = services.claim_jobs(run_id=run_id, worker=worker, now=timezone.now())
     for position, job in enumerate(jobs):
-        if services.begin_job(job=job, claimed=jobs[position:], now=timezone.now()):
+        if patiently(partial(_begin, job, jobs[position:])):
             _label(job)
     if jobs:
-        services.ring_on(run_id=run_id)
+        services.ring_on(run_id=run_id, now=timezone.now())
+
+
+def _begin(job: LabelJob, claimed: list[LabelJob]) -> bool:
+    return services.begin_job(job=job, claimed=claimed, now=timezone.now())
 
 
 def _label(job: LabelJob) -> None:
     try:
         suggestions = _suggestions(job)
-        services.commit_job(job=job, suggestions=suggestions, now=timezone.now())
+        patiently(lambda: services.commit_job(job=job, suggestions=suggestions, now=timezone.now()))
     except Exception as error:
         # Whatever happened, the claim goes back, on a connection that works.
         connection.close()
         reason = str(error) if isinstance(error, WrongModel) else type(error).__name__
-        services.hand_back(job=job, error=reason, now=timezone.now())
+        patiently(lambda: services.hand_back(job=job, error=reason, now=timezone.now()))
         logger.warning("note not labelled job=%s attempt=%s reason=%s", job.pk, job.attempts, type(error).__name__)
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from annotator.accounts.models import User
+from annotator.accounts.sessions import session_of
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, annotation_row, import_sets
 from annotator.core.schema import Schema, schema_from_json
@@ -100,8 +102,9 @@ def body(response: Any) -> str:
 
 
 def sign_in(client: Client, user: User) -> Client:
-    """The client, signed in without a password."""
+    """The client, signed in without a password; its browser is known, as it is from the first request on."""
     client.force_login(user)
+    session_of(user=user, session_key=str(client.session.session_key), agent="", now=timezone.now())
     return client
 
 

@@ -3,30 +3,47 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
 import socket
 import subprocess
 import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
+import psycopg2
 import pytest
 from django.conf import settings
+from django.db import connections
+from django.db.utils import load_backend
 
+from annotator import databases
 from annotator.runtime import socket_folder
 
 READY = "Marginalia is running at"
-OURS = {"MARGINALIA_DATA", "DJANGO_SETTINGS_MODULE", "REDIS_URL", "ALLOWED_HOSTS", "HTTPS", "LABELER", "LABEL_WORKERS"}
+SERVER = "DATABASE_URL"
+OURS = {
+    *("MARGINALIA_DATA", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "ALLOWED_HOSTS", "HTTPS", "LABELER", "LABEL_WORKERS"),
+    *(SERVER, "REDIS_URL", "DATABASE_URL_FILE", "REDIS_URL_FILE", "SECRET_KEY_FILE"),
+}
 
 
 class Installation:
-    """An installation on a free port, started as a person would."""
+    """An installation on a free port, started as a person would.
 
-    def __init__(self, folder: Path) -> None:
+    Its environment is this one's without what is meant for us, and with `environment`. `database_url` is that of a
+    database of its own, where the tests run on PostgreSQL.
+    """
+
+    def __init__(self, folder: Path, *, database_url: str = "", **environment: str) -> None:
         self.folder = folder
+        self.database_url = database_url
+        self.environment = environment | ({SERVER: database_url} if database_url else {})
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])
@@ -59,7 +76,23 @@ class Installation:
             if line.startswith(READY):
                 watchdog.cancel()
                 return
+        watchdog.cancel()
         pytest.fail(f"up ended: {''.join(lines)}")
+
+    @contextmanager
+    def database(self) -> Iterator[None]:
+        """Django's models speak with this installation's database, in this thread. To be used where pytest-django lets
+        them speak with one.
+        """
+        given = databases.postgresql(self.database_url) if self.database_url else databases.sqlite(self.folder)
+        completed = connections.configure_settings({"default": given})["default"]
+        before = connections["default"]
+        connections["default"] = load_backend(completed["ENGINE"]).DatabaseWrapper(completed, "default")
+        try:
+            yield
+        finally:
+            connections["default"].close()
+            connections["default"] = before
 
     def get(self, path: str) -> int:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
@@ -82,7 +115,7 @@ class Installation:
         return (sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments)
 
     def _environment(self) -> dict[str, str]:
-        return {name: value for name, value in os.environ.items() if name not in OURS}
+        return {name: value for name, value in os.environ.items() if name not in OURS} | self.environment
 
 
 def works_for(process: psutil.Process, folder: Path) -> bool:
@@ -97,14 +130,38 @@ def works_for(process: psutil.Process, folder: Path) -> bool:
 
 
 @contextmanager
-def installed_at(folder: Path) -> Iterator[Installation]:
-    """An installation on `folder`, not started yet; nothing of it runs or lies in its socket folder afterwards."""
-    made = Installation(folder)
+def installed_at(folder: Path, **environment: str) -> Iterator[Installation]:
+    """An installation on `folder`, not started yet; nothing of it runs or lies in its socket folder afterwards.
+
+    Where the tests run on PostgreSQL it has a database of its own there, which goes as well.
+    """
+    with _own_database() as database_url:
+        made = Installation(folder, database_url=database_url, **environment)
+        try:
+            yield made
+        finally:
+            made.end()
+            shutil.rmtree(socket_folder(folder))
+
+
+@contextmanager
+def _own_database() -> Iterator[str]:
+    """The address of an empty database in the server that DATABASE_URL names, for a time; "" where it names none."""
+    server = os.environ.get(SERVER, "")
+    if not server:
+        yield ""
+        return
+    name = f"marginalia_{secrets.token_hex(6)}"
+    on_server(server, f'CREATE DATABASE "{name}"')
     try:
-        yield made
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:
-        made.end()
-        sockets = socket_folder(folder)
-        for path in sockets.glob("*"):
-            path.unlink()
-        sockets.rmdir()
+        on_server(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def on_server(url: str, statement: str) -> None:
+    """Run one statement on a PostgreSQL server, outside a transaction."""
+    with closing(psycopg2.connect(url)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement)

@@ -23,7 +23,10 @@ from typing import Any
 from urllib.parse import quote
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+DEBIAN = Path("/usr/lib/postgresql")
 START_SECONDS = 60.0
+STOP_SECONDS = 10.0
+TIDY = "--tidy"
 # The tests lose nothing with the machine; `python tests/postgres.py --durable COMMAND …` is for measuring.
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 SETTINGS = {"listen_addresses": "", "max_connections": "200", "shared_buffers": "128MB"}
@@ -51,22 +54,22 @@ def postgres_server(*, is_durable: bool = False) -> Iterator[str]:
         with _serving([str(programs / "postgres"), "-D", str(data), *settings], folder, owner):
             yield f"postgresql://postgres@{quote(str(folder), safe='')}/postgres"
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # where it did not come to a server
 
 
 @contextmanager
 def _serving(argv: list[str], folder: Path, owner: dict[str, Any]) -> Iterator[None]:
-    """Runs the server, and beside it a reaper that ends it where this process dies."""
+    """Runs the server, and beside it a process that ends it, and removes the folder, once this one is through or has
+    died.
+    """
     log = folder / "log"
     with log.open("wb") as stream:
         server = subprocess.Popen(argv, cwd=folder, stdout=stream, stderr=stream, start_new_session=True, **owner)
-    reaper = subprocess.Popen(
-        [sys.executable, "-m", "annotator.reaper"], cwd=REPOSITORY, stdin=subprocess.PIPE, start_new_session=True
+    tidier = subprocess.Popen(
+        [sys.executable, __file__, TIDY, str(server.pid), str(folder)], stdin=subprocess.PIPE, start_new_session=True
     )
-    assert reaper.stdin is not None
+    assert tidier.stdin is not None
     try:
-        reaper.stdin.write(f"start {server.pid} 0\n".encode())
-        reaper.stdin.flush()
         deadline = time.monotonic() + START_SECONDS
         while b"ready to accept connections" not in log.read_bytes():
             if server.poll() is not None or time.monotonic() > deadline:
@@ -74,16 +77,28 @@ def _serving(argv: list[str], folder: Path, owner: dict[str, Any]) -> Iterator[N
             time.sleep(0.05)
         yield
     finally:
-        server.send_signal(signal.SIGINT)  # ends its connections, and does not wait for their clients
-        reaper.stdin.close()
-        reaper.wait()
+        tidier.stdin.close()
+        tidier.wait()
         server.wait()
+
+
+def tidy(group: int, folder: Path) -> None:
+    """Wait until the pipe on standard input ends, which it does with who started this; end the server then."""
+    from annotator import reaper
+
+    sys.stdin.read()
+    reaper.send(group, signal.SIGINT)  # ends its connections, and does not wait for their clients
+    deadline = time.monotonic() + STOP_SECONDS
+    while reaper.is_running(group) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    reaper.send(group, signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _programs(folder: Path, owner: dict[str, Any]) -> Path:
     """The folder of initdb and postgres: this machine's newest, else the wheel's, in a place that the server reads."""
     installed = [path.resolve().parent for name in ("initdb", "postgres") if (path := _which(name))]
-    installed += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))[::-1]
+    installed += sorted(DEBIAN.glob("*/bin"), key=lambda path: float(path.parent.name))[::-1]
     for found in installed:
         if (found / "initdb").exists() and (found / "postgres").exists():
             return found
@@ -113,6 +128,9 @@ def _run(argv: list[str], folder: Path, owner: dict[str, Any]) -> None:
 
 
 def main(arguments: list[str]) -> int:
+    if arguments[0] == TIDY:
+        tidy(int(arguments[1]), Path(arguments[2]))
+        return 0
     is_durable = arguments[:1] == ["--durable"]
     command = arguments[1:] if is_durable else arguments
     with postgres_server(is_durable=is_durable) as url:

@@ -9,3 +9,12 @@ def test_every_worker_routes_beside_its_own_work(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("LABEL_WORKERS", "2")
     queues = {child.name: child.argv[child.argv.index("-Q") + 1] for child in programs.workers()}
     assert queues == {"main": "main,route", "label-1": "label,route", "label-2": "label,route"}
+
+
+def test_there_are_as_many_web_processes_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_PROCESSES", "3")
+    argv = programs.web(8000).argv
+    assert argv[argv.index("--workers") + 1] == "3"
+    monkeypatch.setenv("WEB_PROCESSES", "0")
+    with pytest.raises(programs.CannotStart, match="from 1 to 32, not '0'"):
+        programs.web(8000)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -21,7 +23,9 @@ from django.urls import URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from annotator.accounts.models import User
-from annotator.accounts.services import sign_in_link
+from annotator.accounts.services import reset_link, sign_in_link
+from annotator.accounts.sessions import session_of
+from annotator.accounts.tokens import make_token
 from annotator.annotations.services import NewAnnotation, add_annotation, open_set
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
@@ -29,7 +33,9 @@ from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.services import run_job
+from annotator.projects.invitations import invite
 from annotator.projects.models import Project
+from annotator.purges.services import purge_project
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
@@ -62,15 +68,43 @@ NO = "302 405 405 405 405 405"  # the method is not there; who is not signed in 
 #                          anonymous, outsider, lead, annotator, adjudicator, data scientist
 ROUTES: dict[str, Row] = {
     "healthz": Row(get="200 200 200 200 200 200", post="200 200 200 200 200 200"),
+    "readyz": Row(get="503 503 503 503 503 503", post="405 405 405 405 405 405"),  # no worker runs here
+    "metrics": Row(get="200 200 200 200 200 200", post="405 405 405 405 405 405"),  # asked for on this machine
     "home": Row(get="302 200 200 200 200 200", post=NO),
     "accounts:sign_in": Row(get="200 302 302 302 302 302", post="422 302 302 302 302 302"),
     "accounts:sign_out": Row(get=NO, post="302 303 303 303 303 303"),
     "accounts:first": Row(get="200 200 200 200 200 200", post="303 303 303 303 303 303"),
+    "accounts:code": Row(get="302 302 302 302 302 302", post="302 302 302 302 302 302"),
+    "accounts:reset": Row(get="200 200 200 200 200 200", post="422 422 422 422 422 422"),
+    "accounts:account": Row(get="302 200 200 200 200 200", post=NO),
+    "accounts:idle": Row(get="302 200 200 200 200 200", post="302 200 200 200 200 200"),
+    "accounts:sessions": Row(get="302 200 200 200 200 200", post=NO),
+    "accounts:end_session": Row(get=NO, post="302 404 404 303 404 404"),
+    "accounts:end_other_sessions": Row(get=NO, post="302 303 303 303 303 303"),
+    "accounts:two_factor": Row(get="302 200 200 200 200 200", post=NO),
+    "accounts:set_up_two_factor": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
+    "accounts:two_factor_qr": Row(get="302 404 404 404 404 404", post=NO),
+    "accounts:turn_off_two_factor": Row(get=NO, post="302 422 422 422 422 422"),
+    "accounts:renew_recovery_codes": Row(get=NO, post="302 303 303 303 303 303"),
+    "accounts:tokens": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
+    "accounts:revoke_token": Row(get=NO, post="302 404 404 303 404 404"),
+    # For administrators, whom no project knows as such: tests/accounts/test_people_views.py.
+    "accounts:people": Row(get="302 404 404 404 404 404", post=NO),
+    "accounts:new_person": Row(get="302 404 404 404 404 404", post="302 404 404 404 404 404"),
+    "accounts:person": Row(get="302 404 404 404 404 404", post=NO),
+    "accounts:change_person": Row(get=NO, post="302 404 404 404 404 404"),
+    "accounts:reset_link": Row(get=NO, post="302 404 404 404 404 404"),
     "accounts:set_password": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
     "browse:new_project": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
     "browse:overview": Row(get="302 404 200 200 200 200", post=NO),
     "browse:documents": Row(get="302 404 200 403 200 200", post=NO),
     "browse:workers": Row(get="302 404 200 403 200 200", post=NO),
+    "browse:people": Row(get="302 404 200 403 403 403", post=NO),
+    "browse:invite": Row(get=NO, post="302 404 422 403 403 403"),
+    "browse:revoke": Row(get=NO, post="302 404 303 403 403 403"),
+    "browse:set_role": Row(get=NO, post="302 404 422 403 403 403"),
+    "browse:remove": Row(get="302 404 200 403 403 403", post="302 404 303 403 403 403"),
+    "projects:invitation": Row(get="410 410 410 410 410 410", post="410 410 410 410 410 410"),  # not a link of ours
     "review:start": Row(get="302 404 200 200 200 403", post=NO),
     "review:next": Row(get=NO, post="302 404 303 303 303 403"),
     "review:take": Row(get=NO, post="302 404 303 303 303 403"),
@@ -81,6 +115,7 @@ ROUTES: dict[str, Row] = {
     "review:put_back": Row(get=NO, post="302 404 303 303 303 403"),
     "exchange:imports": Row(get="302 404 200 403 403 200", post="302 404 422 403 403 422"),
     "exchange:import": Row(get="302 404 200 403 403 200", post=NO),
+    "exchange:columns": Row(get=NO, post="302 404 404 403 403 303"),
     "exchange:start": Row(get=NO, post="302 404 404 403 403 303"),
     "exchange:cancel": Row(get=NO, post="302 404 303 403 403 303"),
     "exchange:discard": Row(get=NO, post="302 404 303 403 403 303"),
@@ -95,9 +130,16 @@ ROUTES: dict[str, Row] = {
     "builds:build": Row(get="302 404 200 403 403 200", post=NO),
     "builds:cancel": Row(get=NO, post="302 404 303 403 403 303"),
     "builds:download": Row(get="302 404 200 403 403 200", post=NO),
+    "purges:data": Row(get="302 404 200 403 403 403", post=NO),
+    "purges:retention": Row(get=NO, post="302 404 303 403 403 403"),
+    "purges:find": Row(get=NO, post="302 404 422 403 403 403"),
+    "purges:remove_notes": Row(get=NO, post="302 404 422 403 403 403"),
+    "purges:remove_project": Row(get=NO, post="302 404 422 403 403 403"),
 }
 # Pages whose address holds an object of a person rather than of a project, or none at all.
-WITHOUT_PROJECT = {name for name in ROUTES if name.startswith("accounts:")} | {"healthz", "home", "browse:new_project"}
+WITHOUT_PROJECT = {name for name in ROUTES if name.startswith("accounts:")} | {
+    *("healthz", "readyz", "metrics", "home", "browse:new_project", "projects:invitation"),
+}
 
 
 @dataclass(frozen=True)
@@ -115,6 +157,8 @@ def routes_of(patterns: list[Any], prefix: str = "", above: Parameters = ()) -> 
     for found in patterns:
         parameters = (*above, *found.pattern.converters)
         if isinstance(found, URLResolver):
+            if found.namespace == "api":
+                continue  # programs have a table of their own: tests/api/test_api_access.py
             namespace = f"{prefix}{found.namespace}:" if found.namespace else prefix
             yield from routes_of(found.url_patterns, namespace, parameters)
         else:
@@ -170,6 +214,10 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "document_id": document.public_id,
         "item_id": held.public_id,
         "run_id": run,
+        "user_id": reader.public_id,
+        "invitation_id": _invitation(project),
+        "session_id": _session(project, reader),
+        "token_id": _api_token(reader),
         "import_id": _import(project, uploader),
         "build_id": _build(project, uploader),
         "name": "manifest.json",
@@ -193,6 +241,21 @@ def _submitted(project: Project, reader: User) -> None:
     make_set(done, reader)
 
 
+def _invitation(project: Project) -> str:
+    invite(project=project, role="annotator", actor=None, now=timezone.now())
+    return project.invitations.get().public_id
+
+
+def _session(project: Project, user: User) -> str:
+    return session_of(user=user, session_key=f"of-{project.slug}", agent="Firefox", now=timezone.now()).public_id
+
+
+def _api_token(user: User) -> str:
+    now = timezone.now()
+    token, _ = make_token(user=user, name="script", scopes=["read"], project="", lifetime=timedelta(days=7), now=now)
+    return token.public_id
+
+
 def _import(project: Project, uploader: User) -> str:
     look = {"labels": [], "errors": [], "n_rows": 0, "n_files": 0, "n_spans": 0, "n_errors": 0, "is_whole": True}
     return Import.objects.create(project=project, created_by=uploader, created_at=NOW, result={"look": look}).public_id
@@ -208,20 +271,23 @@ def _build(project: Project, actor: User) -> str:
 
 
 def url_of(name: str, parameters: Parameters, ids: Mapping[str, str]) -> str:
-    return reverse(name, kwargs={key: _token() if key == "token" else ids[key] for key in parameters})
+    return reverse(name, kwargs={key: _token(name) if key == "token" else ids[key] for key in parameters})
 
 
-def _token() -> str:
-    return sign_in_link(username="bob", now=timezone.now()).rstrip("/").rpartition("/")[2]
+def _token(name: str) -> str:
+    now = timezone.now()
+    is_reset = name == "accounts:reset"
+    path = reset_link(username="bob", actor=None, now=now) if is_reset else sign_in_link(username="bob", now=now)
+    return path.rstrip("/").rpartition("/")[2]
 
 
-def ask(user: User | None, method: str, url: str) -> Any:
+def ask(user: User | None, method: str, url: str, form: Mapping[str, str] | None = None) -> Any:
     """The answer to `user`; what it wrote is rolled back."""
     client = Client(raise_request_exception=False, headers={"Host": "localhost"})
     with transaction.atomic():
         if user is not None:
             client.force_login(user)
-        response = client.generic(method, url, content_type="application/x-www-form-urlencoded")
+        response = client.generic(method, url, urlencode(form or {}), content_type="application/x-www-form-urlencoded")
         if getattr(response, "streaming", False):
             b"".join(response)
         transaction.set_rollback(True)
@@ -323,6 +389,74 @@ def test_no_page_tells_a_reader_what_another_reads_in_an_unsubmitted_note(
         response = ask(adam, "GET", url_of(name, parameters, ids))
         assert marked.public_id not in _text_of(response), f"{name} shows Bob's span"
     assert ask(adam, "GET", reverse("review:note", args=[ids["project_id"], adams.public_id])).status_code == 200
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_other_method_is_answered(world: World, role: str) -> None:
+    """HEAD says what GET says, where it is there at all; nothing else is."""
+    wrong = []
+    for name, parameters in known_routes():
+        if name == "healthz":
+            continue
+        url = url_of(name, parameters, world.ids)
+        expected = {"HEAD": {ROUTES[name].expected("GET", role), 405}}
+        for method in ("HEAD", "PUT", "PATCH", "DELETE", "TRACE"):
+            status = ask(world.people[role], method, url).status_code
+            if status not in expected.get(method, {302, 403, 404, 405}):
+                wrong.append(f"{method} {name}: {status}")
+    assert wrong == []
+
+
+def assert_shut_out(world: World, user: User, as_role: str) -> None:
+    """For `user` every route of the project answers as for `as_role`, and tells nothing."""
+    wrong = []
+    for name, parameters in known_routes():
+        if "project_id" not in parameters:
+            continue
+        url = url_of(name, parameters, world.ids)
+        for method in ("GET", "POST"):
+            response = ask(user, method, url)
+            if response.status_code != ROUTES[name].expected(method, as_role) or CANARY in _text_of(response):
+                wrong.append(f"{method} {name}: {response.status_code}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("role", ROLES[2:])
+def test_a_member_who_was_removed_is_an_outsider(world: World, role: str, project: Project) -> None:
+    user = world.people[role]
+    project.memberships.filter(user=user).delete()
+    assert_shut_out(world, user, "outsider")
+
+
+@pytest.mark.parametrize("role", ROLES[2:])
+def test_a_disabled_user_is_nobody(world: World, role: str) -> None:
+    user = world.people[role]
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    assert_shut_out(world, user, "anonymous")
+
+
+@pytest.mark.parametrize("role", ROLES[2:])
+def test_a_project_that_is_being_purged_is_not_there(world: World, role: str, project: Project) -> None:
+    purge_project(project=project, actor=None, now=timezone.now())
+    assert_shut_out(world, world.people[role], "outsider")
+
+
+def test_an_object_of_another_project_in_a_form_is_not_there(world: World, other_project: Project) -> None:
+    """What the address cannot hold, the body might: each of these names something of Charlie's."""
+    note = Document.objects.get(public_id=world.other_ids["document_id"])
+    theirs = ReviewItem.objects.get(document=note, unit="span")
+    forms: list[tuple[str, str, dict[str, str]]] = [
+        ("annotator", "review:decide", {"key": "k", "target": f"i{theirs.public_id}", "verdict": "accept"}),
+        ("lead", "purges:find", {"by": "note", "value": note.public_id}),
+        ("lead", "purges:remove_notes", {"by": "note", "value": note.external_id, "word": "delete"}),
+        ("lead", "purges:remove_project", {"word": other_project.slug}),
+    ]
+    parameters = dict(known_routes())
+    for role, name, form in forms:
+        response = ask(world.people[role], "POST", url_of(name, parameters[name], world.ids), form)
+        assert response.status_code in {404, 409, 422}, f"{name}: {response.status_code}"
+    theirs.refresh_from_db()
+    assert theirs.status == ReviewItem.Status.OPEN
 
 
 def test_answers_run_no_script_but_ours_and_are_not_stored(world: World) -> None:

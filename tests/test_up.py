@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import socket
-import sqlite3
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from django.db import OperationalError
+from django.db import Error as DatabaseFault
+from django.db import InterfaceError, OperationalError
+from pytest_django.plugin import DjangoDbBlocker
 
+from annotator import valkey
 from annotator.accounts.models import User
 from annotator.management.commands import up
 from annotator.runtime import socket_folder
-from annotator.suggestions.models import LabelRun
+from annotator.suggestions.models import LabelJob, LabelRun, Suggestion
 from annotator.suggestions.selectors import RunProgress
-from tests.installation import Installation, installed_at, works_for
+from tests.installation import SERVER, Installation, installed_at, works_for
+from tests.postgres import postgres_server
 
 
 @pytest.fixture
@@ -30,7 +37,9 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 @pytest.mark.slow
-def test_up_stops_by_ctrl_c_and_starts_again_with_its_data(installation: Installation):
+def test_up_stops_by_ctrl_c_and_starts_again_with_its_data(
+    installation: Installation, django_db_blocker: DjangoDbBlocker
+):
     installation.start()
     assert installation.get("/healthz") == 200
     assert len(installation.processes()) >= 7  # supervisor, reaper, Valkey, web server and its worker, two workers
@@ -42,9 +51,8 @@ def test_up_stops_by_ctrl_c_and_starts_again_with_its_data(installation: Install
 
     installation.start()
     assert installation.get("/healthz") == 200
-    with sqlite3.connect(installation.folder / "db.sqlite3") as database:
-        (n_users,) = database.execute(f"SELECT count(*) FROM {User._meta.db_table}").fetchone()
-    assert n_users == 1
+    with django_db_blocker.unblock(), installation.database():
+        assert User.objects.count() == 1
 
     second = installation.up()
     assert second.returncode == 1
@@ -63,10 +71,60 @@ def test_a_killed_supervisor_leaves_nothing_running(installation: Installation):
     assert installation.processes() == []
 
 
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A server of the team's, on a port and behind a password."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program, *_ = valkey.server_argv(socket_path=tmp_path / "unused")
+    options = {"port": str(port), "bind": "127.0.0.1", "requirepass": "a secret", "save": ""}
+    server = subprocess.Popen(
+        (program, *(part for name, value in options.items() for part in (f"--{name}", value))),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    )
+    yield f"redis://:a%20secret@127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture
+def postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """DATABASE_URL names a server."""
+    if os.environ.get(SERVER):
+        yield
+        return
+    with postgres_server() as url:
+        monkeypatch.setenv(SERVER, url)
+        yield
+
+
+@pytest.mark.slow
+def test_up_labels_the_demo_by_the_servers_of_a_team(
+    tmp_path: Path, postgresql: None, redis_url: str, django_db_blocker: DjangoDbBlocker
+):
+    with installed_at(tmp_path / "data", REDIS_URL=redis_url) as team:
+        team.start(with_demo=True)
+        assert not [process for process in team.processes() if "valkey-server" in process.name()]
+        assert not (team.folder / "db.sqlite3").exists()
+        with django_db_blocker.unblock(), team.database():
+            run = LabelRun.objects.get()
+            deadline = time.monotonic() + 60
+            while run.status == LabelRun.Status.RUNNING:
+                assert time.monotonic() < deadline, "the demo notes are not labelled within a minute"
+                time.sleep(0.1)
+                run.refresh_from_db()
+            assert set(run.jobs.values_list("status", flat=True)) == {LabelJob.Status.DONE}
+            assert Suggestion.objects.count() > run.jobs.count()
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_is_away_does_not_end_the_supervisor(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_does_not_end_the_supervisor(
+    monkeypatch: pytest.MonkeyPatch, error: type[DatabaseFault]
+):
     def away(**_: object) -> RunProgress:
-        raise OperationalError("database is locked")
+        raise error
 
     monkeypatch.setattr(up, "run_progress", away)
     assert up.Command()._tell_progress(LabelRun(pk=1), 3) == (3, False)
@@ -99,7 +157,7 @@ def test_a_file_in_place_of_the_data_folder_is_one_line(installation: Installati
 def test_a_path_too_long_for_sqlite_is_one_line(tmp_path: Path):
     too_long = Installation(tmp_path / "/".join(["a" * 100] * 5))
     refused = too_long.up()
-    socket_folder(too_long.folder).rmdir()
+    shutil.rmtree(socket_folder(too_long.folder))
     assert refused.returncode == 1
     assert "too long for SQLite" in refused.stderr
     assert refused.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Reading accounts and sign-in links."""
+"""Reading accounts and links."""
 
 from __future__ import annotations
 
@@ -6,13 +6,25 @@ import hashlib
 from datetime import datetime
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.db.models import Q
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from annotator.accounts.models import SignInLink, User
+from annotator.accounts.models import BrowserSession, SignInLink, User
+from annotator.accounts.two_factor import two_factor_of
+
+_Kind = SignInLink.Kind
+USED = {
+    _Kind.SIGN_IN: "This link has been used. It signs in once.",
+    _Kind.RESET: "This link has been used, or a newer one was made. It sets a password once.",
+}
+EXPIRED = {
+    _Kind.SIGN_IN: "This link has expired. It is good for ten minutes.",
+    _Kind.RESET: "This link has expired. It is good for 24 hours.",
+}
 
 
 class LinkInvalid(Exception):
-    """A sign-in link that signs nobody in; the message says why and is shown."""
+    """A link that does nothing; the message says why and is shown."""
 
 
 def user_named(username: str) -> User | None:
@@ -25,15 +37,36 @@ def has_password() -> bool:
     return User.objects.exclude(Q(password="") | Q(password__startswith=UNUSABLE_PASSWORD_PREFIX)).exists()
 
 
-def link_of_token(*, token: str, now: datetime) -> SignInLink:
+def has_administrator() -> bool:
+    """Whether anybody who is let in administers the installation. One query."""
+    return User.objects.filter(is_staff=True, is_active=True).exists()
+
+
+def accounts() -> QuerySet[User]:
+    """Every account by name, with `n_roles`, `last_active_at` and `has_second_factor`. One query."""
+    roles = User.objects.filter(pk=OuterRef("pk")).values("pk").annotate(n=Count("memberships"))
+    newest = BrowserSession.objects.filter(user=OuterRef("pk")).order_by("-active_at").values("active_at")[:1]
+    return User.objects.annotate(
+        n_roles=Subquery(roles.values("n"), output_field=IntegerField()),
+        last_active_at=Coalesce(Subquery(newest), "last_login"),
+        has_second_factor=two_factor_of("pk"),
+    ).order_by("username")
+
+
+def account(public_id: str) -> User | None:
+    """One of `accounts`. One query."""
+    return accounts().filter(public_id=public_id).first()
+
+
+def link_of_token(*, kind: SignInLink.Kind, token: str, now: datetime) -> SignInLink:
     """The unused link of `token`, with its user. Raises LinkInvalid. One query."""
-    link = SignInLink.objects.select_related("user").filter(token_sha256=token_digest(token)).first()
+    link = SignInLink.objects.select_related("user").filter(kind=kind, token_sha256=token_digest(token)).first()
     if link is None or not link.user.is_active:
         raise LinkInvalid("This link is not known here.")
     if link.used_at is not None:
-        raise LinkInvalid("This link has been used. It signs in once.")
+        raise LinkInvalid(USED[kind])
     if link.expires_at <= now:
-        raise LinkInvalid("This link has expired. It is good for ten minutes.")
+        raise LinkInvalid(EXPIRED[kind])
     return link
 
 

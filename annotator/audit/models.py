@@ -32,4 +32,7 @@ class AuditEvent(models.Model):
     class Meta:
         ordering = ["chain", "number"]
         constraints = [models.UniqueConstraint(fields=["chain", "number"], name="audit_event_number")]
-        indexes = [models.Index(fields=["chain", "verb", "object_id", "actor", "at"], name="audit_event_read")]
+        indexes = [
+            models.Index(fields=["chain", "verb", "object_id", "actor", "at"], name="audit_event_read"),
+            models.Index(fields=["chain", "actor", "at"], name="audit_event_of_actor"),
+        ]

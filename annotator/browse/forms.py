@@ -1,4 +1,4 @@
-"""The form of a new project, and the filters of the list of notes."""
+"""The forms of a new project and of a role, and the filters of the list of notes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from django import forms
 from annotator.browse.selectors import NoteState
 from annotator.core.schema import Schema, SchemaError, schema_from_json
 from annotator.core.wording import sentence
+from annotator.projects.models import Membership
 
 LONGEST_SCHEMA = 200_000
 _UNSTORABLE = re.compile("[\ud800-\udfff]")
@@ -49,6 +50,12 @@ class NewProjectForm(forms.Form):
             return schema_from_json(data)
         except SchemaError as error:
             raise forms.ValidationError(sentence(str(error))) from error
+
+
+class RoleForm(forms.Form):
+    """The role that a member gets, or whoever follows an invitation."""
+
+    role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.ANNOTATOR)
 
 
 class NoteFilter(forms.Form):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.urls import reverse
 
-from annotator.browse.selectors import NoteState, seconds_since
+from annotator.browse.forms import RoleForm
+from annotator.browse.selectors import NoteState, Tally, seconds_since
+from annotator.browse.work import Waiting
 from annotator.core.chart import Segment, segments
 from annotator.core.wording import counted
 from annotator.projects.access import Action, may
@@ -25,15 +27,27 @@ NOTE_PILLS = {
     NoteState.REVIEWED: Pill("Reviewed", "ok", "check"),
 }
 
+WARNED_DAYS = 30
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectRow:
-    """One line of the list of projects; `n_to_review` is None for who does not review."""
+    """One line of the list of projects; `n_waiting` is None for who does not review."""
 
     membership: Membership
     n_documents: int
-    n_to_review: int | None
+    n_waiting: int | None
     last_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One line of the list of people, with the form of the role."""
+
+    member: Membership
+    tally: Tally
+    last_seconds: int | None
+    form: RoleForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +70,23 @@ class RunLine:
     pill: Pill
 
 
-def project_row(membership: Membership, *, now: datetime) -> ProjectRow:
+def project_row(membership: Membership, waiting: Waiting, *, now: datetime) -> ProjectRow:
     """From a row of `projects_of`."""
     reviews = may(role=membership.role, action=Action.REVIEW)
     return ProjectRow(
         membership=membership,
         n_documents=membership.n_documents,  # type: ignore[attr-defined]
-        n_to_review=membership.n_to_review if reviews else None,  # type: ignore[attr-defined]
+        n_waiting=waiting.n_notes if reviews else None,
         last_seconds=seconds_since(membership.last_at, now=now),  # type: ignore[attr-defined]
+    )
+
+
+def person_row(member: Membership, tally: Tally, *, now: datetime) -> PersonRow:
+    return PersonRow(
+        member=member,
+        tally=tally,
+        last_seconds=seconds_since(tally.last_at, now=now),
+        form=RoleForm(initial={"role": member.role}, auto_id=f"{member.user.public_id}_%s"),
     )
 
 
@@ -147,9 +170,21 @@ def next_steps(
         text = f"Build a dataset from {counted(counts[NoteState.REVIEWED], 'reviewed note')}"
         steps.append(Step("layers", text, "Split by patient, with a manifest.", at("builds:builds")))
     if n_members == 1 and allowed(Action.MANAGE):
-        why = f"manage.py add_member {membership.project.slug} USERNAME ROLE --create"
-        steps.append(Step("user", "Add people", why, at("browse:overview") + "#people"))
+        why = "A link makes whoever follows it a member."
+        steps.append(Step("user", "Invite people", why, at("browse:people")))
     return steps
+
+
+def retention_steps(membership: Membership, *, today: date) -> list[Step]:
+    """For leads, in the last WARNED_DAYS of the project: that it is deleted soon."""
+    until = membership.project.retain_until
+    if until is None or (until - today).days > WARNED_DAYS or not may(role=membership.role, action=Action.MANAGE):
+        return []
+    n_days = (until - today).days
+    when = f"in {counted(n_days, 'day')}" if n_days > 0 else "after today"
+    why = f"It is kept until {until:%-d %B %Y}; move the date, or build the datasets that you need."
+    url = reverse("purges:data", args=[membership.project.public_id])
+    return [Step("clock", f"Everything here is deleted {when}", why, url, "warn")]
 
 
 def _are(n: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,6 +46,15 @@ class NoteState(TextChoices):
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What a person did and does in a project: notes done and in hand, and when they last did anything there."""
+
+    n_done: int = 0
+    n_in_hand: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SpanCounts:
     """Suggested spans that a person decided, and those still to be decided. A span counts once for each reader."""
 
@@ -57,15 +67,11 @@ class SpanCounts:
 
 
 def projects_of(user: User) -> QuerySet[Membership]:
-    """The user's memberships, newest project first, with `n_documents`, `n_to_review` and `last_at`. One query."""
+    """The user's memberships, newest project first, with `n_documents` and `last_at`. One query."""
     documents = Document.objects.filter(project=OuterRef("project"))
-    open_notes = ReviewItem.objects.filter(
-        unit=ReviewItem.Unit.NOTE, status=_Status.OPEN, document__project=OuterRef("project")
-    )
     events = AuditEvent.objects.filter(chain__project=OuterRef("project__public_id")).order_by("-number")
     return memberships_of(user).annotate(
         n_documents=_counted(documents, "project", Count("pk")),
-        n_to_review=_counted(open_notes, "document__project", Count("pk")),
         last_at=Subquery(events.values("at")[:1], output_field=DateTimeField()),
     )
 
@@ -156,6 +162,22 @@ def members_of(project: Project) -> list[Membership]:
     """The project's members, leads first, then by role and name. One query."""
     members = project.memberships.select_related("user").order_by("user__username")
     return sorted(members, key=lambda member: list(Membership.Role).index(Membership.Role(member.role)))
+
+
+def tallies(project: Project, users: Sequence[User]) -> dict[int, Tally]:
+    """What each of the users did and does in the project, by row id. Two queries."""
+    notes = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, leased_by__in=users, document__project=project)
+    counts = {
+        user_id: (n_done, n_in_hand)
+        for user_id, n_done, n_in_hand in notes.order_by()
+        .values_list("leased_by")
+        .annotate(
+            n_done=Count("pk", filter=Q(status=_Status.DECIDED)), n_in_hand=Count("pk", filter=Q(status=_Status.OPEN))
+        )
+    }
+    events = AuditEvent.objects.filter(chain__project=project.public_id, actor=OuterRef("pk")).order_by("-at")
+    last = User.objects.filter(pk__in=[user.pk for user in users]).values_list("pk", Subquery(events.values("at")[:1]))
+    return {user_id: Tally(*counts.get(user_id, (0, 0)), last_at=last_at) for user_id, last_at in last}
 
 
 def seconds_since(at: datetime | None, *, now: datetime) -> int | None:

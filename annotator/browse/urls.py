@@ -1,8 +1,8 @@
-"""Addresses of the pages that only look, mounted at the root. `home` itself is named in annotator/urls.py."""
+"""Addresses of the pages over everything, mounted at the root. `home` itself is named in annotator/urls.py."""
 
 from django.urls import path
 
-from annotator.browse import views
+from annotator.browse import people_views, views
 
 app_name = "browse"
 urlpatterns = [
@@ -10,4 +10,9 @@ urlpatterns = [
     path("p/<str:project_id>/", views.overview, name="overview"),
     path("p/<str:project_id>/notes/", views.documents, name="documents"),
     path("p/<str:project_id>/workers/", views.workers, name="workers"),
+    path("p/<str:project_id>/people/", people_views.people, name="people"),
+    path("p/<str:project_id>/people/invite/", people_views.invite, name="invite"),
+    path("p/<str:project_id>/people/invitations/<str:invitation_id>/revoke/", people_views.revoke, name="revoke"),
+    path("p/<str:project_id>/people/<str:user_id>/role/", people_views.set_role, name="set_role"),
+    path("p/<str:project_id>/people/<str:user_id>/remove/", people_views.remove, name="remove"),
 ]

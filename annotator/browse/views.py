@@ -1,4 +1,4 @@
-"""The pages that only look: the projects of a person, a project's overview, its notes, and the workers."""
+"""A person's work and projects; a project's overview, its notes, and the workers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from django.views.decorators.http import require_http_methods, require_safe
 from annotator.accounts.models import User
 from annotator.browse import pages, selectors
 from annotator.browse.forms import NewProjectForm, NoteFilter, starting_schema
+from annotator.browse.home import home_of
 from annotator.browse.selectors import NoteState
+from annotator.browse.work import Waiting
 from annotator.core.wording import sentence
 from annotator.jobs.bell import LABEL_QUEUE
 from annotator.jobs.selectors import has_worker, worker_health
 from annotator.projects.access import Action, may, membership_for
 from annotator.projects.navigation import page_context
-from annotator.projects.selectors import current_schema
+from annotator.projects.selectors import current_schema, memberships_of
 from annotator.projects.services import ProjectError, create_project
 from annotator.suggestions.labelers import new_documents
 from annotator.suggestions.pages import worker_row
@@ -30,11 +32,15 @@ from annotator.web.paging import page_of
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The person's projects."""
-    now = timezone.now()
-    page = page_of(request, selectors.projects_of(cast(User, request.user)))
-    rows = [pages.project_row(membership, now=now) for membership in page]
-    return render(request, "browse/home.html", {"page": page, "rows": rows})
+    """The person's work, and their projects."""
+    user, now = cast(User, request.user), timezone.now()
+    found = home_of(user, list(memberships_of(user)), now=now)
+    page = page_of(request, selectors.projects_of(user))
+    rows = [
+        pages.project_row(membership, found.waiting.get(membership.project_id, Waiting()), now=now)
+        for membership in page
+    ]
+    return render(request, "browse/home.html", {"home": found, "page": page, "rows": rows})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,7 +84,8 @@ def overview(request: HttpRequest, project_id: str) -> HttpResponse:
         "n_to_review": counts[NoteState.TO_REVIEW] + counts[NoteState.IN_REVIEW],
         "line": line,
         "is_moving": line is not None and not line.progress.is_finished,
-        "steps": pages.next_steps(
+        "steps": pages.retention_steps(membership, today=timezone.localdate(now))
+        + pages.next_steps(
             membership,
             counts,
             line,
@@ -87,6 +94,7 @@ def overview(request: HttpRequest, project_id: str) -> HttpResponse:
             has_worker=is_manned,
         ),
         "may_read": may(role=membership.role, action=Action.READ_NOTES),
+        "may_manage": may(role=membership.role, action=Action.MANAGE),
         "members": members,
         "schema_version": schema_version,
         "schema": schema_version.schema,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from annotator.builds.formats import FORMATS
@@ -15,6 +15,10 @@ from annotator.core import prompting
 from annotator.projects.models import Project, SchemaVersion
 
 MANIFEST_FORM = "marginalia-dataset-1"
+_LASTING = (
+    *("form", "number", "project", "template_sha256", "formats", "options", "parts", "n_notes", "n_spans"),
+    *("provenance", "left_out", "losses", "checks", "files", "data_sha256"),
+)
 
 
 class Tally:
@@ -24,6 +28,7 @@ class Tally:
         self.ready = ready
         self.schema_version = schema_version
         self.options = options
+        self.documents: list[str] = []
         self.n_changed = 0
         self.n_discontinuous = 0
         self.notes: Counter[str] = Counter()
@@ -37,6 +42,7 @@ class Tally:
         self.parts_of_text: dict[str, set[str]] = {}
 
     def add(self, note: NoteRecord, part: str) -> None:
+        self.documents.append(note.public_id)
         self.notes[part] += 1
         self.n_without_patient += not note.patient_id
         group = group_of(patient_id=note.patient_id, external_id=note.id)
@@ -97,6 +103,12 @@ def manifest_of(
         },
         "checks": _checks(tally),
     }
+
+
+def reduced_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a manifest stays when its files are purged: hashes, counts, settings; nothing that was typed in."""
+    schema = {key: manifest["schema"][key] for key in ("number", "digest")}
+    return {key: manifest[key] for key in _LASTING if key in manifest} | {"schema": schema}
 
 
 def _part_facts(tally: Tally, part: str) -> dict[str, Any]:

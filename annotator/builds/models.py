@@ -3,13 +3,18 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.projects.models import Project
 from annotator.web.ids import new_public_id
 
 
 class DatasetBuild(models.Model):
-    """One frozen dataset: what was asked for, and the manifest of the files that came of it. Never changed after."""
+    """One frozen dataset: what was asked for, and the manifest of the files that came of it.
+
+    Never changed after, but for a purge of one of its `documents`: then the files go, and the manifest keeps hashes and
+    counts.
+    """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="dataset_builds")
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
@@ -18,6 +23,8 @@ class DatasetBuild(models.Model):
     formats = models.JSONField(default=list)
     options = models.JSONField(default=dict, help_text="seed, shares of the splits, window")
     manifest = models.JSONField(default=dict)
+    documents = models.ManyToManyField(Document, related_name="+", help_text="the notes in the files")
+    files_removed_at = models.DateTimeField(null=True)
     job = models.OneToOneField(Job, on_delete=models.PROTECT, null=True, related_name="+")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()

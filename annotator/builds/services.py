@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
+from annotator.builds.manifest import reduced_manifest
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.selectors import readiness
-from annotator.builds.writing import BuildRefused, Progress, check_formats, refuse_empty, write_folder
+from annotator.builds.writing import MANIFEST, BuildRefused, Progress, check_formats, refuse_empty, write_folder
+from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.jobs.services import JobRefused, advance_job, cancel_job, create_job, finish_job, start_job
 from annotator.projects.models import Project
 
 _PARTIAL = ".partial"
+_OURS = re.compile(r"[a-z2-7]{16}(\.[0-9a-f]+\.partial)?")
+_PAGE = 500
+
+
+class FilesRemoved(Exception):
+    """A file of a dataset whose files were removed by a purge."""
 
 
 @transaction.atomic
@@ -63,7 +73,7 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
     A cancelled, lost or failed attempt leaves no file. Raises JobRefused, JobCancelled, JobLost.
     """
     build = DatasetBuild.objects.select_related("project", "created_by").get(job=job)
-    _sweep()
+    sweep_builds()
     partial = settings.BUILDS_DIR / f"{build.public_id}.{job.run_token}{_PARTIAL}"
     folder = build_folder(build)
 
@@ -71,7 +81,7 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
         advance_job(job=job, now=clock(), phase="Writing notes", n_done=n_done, n_total=n_total)
 
     try:
-        manifest = write_folder(
+        written = write_folder(
             project=build.project,
             name=build.name,
             number=build.number,
@@ -83,10 +93,13 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
     except BuildRefused as refusal:
         raise JobRefused(str(refusal)) from refusal
     try:
+        manifest = written.manifest
         with transaction.atomic():
             now = clock()
+            _lock(build.project)
             finish_job(job=job, now=now)
             DatasetBuild.objects.filter(pk=build.pk).update(manifest=manifest)
+            _note_documents(build, written.documents)
             record_event(
                 project=build.project.public_id,
                 actor=build.created_by,
@@ -106,6 +119,35 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def open_file(*, build: DatasetBuild, name: str) -> BinaryIO:
+    """A file of the build, opened: one that its manifest lists, or the manifest itself.
+
+    Raises FileNotFoundError for any other name, FilesRemoved where the files were purged.
+    """
+    names = {file["name"] for file in build.manifest.get("files", ())} | ({MANIFEST} if build.manifest else set())
+    if name not in names:
+        raise FileNotFoundError(name)
+    if build.files_removed_at is not None:
+        raise FilesRemoved
+    return (build_folder(build) / name).open("rb")
+
+
+@transaction.atomic
+def withdraw_files(*, builds: QuerySet[DatasetBuild], now: datetime) -> int:
+    """Have the files of the builds removed, because of a purge; how many builds. `sweep_builds` removes them."""
+    found = list(builds)
+    for build in found:
+        build.files_removed_at, build.manifest = now, reduced_manifest(build.manifest)
+        build.save(update_fields=["files_removed_at", "manifest"])
+    return len(found)
+
+
+def stop_builds(*, project: Project, now: datetime) -> None:
+    """Stop the builds that are being written: what they have read so far is purged. Those that wait go on."""
+    for build in project.dataset_builds.filter(job__status=Job.Status.RUNNING).select_related("job"):
+        cancel_job(job=_job_of(build), now=now)
 
 
 @transaction.atomic
@@ -152,7 +194,7 @@ def write_dataset(
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise BuildRefused(f"{out} is there and not an empty folder: name another one")
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        manifest = write_folder(
+        written = write_folder(
             project=project, name=title, number=None, formats=formats, options=options, out=partial, progress=progress
         )
         try:
@@ -162,7 +204,7 @@ def write_dataset(
             raise
     except OSError as error:
         raise BuildRefused(f"cannot write {out}: {error.strerror}") from error
-    return manifest
+    return written.manifest
 
 
 def record_export(*, project: Project, manifest: dict[str, Any], now: datetime) -> None:
@@ -195,23 +237,44 @@ def clean_name(name: str) -> str:
     return title
 
 
+def sweep_builds() -> None:
+    """Remove what nobody needs any more from the folder of builds: partial folders that no running job writes to, and
+    the folders of builds that ended without a manifest, whose files were withdrawn, or that are gone.
+    """
+    # The folders first: one that comes later has its row, or its job, before it is there.
+    folders = [folder for folder in Path(settings.BUILDS_DIR).iterdir() if _OURS.fullmatch(folder.name)]
+    if not folders:
+        return
+    active = Job.objects.filter(kind=Job.Kind.BUILD, status__in=[Job.Status.RUNNING, Job.Status.CANCELLING])
+    tokens = set(active.values_list("run_token", flat=True))
+    kept = DatasetBuild.objects.filter(files_removed_at=None)
+    kept = kept.exclude(job__status__in=[Job.Status.FAILED, Job.Status.CANCELLED])
+    with_files = set(kept.values_list("public_id", flat=True))
+    for folder in folders:
+        name = folder.name.removesuffix(_PARTIAL)
+        is_partial = name != folder.name
+        if (name.rpartition(".")[2] not in tokens) if is_partial else (name not in with_files):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lock(project: Project) -> None:
+    """Let no purge of the project's notes come between; it locks the project as well."""
+    list(Project.objects.select_for_update().filter(pk=project.pk).values_list("pk"))
+
+
+def _note_documents(build: DatasetBuild, public_ids: Sequence[str]) -> None:
+    """Keep which notes are in the build's files. Raises JobRefused where one has been purged since it was read."""
+    through = DatasetBuild.documents.through
+    for first in range(0, len(public_ids), _PAGE):
+        page = public_ids[first : first + _PAGE]
+        keys = Document.objects.filter(project=build.project, public_id__in=page).values_list("pk", flat=True)
+        rows = [through(datasetbuild_id=build.pk, document_id=key) for key in keys]
+        if len(rows) < len(page):
+            raise JobRefused("notes were purged while it was being written: build it again")
+        through.objects.bulk_create(rows)
+
+
 def _job_of(build: DatasetBuild) -> Job:
     if build.job is None:
         raise BuildRefused(f"build {build.number} has no job")
     return build.job
-
-
-def _sweep() -> None:
-    """Remove what attempts that were killed have left: partial folders that no running job writes to, and the folders
-    of builds that ended without a manifest.
-    """
-    folders = list(Path(settings.BUILDS_DIR).iterdir())
-    active = Job.objects.filter(kind=Job.Kind.BUILD, status__in=[Job.Status.RUNNING, Job.Status.CANCELLING])
-    tokens = set(active.values_list("run_token", flat=True))
-    ended = DatasetBuild.objects.filter(job__status__in=[Job.Status.FAILED, Job.Status.CANCELLED])
-    without_files = set(ended.values_list("public_id", flat=True))
-    for folder in folders:
-        name = folder.name.removesuffix(_PARTIAL)
-        is_partial = name != folder.name
-        if (name.rpartition(".")[2] not in tokens) if is_partial else (name in without_files):
-            shutil.rmtree(folder, ignore_errors=True)

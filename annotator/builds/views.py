@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -35,6 +36,7 @@ _PILLS = {
     Job.Status.FAILED: Pill("Failed", "bad", "x"),
     Job.Status.CANCELLED: Pill("Cancelled", "", "minus"),
 }
+_REMOVED = Pill("Files removed", "", "trash")
 
 
 @require_safe
@@ -86,18 +88,7 @@ def create(request: HttpRequest, project_id: str) -> HttpResponse:
 def build(request: HttpRequest, project_id: str, build_id: str) -> HttpResponse:
     """One build: its progress while it runs, then what it holds. htmx gets the inside of the page."""
     membership = _member(request, project_id)
-    found = _build_of(membership.project, build_id)
-    context = page_context(membership, current="Datasets", crumb=f"Dataset {found.number}") | {
-        "build": found,
-        "job": found.job,
-        "pill": _pill(found),
-        "manifest": found.manifest,
-        "manifest_name": MANIFEST,
-        **_tables(found.manifest),
-    }
-    if found.job is not None and not found.job.is_finished:
-        context["has_worker"] = has_worker(queue="main", now=timezone.now())
-    return render_either(request, page="builds/build.html", partial="builds/build_body.html", context=context)
+    return _build_page(request, membership, _build_of(membership.project, build_id))
 
 
 @require_POST
@@ -109,20 +100,38 @@ def cancel(request: HttpRequest, project_id: str, build_id: str) -> HttpResponse
 
 
 @require_safe
-def download(request: HttpRequest, project_id: str, build_id: str, name: str) -> FileResponse:
-    """A file of the build, as an attachment. Only names that stand in its manifest are looked for on disk."""
+def download(request: HttpRequest, project_id: str, build_id: str, name: str) -> HttpResponseBase:
+    """A file of the build, as an attachment. Only names that stand in its manifest are looked for on disk.
+
+    410 and the build's page where the files were purged.
+    """
     membership = _member(request, project_id)
     found = _build_of(membership.project, build_id)
-    names = {file["name"] for file in found.manifest.get("files", ())} | ({MANIFEST} if found.manifest else set())
-    if name not in names:
-        raise Http404
     try:
-        stream = (services.build_folder(found) / name).open("rb")
+        stream = services.open_file(build=found, name=name)
+    except services.FilesRemoved:
+        return _build_page(request, membership, found, status=410)
     except FileNotFoundError as error:
         raise Http404 from error
     services.record_download(build=found, file=name, actor=membership.user, now=timezone.now())
     return FileResponse(
         stream, as_attachment=True, filename=f"{found.public_id}-{name}", content_type="application/octet-stream"
+    )
+
+
+def _build_page(request: HttpRequest, membership: Membership, found: DatasetBuild, status: int = 200) -> HttpResponse:
+    context = page_context(membership, current="Datasets", crumb=f"Dataset {found.number}") | {
+        "build": found,
+        "job": found.job,
+        "pill": _pill(found),
+        "manifest": found.manifest,
+        "manifest_name": MANIFEST,
+        **_tables(found.manifest),
+    }
+    if found.job is not None and not found.job.is_finished:
+        context["has_worker"] = has_worker(queue="main", now=timezone.now())
+    return render_either(
+        request, page="builds/build.html", partial="builds/build_body.html", context=context, status=status
     )
 
 
@@ -155,6 +164,8 @@ def _preview(project: Project, options: BuildOptions) -> Preview:
 
 
 def _pill(found: DatasetBuild) -> Pill:
+    if found.files_removed_at is not None:
+        return _REMOVED
     return _PILLS[Job.Status(found.job.status if found.job else Job.Status.DONE)]
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ class BuildRefused(ValueError):
     """A dataset that cannot be built as asked; the message says why, and holds no note text."""
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A dataset that was written: its manifest, and the public ids of the notes in its files."""
+
+    manifest: dict[str, Any]
+    documents: tuple[str, ...]
+
+
 def write_folder(
     *,
     project: Project,
@@ -40,8 +49,8 @@ def write_folder(
     options: BuildOptions,
     out: Path,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Write the dataset into the new folder `out`, and return its manifest. Nothing remains of it on any exception.
+) -> Written:
+    """Write the dataset into the new folder `out`. Nothing remains of it on any exception.
 
     The same notes, annotations, schema and arguments give the same bytes. `progress` is told (notes done, notes in
     all) after every page, and may raise. Raises BuildRefused.
@@ -63,7 +72,7 @@ def write_folder(
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
         raise
-    return manifest
+    return Written(manifest=manifest, documents=tuple(tally.documents))
 
 
 def check_formats(formats: Sequence[str]) -> None:

@@ -15,7 +15,8 @@ from annotator.core.foreign import MAX_LABEL, ForeignSpan
 from annotator.core.spans import Span, SpanError
 
 BINARY = "true"
-_WHITE_LINE_END = re.compile(r"\r\n?|\n")
+MAX_FAULTS = 50
+_LINE_END = re.compile(r"\r\n?|\n")
 _IGNORED = frozenset("ER*#N")
 
 
@@ -25,10 +26,14 @@ class BratError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BratFile:
-    """What one `.ann` says; `n_ignored` counts the lines of kinds that are not read."""
+    """What one `.ann` says; `n_ignored` counts the lines of kinds that are not read.
+
+    `faults` tells what is wrong with lines, the first MAX_FAULTS; `spans` are those of the other lines.
+    """
 
     spans: tuple[ForeignSpan, ...]
     n_ignored: int
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +44,55 @@ class _Attribute:
     value: str
 
 
+class _Faults:
+    """What is wrong with a file, the first MAX_FAULTS of it; `broken` are the ids of spans that could not be read."""
+
+    def __init__(self) -> None:
+        self.broken: set[str] = set()
+        self._messages: list[str] = []
+        self._n_faults = 0
+
+    def add(self, error: BratError) -> None:
+        self._n_faults += 1
+        if len(self._messages) < MAX_FAULTS:
+            self._messages.append(str(error))
+
+    def messages(self) -> tuple[str, ...]:
+        n_more = self._n_faults - len(self._messages)
+        return (*self._messages, *([f"and {n_more} more wrong lines"] if n_more else []))
+
+
 def parse_ann(content: str) -> BratFile:
-    """The spans of an `.ann` file, in its order. Raises BratError."""
+    """The spans of an `.ann` file, in its order, and what is wrong with its lines."""
     spans: dict[str, ForeignSpan] = {}
     triggers: dict[str, str] = {}
     attributes: list[_Attribute] = []
+    faults = _Faults()
     n_ignored = 0
-    for number, line in enumerate(content.split("\n"), start=1):
-        line = line.removesuffix("\r")
+    for number, line in enumerate(_LINE_END.split(content), start=1):
         if not line.strip():
             continue
         where, kind = f"line {number}", line[0]
-        if kind == "T":
-            key, span = _text_bound(line, where)
-            if key in spans:
-                raise BratError(f"{where}: {key} was defined in {spans[key].where}")
-            spans[key] = span
-        elif kind in "AM":
-            attributes.append(_attribute(line, where))
-        elif kind in _IGNORED:
-            n_ignored += 1
-            if kind == "E":
-                _note_trigger(line, triggers)
-        else:
-            raise BratError(f"{where}: starts with none of T A M E R * # N")
+        try:
+            if kind == "T":
+                _add_text_bound(line, where, spans)
+            elif kind in "AM":
+                attributes.append(_attribute(line, where))
+            elif kind in _IGNORED:
+                n_ignored += 1
+                if kind == "E":
+                    _note_trigger(line, triggers)
+            else:
+                raise BratError(f"{where}: starts with none of T A M E R * # N")
+        except BratError as error:
+            faults.add(error)
+            faults.broken.add(line.split(maxsplit=1)[0])
     for attribute in attributes:
-        _attach(attribute, spans, triggers)
-    return BratFile(spans=tuple(spans.values()), n_ignored=n_ignored)
+        try:
+            _attach(attribute, spans, triggers, faults.broken)
+        except BratError as error:
+            faults.add(error)
+    return BratFile(spans=tuple(spans.values()), n_ignored=n_ignored, faults=faults.messages())
 
 
 def write_ann(*, text: str, spans: Iterable[ForeignSpan]) -> str:
@@ -77,7 +104,7 @@ def write_ann(*, text: str, spans: Iterable[ForeignSpan]) -> str:
     text_bounds: list[str] = []
     attributes: list[str] = []
     for number, span in enumerate(spans, start=1):
-        surface = _WHITE_LINE_END.sub(" ", span.span.surface(text))
+        surface = _LINE_END.sub(" ", span.span.surface(text))
         text_bounds.append(f"T{number}\t{span.label} {span.span}\t{surface}\n")
         for name, value in span.attributes.items():
             shown = "" if value == BINARY else f" {value}"
@@ -85,21 +112,23 @@ def write_ann(*, text: str, spans: Iterable[ForeignSpan]) -> str:
     return "".join(text_bounds + attributes)
 
 
-def _text_bound(line: str, where: str) -> tuple[str, ForeignSpan]:
+def _add_text_bound(line: str, where: str, spans: dict[str, ForeignSpan]) -> None:
     key, tab, rest = line.partition("\t")
     place, second_tab, surface = rest.partition("\t")
     label, _, offsets = place.partition(" ")
     if not (tab and second_tab and _is_id(key) and label and offsets):
         raise BratError(f"{where}: a span is written 'T1<tab>LABEL START END<tab>TEXT'")
-    if len(label) > MAX_LABEL:
-        raise BratError(f"{where}: the label has {len(label)} characters, at most {MAX_LABEL} are read")
+    if len(label) > MAX_LABEL or not label.isprintable():
+        raise BratError(f"{where}: a label has 1 to {MAX_LABEL} printable characters, this one {len(label)}")
+    if key in spans:
+        raise BratError(f"{where}: the id of this span was given in {spans[key].where}")
     try:
         span = Span.parse(offsets)
     except SpanError as error:
         raise BratError(f"{where}: {error}") from error
     except ValueError:  # a number of thousands of digits
         raise BratError(f"{where}: an offset is too large") from None
-    return key, ForeignSpan(where=where, span=span, label=label, surface=surface)
+    spans[key] = ForeignSpan(where=where, span=span, label=label, surface=surface)
 
 
 def _attribute(line: str, where: str) -> _Attribute:
@@ -115,10 +144,10 @@ def _note_trigger(line: str, triggers: dict[str, str]) -> None:
     triggers[key] = rest.split(" ", 1)[0].rpartition(":")[2]
 
 
-def _attach(attribute: _Attribute, spans: dict[str, ForeignSpan], triggers: dict[str, str]) -> None:
+def _attach(attribute: _Attribute, spans: dict[str, ForeignSpan], triggers: dict[str, str], broken: set[str]) -> None:
     target = triggers.get(attribute.target, attribute.target)
     if target not in spans:
-        if target[:1] == "R":
+        if target[:1] == "R" or target in broken:
             return
         raise BratError(f"{attribute.where}: the attribute's span is not defined in this file")
     given = spans[target].attributes

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from annotator.core.spans import Span
 
 MAX_LABEL = 100
+MAX_METADATA = 64 * 1024
+MAX_METADATA_DEPTH = 20
+NAME_LENGTHS = {"id": 200, "patient_id": 200, "note_type": 100}
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class RowError(ValueError):
+    """A row that is not a note; the message says what is wrong and what is wanted, never what the row reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """A row that is no note: where it stands, and why; never note text. `further` are more faults of the same row."""
+
+    where: str
+    message: str
+    further: tuple[str, ...] = ()
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        return (self.message, *self.further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +55,7 @@ class ForeignNote:
     """A note; `text` is None where only spans came, `spans` is None where none were asked for or given.
 
     `where` is the row or file it was read from, `spans_where` the file of the spans where that is another one;
-    `n_ignored` counts the keys or lines that have no meaning here.
+    `n_ignored` counts the keys or lines that have no meaning here. One that `may_repeat` may be given twice, the same.
     """
 
     where: str
@@ -43,3 +67,31 @@ class ForeignNote:
     spans: tuple[ForeignSpan, ...] | None = None
     spans_where: str = ""
     n_ignored: int = 0
+    may_repeat: bool = True
+
+
+def checked_name(key: str, value: str) -> str:
+    """The id, patient id or note type without the space around it. Raises RowError where it cannot be stored."""
+    value = value.strip()
+    if not value or len(value) > NAME_LENGTHS[key] or not value.isprintable():
+        raise RowError(f"{key!r} must be 1 to {NAME_LENGTHS[key]} printable characters")
+    return value
+
+
+def checked_metadata(value: dict[str, Any]) -> dict[str, Any]:
+    """`value`, where every database can store it. Raises RowError."""
+    _check_storable(value, MAX_METADATA_DEPTH)
+    n_chars = len(json.dumps(value))
+    if n_chars > MAX_METADATA:
+        raise RowError(f"'metadata' has {n_chars} characters, at most {MAX_METADATA} are kept")
+    return value
+
+
+def _check_storable(value: Any, depth: int) -> None:
+    if isinstance(value, str) and _UNSTORABLE.search(value):
+        raise RowError("'metadata' has a NUL character or half of a surrogate pair")
+    if isinstance(value, dict | list):
+        if depth == 0:
+            raise RowError(f"'metadata' is nested more than {MAX_METADATA_DEPTH} deep")
+        for each in chain(value.keys(), value.values()) if isinstance(value, dict) else value:
+            _check_storable(each, depth - 1)

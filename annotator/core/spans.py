@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -102,3 +103,25 @@ def checked_surface(*, text: str, span: Span, surface: str | None) -> str:
     if not own.strip():
         raise SpanError(f"characters {span} of the note are only white space")
     return own
+
+
+class Utf16Offsets:
+    """Reads offsets of a text that count UTF-16 units, as JavaScript and Java do, where it has characters of two."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        wide = (offset for offset, character in enumerate(text) if character > "\uffff")
+        self._second_halves = [offset + n_before + 1 for n_before, offset in enumerate(wide)]
+
+    def fits(self, span: Span, surface: str) -> bool:
+        """Whether the span reads as `surface` when its offsets count UTF-16 units."""
+        if not self._second_halves:
+            return False
+        try:
+            points = Span(tuple((self._point(start), self._point(end)) for start, end in span.fragments))
+            return points.surface(self._text).split() == surface.split()
+        except SpanError:
+            return False
+
+    def _point(self, unit: int) -> int:
+        return unit - bisect_left(self._second_halves, unit)

@@ -11,6 +11,14 @@ from annotator.core.spans import Span
 
 _CARRIAGE_RETURN = re.compile(r"\r\n?")
 _LONE_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Characters that turn the direction of what follows, and control characters besides tab and line ends.
+_TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_CONTROL = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"
+_SPOILING = re.compile(f"[{_TURNING}{_CONTROL}\ud800-\udfff]")
+_UNSEEN = re.compile(
+    f"[{_TURNING}{_CONTROL}\u00ad\u034f\u115f\u1160\u180e\u200b-\u200d\u2060-\u2064\u3164\ufeff\uffa0\U000e0000-\U000e007f]"
+)
+_BOX = "▯"
 
 
 class TextError(ValueError):
@@ -54,3 +62,13 @@ def normal_text(raw: str) -> NormalText:
 def text_digest(text: str) -> str:
     """sha256 of the UTF-8 bytes, in hex."""
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def n_unseen(text: str) -> int:
+    """How many characters of the text nobody sees: invisible ones, controls, and those that turn its direction."""
+    return len(_UNSEEN.findall(text))
+
+
+def excerpt(text: str, length: int) -> str:
+    """The beginning of the text as one line, with a box for each character that would spoil the line around it."""
+    return _SPOILING.sub(_BOX, " ".join(text[: length * 2].split())[:length])

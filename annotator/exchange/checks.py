@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from annotator.core.foreign import ForeignNote, ForeignSpan
 from annotator.core.schema import Schema, SchemaError
-from annotator.core.spans import Span, SpanError, checked_surface
+from annotator.core.spans import Span, SpanError, Utf16Offsets, checked_surface
 from annotator.core.text import NormalText
 from annotator.exchange.reports import ImportReport
 
 MAX_FRAGMENTS_CHARS = 500  # Annotation.fragments and Suggestion.fragments
 MAX_VALUE_CHARS = 60  # what an error may quote
+MAX_SPANS_CHARS = 20_000_000  # of a note's spans together: each is stored with its text
 NO_SCORE = 0.5  # of a span that comes without one: nothing says how sure its labeler was
 
 
@@ -63,11 +64,17 @@ def checked_spans(
     `text` is the stored text; `raw` maps offsets where the note came with a text of its own.
     """
     found: dict[tuple[str, str], CheckedSpan] = {}
+    utf16: Utf16Offsets | None = None
+    n_chars = 0
     for foreign in note.spans or ():
         label = rules.label_of(foreign.label)
         if label == "":
             report.n_spans_left_out += 1
             continue
+        n_chars += min(foreign.span.end, len(text)) - min(foreign.span.start, len(text))
+        if n_chars > MAX_SPANS_CHARS:
+            report.fault(note.spans_where or note.where, f"its spans cover more than {MAX_SPANS_CHARS:,} characters")
+            return ()
         try:
             span = raw.span_from_raw(foreign.span) if raw else foreign.span
             surface = checked_surface(text=text, span=span, surface=foreign.surface)
@@ -84,7 +91,10 @@ def checked_spans(
             if len(str(span)) > MAX_FRAGMENTS_CHARS:
                 raise SpanError(f"{len(span.fragments)} fragments are too many to be stored")
         except (SpanError, SchemaError) as error:
-            report.fault(note.spans_where or note.where, f"{foreign.where}: {error}")
+            utf16 = utf16 or Utf16Offsets(text if note.text is None else note.text)
+            is_utf16 = isinstance(error, SpanError) and utf16.fits(foreign.span, foreign.surface or "")
+            hint = "; counted in UTF-16 units, as JavaScript and Java do, they fit" if is_utf16 else ""
+            report.fault(note.spans_where or note.where, f"{foreign.where}: {error}{hint}")
             continue
         if found.setdefault((label, str(span)), checked) is not checked:
             report.n_spans_repeated += 1

@@ -8,7 +8,10 @@ from typing import Any, cast
 
 from django import forms
 
+from annotator.core.csv_rows import DELIMITERS, ENCODINGS, Column, CsvLayout, LayoutError, checked_layout
+from annotator.core.wording import sentence
 from annotator.exchange.models import Import
+from annotator.exchange.sources import NOTES
 from annotator.exchange.uploads import ImportOptions
 
 _SHOWN_REPEATS = 3
@@ -30,7 +33,7 @@ class UploadForm(forms.Form):
     notes = forms.FileField(
         label="Choose files",
         required=False,
-        widget=ManyFilesInput(attrs={"multiple": True, "accept": ".txt,.ann,.jsonl"}),
+        widget=ManyFilesInput(attrs={"multiple": True, "accept": ".txt,.ann,.jsonl,.csv,.tsv"}),
     )
     paths = forms.CharField(required=False, widget=forms.HiddenInput, strip=False)
 
@@ -41,8 +44,11 @@ class UploadForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         if self._limit:
             raise forms.ValidationError(self._limit)
-        if not any(name.lower().endswith((".txt", ".jsonl")) for name in self._names):
-            raise forms.ValidationError("Choose a folder or files with notes: .txt, with or without .ann, or .jsonl.")
+        if not any(name.lower().endswith(tuple(NOTES)) for name in self._names):
+            raise forms.ValidationError(
+                "Choose a folder or files with notes: .txt, with or without .ann, .jsonl, .csv or .tsv. "
+                "Archives and office files are not read: unpack them, or save them as one of these."
+            )
         repeated = [name for name, n in Counter(self._names).items() if n > 1]
         if repeated:
             shown = ", ".join(repeated[:_SHOWN_REPEATS]) + (" …" if len(repeated) > _SHOWN_REPEATS else "")
@@ -51,6 +57,61 @@ class UploadForm(forms.Form):
                 "or import the subfolders one after the other."
             )
         return self.cleaned_data
+
+
+class LayoutForm(forms.Form):
+    """How the rows of an upload's CSV files become notes. Columns are places from 0, "" is none of them."""
+
+    csv_encoding = forms.ChoiceField(label="Encoding", choices=list(ENCODINGS.items()))
+    csv_delimiter = forms.ChoiceField(label="Delimiter", choices=list(DELIMITERS.items()))
+    csv_has_header = forms.BooleanField(label="The first row names the columns", required=False)
+    csv_text = forms.ChoiceField(label="Text", required=False)
+    csv_external_id = forms.ChoiceField(label="Id", required=False)
+    csv_patient_id = forms.ChoiceField(label="Patient id", required=False)
+    csv_note_type = forms.ChoiceField(label="Note type", required=False)
+    csv_metadata = forms.MultipleChoiceField(
+        label="Kept as metadata", required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, data: Any = None, *, layout: CsvLayout, columns: Sequence[Column]) -> None:
+        super().__init__(data, initial={f"csv_{name}": value for name, value in layout.to_json().items()})
+        self._columns = columns
+        named = [(str(one.position), one.name) for one in columns]
+        shown = named if layout.has_header else [(str(one.position), f"{one.name}: {one.example}") for one in columns]
+        for name, nothing in (("external_id", "Number the rows"), ("patient_id", "None"), ("note_type", "None")):
+            self._choices(f"csv_{name}").choices = [("", nothing), *shown]
+        self._choices("csv_text").choices = shown if layout.text is not None else [("", "Choose one"), *shown]
+        self._choices("csv_metadata").choices = [choice for choice in named if choice[0] != str(layout.text)]
+
+    def column_fields(self) -> list[forms.BoundField]:
+        """The fields that choose one column each."""
+        return [self[f"csv_{name}"] for name in ("text", "external_id", "patient_id", "note_type")]
+
+    def clean(self) -> dict[str, Any]:
+        if not self.errors:
+            try:
+                checked_layout(self.layout(), len(self._columns))
+            except LayoutError as error:
+                raise forms.ValidationError(sentence(str(error))) from error
+        return self.cleaned_data
+
+    def layout(self) -> CsvLayout:
+        """What a valid form asks for."""
+        data = self.cleaned_data
+        places = {
+            name: int(data[f"csv_{name}"]) if data[f"csv_{name}"] else None
+            for name in ("text", "external_id", "patient_id", "note_type")
+        }
+        return CsvLayout(
+            encoding=data["csv_encoding"],
+            delimiter=data["csv_delimiter"],
+            has_header=data["csv_has_header"],
+            metadata=tuple(map(int, data["csv_metadata"])),
+            **places,
+        )
+
+    def _choices(self, name: str) -> forms.ChoiceField:
+        return cast(forms.ChoiceField, self.fields[name])
 
 
 class OptionsForm(forms.Form):

@@ -33,4 +33,8 @@ class Import(models.Model):
     spans_by = models.CharField(max_length=150, blank=True, help_text="username, or the labeler's name")
     label_map = models.JSONField(default=dict, help_text="foreign label -> label of the schema, or '' to leave out")
     is_prelabelled = models.BooleanField(default=True, help_text="start pre-labelling when the notes are in")
+    csv_layout = models.JSONField(
+        default=dict,
+        help_text="how rows of CSV files become notes: places of columns, never their names; {} without any",
+    )
     result = models.JSONField(default=dict, help_text="counts and row-level errors; never note text")

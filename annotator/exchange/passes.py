@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from annotator.accounts.models import User
-from annotator.core.foreign import ForeignNote
+from annotator.core.foreign import ForeignNote, RowFault
 from annotator.core.text import NormalText, TextError, normal_text, text_digest
 from annotator.documents.models import Document
 from annotator.documents.selectors import documents_by_external_id, known_digests
@@ -15,7 +15,7 @@ from annotator.exchange.checks import CheckedSpan, SpanRules, checked_spans
 from annotator.exchange.reports import ImportReport
 from annotator.exchange.seen import SeenIds
 from annotator.exchange.selectors import SetContent, set_contents, spans_content
-from annotator.exchange.sources import RowFault, Source, count_rows, read_notes
+from annotator.exchange.sources import Source, count_rows, read_notes
 from annotator.projects.models import Project
 
 BATCH_ROWS = 200
@@ -106,7 +106,7 @@ def _new_rows(batch: list[_Placed], plan: Plan, seen: SeenIds, report: ImportRep
     rows = []
     for position, note in batch:
         if isinstance(note, RowFault):
-            report.fault(note.where, note.message)
+            report.fault(note.where, *note.messages)
             continue
         if note.text is None:
             _fault_missing_text(note, report)
@@ -157,7 +157,7 @@ def _rows_of_known_notes(batch: list[_Placed], plan: Plan, seen: SeenIds, report
     rows = []
     for position, note in batch:
         if isinstance(note, RowFault):
-            report.fault(note.where, note.message)
+            report.fault(note.where, *note.messages)
             continue
         if note.spans is None:
             continue
@@ -191,14 +191,15 @@ def _own_text(note: ForeignNote, document: Document, report: ImportReport) -> No
 
 
 def _is_repeated(position: int, note: ForeignNote, digest: str, seen: SeenIds, report: ImportReport) -> bool:
-    """Whether an earlier row gave this id. A row that says the same again is skipped, any other is a fault."""
+    """Whether an earlier row gave this id. A row that may and does say the same is skipped, any other is a fault."""
     earlier = seen.earlier(external_id=note.external_id, digest=digest, position=position)
     if earlier is None:
         return False
-    if earlier.is_same_text and note.spans is None:
+    if earlier.is_same_text and note.spans is None and note.may_repeat:
         report.n_repeated += 1
     else:
-        what = "with spans" if earlier.is_same_text else "with another text"
+        with_same = "with the same text" if note.spans is None else "with spans"
+        what = with_same if earlier.is_same_text else "with another text"
         report.fault(note.where, f"the id was given before ({what}), by note {earlier.position} of this source")
     return True
 

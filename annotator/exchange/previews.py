@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from annotator.core.foreign import ForeignNote
-from annotator.core.text import TextError, normal_text
+from annotator.core.csv_rows import Column, CsvLayout, columns_of
+from annotator.core.file_kinds import binary_kind
+from annotator.core.foreign import ForeignNote, RowFault
+from annotator.core.text import TextError, excerpt, n_unseen, normal_text
 from annotator.exchange.reports import MAX_LABELS
-from annotator.exchange.sources import RowFault, Source, count_rows, read_notes
+from annotator.exchange.sources import Source, count_rows, first_head, read_notes
 
 LOOK_ROWS = 5_000
 LOOK_SPANS = 100_000
 LOOK_CHARS = 50_000_000
 FIRST_ROWS = 5
 EXCERPT = 120
+EXAMPLE = 40
 _MAX_ERRORS = 10
 
 
@@ -30,6 +33,8 @@ class PreviewRow:
     note_type: str = ""
     excerpt: str = ""
     n_chars: int = 0
+    n_unseen: int = 0
+    metadata: tuple[tuple[str, str], ...] = ()
     n_spans: int | None = None
     fault: str = ""
 
@@ -51,7 +56,7 @@ def look_at(source: Source) -> dict[str, Any]:
             for span in row.spans or ():
                 if span.label in labels or len(labels) < MAX_LABELS:
                     labels[span.label] += 1
-        if fault := _fault(row):
+        for fault in _faults(row):
             n_errors += 1
             if len(errors) < _MAX_ERRORS:
                 errors.append({"where": row.where, "message": fault})
@@ -74,30 +79,40 @@ def first_rows(source: Source) -> list[PreviewRow]:
     return [_preview(row) for row in islice(read_notes(source, has_spans=True), FIRST_ROWS)]
 
 
+def first_columns(source: Source, layout: CsvLayout) -> list[Column]:
+    """The columns of the source's first CSV file, to be shown and never kept; none where it is no text."""
+    head = first_head(source)
+    found = [] if binary_kind(head) else columns_of(head, layout)
+    return [replace(one, name=excerpt(one.name, EXAMPLE), example=excerpt(one.example, EXAMPLE)) for one in found]
+
+
 def _preview(row: ForeignNote | RowFault) -> PreviewRow:
     if isinstance(row, RowFault):
         return PreviewRow(where=row.where, fault=row.message)
+    faults = _faults(row)
     text = row.text or ""
     return PreviewRow(
         where=row.where,
         external_id=row.external_id,
         patient_id=row.patient_id,
         note_type=row.note_type,
-        excerpt=" ".join(text[: EXCERPT * 2].split())[:EXCERPT],
+        excerpt=excerpt(text, EXCERPT),
         n_chars=len(text),
+        n_unseen=n_unseen(text),
+        metadata=tuple((name, excerpt(str(value), EXAMPLE)) for name, value in row.metadata.items()),
         n_spans=None if row.spans is None else len(row.spans),
-        fault=_fault(row),
+        fault=faults[0] if faults else "",
     )
 
 
-def _fault(row: ForeignNote | RowFault) -> str:
+def _faults(row: ForeignNote | RowFault) -> tuple[str, ...]:
     """What is wrong with the row by itself, without looking at the project."""
     if isinstance(row, RowFault):
-        return row.message
+        return row.messages
     if row.text is None:
-        return "there is no .txt file of this name" if row.spans_where else "'text' is missing"
+        return ("there is no .txt file of this name" if row.spans_where else "'text' is missing",)
     try:
         normal_text(row.text)
     except TextError as error:
-        return str(error)
-    return ""
+        return (str(error),)
+    return ()

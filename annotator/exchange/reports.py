@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from annotator.core.wording import counted
+
 MAX_ERRORS = 100
 MAX_LABELS = 200
 
@@ -32,10 +34,11 @@ class ImportReport:
     errors: list[dict[str, str]] = field(default_factory=list)
     unknown_labels: Counter[str] = field(default_factory=Counter)
 
-    def fault(self, where: str, message: str) -> None:
-        self.n_errors += 1
-        if len(self.errors) < MAX_ERRORS:
-            self.errors.append({"where": where, "message": message})
+    def fault(self, where: str, *messages: str) -> None:
+        for message in messages:
+            self.n_errors += 1
+            if len(self.errors) < MAX_ERRORS:
+                self.errors.append({"where": where, "message": message})
 
     def count_unknown(self, label: str) -> None:
         """Count a span of a label that nobody said what to do with; memory is bounded."""
@@ -48,10 +51,10 @@ class ImportReport:
         """Make one error of all unknown labels, the most frequent first."""
         if not self.unknown_labels:
             return
-        counted = ", ".join(f"{label} ({n})" for label, n in self.unknown_labels.most_common())
+        found = ", ".join(f"{label} ({n})" for label, n in self.unknown_labels.most_common())
         self.fault(
             "labels",
-            f"not in the schema: {counted}. Map each onto one of {', '.join(schema_labels)}, or leave it out",
+            f"not in the schema: {found}. Map each onto one of {', '.join(schema_labels)}, or leave it out",
         )
 
     @property
@@ -60,8 +63,7 @@ class ImportReport:
 
     def refusal(self) -> str:
         """One line on why nothing was imported."""
-        what = "1 error" if self.n_errors == 1 else f"{self.n_errors} errors"
-        return f"nothing was imported: {what} in {self.n_rows} rows"
+        return f"nothing was imported: {counted(self.n_errors, 'error')} in {counted(self.n_rows, 'row')}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"unknown_labels": dict(self.unknown_labels.most_common())}

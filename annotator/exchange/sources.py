@@ -1,27 +1,36 @@
-"""Reading notes from files: folders of `.txt` with or without brat `.ann`, and `.jsonl`. Streams, never holds them.
+"""Reading notes from files: folders of `.txt` with or without brat `.ann`, `.jsonl`, `.csv`. Streams, never holds them.
 
 A file's name is its path below the folder, with `/`; a note's external id is that name without the suffix.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from annotator.core.brat import BratError, parse_ann
-from annotator.core.foreign import ForeignNote, ForeignSpan
-from annotator.core.jsonl import JsonlError, parse_row
+from annotator.core.brat import parse_ann
+from annotator.core.csv_rows import CsvLayout, guess_layout
+from annotator.core.file_kinds import HEAD_BYTES, binary_kind, utf16_kind
+from annotator.core.foreign import ForeignNote, ForeignSpan, RowError, RowFault
+from annotator.core.jsonl import parse_row
+from annotator.exchange.lines import megabytes, read_lines
+from annotator.exchange.tables import count_table_rows, file_head, names_in, read_table
 
 MAX_NOTE_BYTES = 2 * 1024 * 1024
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_EXTERNAL_ID = 200
 TEXT, BRAT, JSONL = ".txt", ".ann", ".jsonl"
-SUFFIXES = frozenset({TEXT, BRAT, JSONL})
-_BOM = b"\xef\xbb\xbf"
+TABLES = frozenset({".csv", ".tsv"})
+NOTES = frozenset({TEXT, JSONL}) | TABLES
+SUFFIXES = NOTES | {BRAT}
+_SAVE_AS_UTF8 = "save it as UTF-8"
+_MAX_SHOWN = 120
 _CHUNK = 1024 * 1024
 
 
@@ -44,21 +53,27 @@ class SourceFile:
     def suffix(self) -> str:
         return PurePosixPath(self.name).suffix.lower()
 
+    @property
+    def where(self) -> str:
+        """The name as an error tells it: printable, and not endless."""
+        shown = "".join(character if character.isprintable() else "▯" for character in self.name)
+        return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Files in a fixed order, those of one note side by side; `n_other_files` counts the ones of no use."""
+    """Files in a fixed order, those of one note side by side; `n_other_files` counts the ones of no use.
+
+    `layout` says how the rows of its CSV files become notes; where it is None, they are read as they seem to be.
+    """
 
     files: tuple[SourceFile, ...]
     n_other_files: int = 0
+    layout: CsvLayout | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class RowFault:
-    """A row that is no note: where it stands, and why; never note text."""
-
-    where: str
-    message: str
+    @property
+    def tables(self) -> list[SourceFile]:
+        return [file for file in self.files if file.suffix in TABLES]
 
 
 def shown_name(name: str) -> str:
@@ -66,9 +81,9 @@ def shown_name(name: str) -> str:
     return unicodedata.normalize("NFC", name.encode("utf-8", "backslashreplace").decode())
 
 
-def in_order(files: Sequence[SourceFile], *, n_other_files: int = 0) -> Source:
+def in_order(files: Sequence[SourceFile], *, n_other_files: int = 0, layout: CsvLayout | None = None) -> Source:
     """The source of these files."""
-    return Source(tuple(sorted(files, key=lambda file: (file.stem, file.suffix, file.name))), n_other_files)
+    return Source(tuple(sorted(files, key=lambda file: (file.stem, file.suffix, file.name))), n_other_files, layout)
 
 
 def source_at(path: Path) -> Source:
@@ -77,8 +92,8 @@ def source_at(path: Path) -> Source:
     Raises SourceError where there is nothing to read.
     """
     if path.is_file():
-        if path.suffix.lower() not in {TEXT, JSONL}:
-            raise SourceError(f"{path} is neither a folder nor a .txt or .jsonl file")
+        if path.suffix.lower() not in NOTES:
+            raise SourceError(f"{path} is neither a folder nor a .txt, .jsonl, .csv or .tsv file")
         files = [path]
         beside = path.with_suffix(BRAT)
         if path.suffix.lower() == TEXT and beside.is_file():
@@ -96,25 +111,47 @@ def source_at(path: Path) -> Source:
             else:
                 found.append(SourceFile(shown_name(file.relative_to(path).as_posix()), file))
     if not found:
-        raise SourceError(f"the folder {path} has no .txt, .ann or .jsonl file")
+        raise SourceError(f"the folder {path} has no .txt, .ann, .jsonl, .csv or .tsv file")
     return in_order(found, n_other_files=n_other_files)
 
 
+def first_head(source: Source) -> bytes:
+    """How the source's first CSV file begins; nothing where there is none, or where it cannot be read."""
+    try:
+        return file_head(source.tables[0].path) if source.tables else b""
+    except OSError:
+        return b""
+
+
+def likely_layout(source: Source, **given: Any) -> CsvLayout | None:
+    """The layout that the source's CSV files seem to have, with what is `given`; None where there is no such file."""
+    if not source.tables:
+        return None
+    return guess_layout(first_head(source), is_tab_first=source.tables[0].suffix == ".tsv", **given)
+
+
 def count_rows(source: Source) -> int:
-    """About how many notes the source has, for progress: blank lines count. Reads `.jsonl` files once."""
-    stems = {file.stem for file in source.files if file.suffix != JSONL}
-    return len(stems) + sum(_count_lines(file.path) for file in source.files if file.suffix == JSONL)
+    """About how many notes the source has, for progress: blank lines count. Reads files of many notes once."""
+    n_notes = len({file.stem for file in source.files if file.suffix in {TEXT, BRAT}})
+    n_lines = sum(_count_lines(file.path) for file in source.files if file.suffix == JSONL)
+    layout = source.layout or likely_layout(source)
+    n_rows = sum(count_table_rows(file.path, layout) for file in source.tables) if layout else 0
+    return n_notes + n_lines + n_rows
 
 
 def read_notes(source: Source, *, has_spans: bool) -> Iterator[ForeignNote | RowFault]:
     """Every note of the source, or why it is none. With `has_spans`, their spans too."""
     is_single = len(source.files) == 1
+    layout = source.layout or likely_layout(source)
     for stem, group in groupby(source.files, key=lambda file: file.stem):
         files = list(group)
         for file in files:
+            prefix = "" if is_single else f"{file.where} "
             if file.suffix == JSONL:
-                yield from _read_jsonl(file, has_spans=has_spans, prefix="" if is_single else f"{file.name} ")
-        pair = [file for file in files if file.suffix != JSONL]
+                yield from _read_jsonl(file, has_spans=has_spans, prefix=prefix)
+            elif file.suffix in TABLES and layout:
+                yield from _read_table(file, source.tables[0], layout=layout, prefix=prefix)
+        pair = [file for file in files if file.suffix in {TEXT, BRAT}]
         if pair:
             yield _read_pair(stem, pair, has_spans=has_spans)
 
@@ -123,9 +160,9 @@ def _read_pair(stem: str, files: Sequence[SourceFile], *, has_spans: bool) -> Fo
     """The note of a `.txt`, an `.ann`, or both."""
     by_suffix = {file.suffix: file for file in files}
     if len(by_suffix) < len(files):
-        return RowFault(files[0].name, "there are two files of this name")
+        return RowFault(files[0].where, "there are two files of this name")
     text, ann = by_suffix.get(TEXT), by_suffix.get(BRAT)
-    where = (text or files[0]).name
+    where = (text or files[0]).where
     if len(stem) > MAX_EXTERNAL_ID or not stem.isprintable():
         return RowFault(where, f"the name must be at most {MAX_EXTERNAL_ID} printable characters: it becomes the id")
     content: str | None = None
@@ -135,13 +172,15 @@ def _read_pair(stem: str, files: Sequence[SourceFile], *, has_spans: bool) -> Fo
         if text is not None:
             content = _file_text(text, MAX_NOTE_BYTES)
         if ann is not None and has_spans:
-            where = ann.name
+            where = ann.where
             parsed = parse_ann(_file_text(ann, MAX_LINE_BYTES))
+            if parsed.faults:
+                return RowFault(where, parsed.faults[0], parsed.faults[1:])
             spans, n_ignored = parsed.spans, parsed.n_ignored
-    except (BratError, _Unreadable) as error:
+    except _Unreadable as error:
         return RowFault(where, str(error))
     return ForeignNote(
-        where=(text or files[0]).name,
+        where=(text or files[0]).where,
         external_id=stem,
         text=content,
         spans=spans,
@@ -151,37 +190,68 @@ def _read_pair(stem: str, files: Sequence[SourceFile], *, has_spans: bool) -> Fo
 
 
 def _read_jsonl(file: SourceFile, *, has_spans: bool, prefix: str) -> Iterator[ForeignNote | RowFault]:
-    number = 0
     try:
-        with file.path.open("rb") as stream:
-            while line := stream.readline(MAX_LINE_BYTES + 1):
-                number += 1
-                where = f"{prefix}row {number}"
-                if len(line) > MAX_LINE_BYTES:
-                    while line and not line.endswith(b"\n"):
-                        line = stream.readline(_CHUNK)
-                    yield RowFault(where, f"the line is longer than {_megabytes(MAX_LINE_BYTES)}")
-                    continue
-                if number == 1:
-                    line = line.removeprefix(_BOM)
-                if line.strip():
-                    yield _row(line, where=where, has_spans=has_spans)
+        fault = _jsonl_fault(file_head(file.path))
+        if fault:
+            yield RowFault(file.where, fault)
+            return
+        for line in read_lines(file.path, encoding="utf-8", max_chars=MAX_LINE_BYTES):
+            where = f"{prefix}row {line.number}"
+            if line.fault:
+                yield RowFault(where, line.fault)
+            elif line.wrong_byte is not None:
+                yield RowFault(where, f"not UTF-8 (at byte {line.wrong_byte} of the file): {_SAVE_AS_UTF8}")
+            elif line.text.strip():
+                yield _row(line.text, where=where, has_spans=has_spans)
     except OSError as error:
-        yield RowFault(file.name, f"cannot be read: {error.strerror}")
+        yield RowFault(file.where, f"cannot be read: {error.strerror}")
 
 
-def _row(line: bytes, *, where: str, has_spans: bool) -> ForeignNote | RowFault:
+def _jsonl_fault(head: bytes) -> str:
+    """What is wrong with a `.jsonl` file as a whole."""
+    first_line = head.removeprefix(codecs.BOM_UTF8).lstrip().split(b"\n", 1)[0].strip()
+    if first_line.startswith(b"["):
+        return "this is a JSON list, where JSONL has one object a line: write each of its objects on a line of its own"
+    if first_line == b"{":
+        return "its first object goes over several lines, where JSONL has one object a line: write each on one"
+    return _kind_fault(head)
+
+
+def _row(line: str, *, where: str, has_spans: bool) -> ForeignNote | RowFault:
     try:
-        note = parse_row(_decoded(line), where=where, has_spans=has_spans)
-    except (JsonlError, _Unreadable) as error:
+        return _bounded(parse_row(line, where=where, has_spans=has_spans))
+    except RowError as error:
         return RowFault(where, str(error))
+
+
+def _read_table(
+    file: SourceFile, first: SourceFile, *, layout: CsvLayout, prefix: str
+) -> Iterator[ForeignNote | RowFault]:
+    try:
+        rows = read_table(
+            file.path,
+            name=file.where,
+            stem=file.stem,
+            prefix=prefix,
+            layout=layout,
+            names=names_in(first.path, layout),
+            max_chars=MAX_LINE_BYTES,
+        )
+        for row in rows:
+            yield row if isinstance(row, RowFault) else _bounded(row)
+    except OSError as error:
+        yield RowFault(file.where, f"cannot be read: {error.strerror}")
+
+
+def _bounded(note: ForeignNote) -> ForeignNote | RowFault:
+    """The note, where its text is not too long."""
     if note.text and len(note.text.encode("utf-8", "surrogatepass")) > MAX_NOTE_BYTES:
-        return RowFault(where, f"'text' is longer than {_megabytes(MAX_NOTE_BYTES)}")
+        return RowFault(note.where, f"'text' is longer than {megabytes(MAX_NOTE_BYTES)}")
     return note
 
 
 class _Unreadable(Exception):
-    """A file or line whose bytes are no text of a bounded length."""
+    """A file whose bytes are no text of a bounded length."""
 
 
 def _file_text(file: SourceFile, limit: int) -> str:
@@ -191,17 +261,24 @@ def _file_text(file: SourceFile, limit: int) -> str:
             content = stream.read(limit + 1)
     except OSError as error:
         raise _Unreadable(f"cannot be read: {error.strerror}") from error
+    if fault := _kind_fault(content[:HEAD_BYTES]):
+        raise _Unreadable(fault)
     if len(content) > limit:
-        raise _Unreadable(f"the file is longer than {_megabytes(limit)}")
-    return _decoded(content)
-
-
-def _decoded(content: bytes) -> str:
+        raise _Unreadable(f"the file is longer than {megabytes(limit)}")
     try:
         return content.decode().removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         # The error's own message and context hold the bytes.
-        raise _Unreadable(f"not UTF-8 (at byte {error.start})") from None
+        if error.reason == "unexpected end of data":
+            raise _Unreadable("the file ends in the middle of a character: was it copied whole?") from None
+        raise _Unreadable(f"not UTF-8 (at byte {error.start}): {_SAVE_AS_UTF8}") from None
+
+
+def _kind_fault(head: bytes) -> str:
+    """What a file is by its first bytes, where it is not text in UTF-8."""
+    if fault := binary_kind(head):
+        return fault
+    return f"this looks like UTF-16 and not UTF-8: {_SAVE_AS_UTF8}" if utf16_kind(head) else ""
 
 
 def _count_lines(path: Path) -> int:
@@ -214,10 +291,6 @@ def _count_lines(path: Path) -> int:
     except OSError:
         return 0
     return n_lines + (last != b"\n")
-
-
-def _megabytes(n_bytes: int) -> str:
-    return f"{n_bytes // (1024 * 1024)} MB"
 
 
 def _refuse(error: OSError) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from django.conf import settings
 
+from annotator.core.csv_rows import CsvLayout
 from annotator.exchange.sources import Source, SourceFile, in_order, shown_name
 
 _MANIFEST = "manifest.json"
@@ -50,7 +51,7 @@ def write_manifest(public_id: str, *, names: Iterable[tuple[str, str]], n_other_
         json.dump(content, stream)
 
 
-def spooled_source(public_id: str) -> Source | None:
+def spooled_source(public_id: str, *, layout: CsvLayout | None = None) -> Source | None:
     """The uploaded files under their given names; None where they are gone."""
     folder = folder_of(public_id)
     try:
@@ -58,7 +59,7 @@ def spooled_source(public_id: str) -> Source | None:
     except FileNotFoundError:
         return None
     files = [SourceFile(name=name, path=folder / file) for file, name in content["files"]]
-    return in_order(files, n_other_files=content["n_other_files"])
+    return in_order(files, n_other_files=content["n_other_files"], layout=layout)
 
 
 def entries_older_than(moment: datetime) -> list[Path]:

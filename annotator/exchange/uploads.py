@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,10 +12,12 @@ from django.db import transaction
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
+from annotator.core.csv_rows import CsvLayout
 from annotator.exchange.models import Import
 from annotator.exchange.previews import look_at
 from annotator.exchange.reports import ImportReport
 from annotator.exchange.services import WRITING, ImportRefused, SpanTarget, import_documents
+from annotator.exchange.sources import Source, likely_layout
 from annotator.exchange.spool import entries_older_than, remove_folder, spooled_source, write_manifest
 from annotator.jobs.models import Job
 from annotator.jobs.services import (
@@ -39,12 +41,16 @@ class ImportConflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What the person chose on the preview page; `spans_by` is a user name or a labeler's name."""
+    """What the person chose on the preview page; `spans_by` is a user name or a labeler's name.
+
+    `csv_layout` says how rows of CSV files become notes; where it is None, they do as was looked at.
+    """
 
     spans_as: str
     spans_by: str
     label_map: dict[str, str]
     is_prelabelled: bool
+    csv_layout: CsvLayout | None = None
 
 
 def create_import(
@@ -55,13 +61,18 @@ def create_import(
     n_other_files: int,
     actor: User,
     now: datetime,
+    csv_layout: CsvLayout | None = None,
 ) -> Import:
-    """An import of the files in the spool folder `public_id`, looked at; `names` are pairs (file, given name)."""
+    """An import of the files in the spool folder `public_id`, looked at; `names` are pairs (file, given name).
+
+    Without `csv_layout` the rows of CSV files are read as they seem to be.
+    """
     write_manifest(public_id, names=names, n_other_files=n_other_files)
     source = spooled_source(public_id)
     if source is None:
         raise FileNotFoundError(public_id)
-    look = look_at(source)
+    layout = (csv_layout or likely_layout(source)) if source.tables else None
+    look = look_at(replace(source, layout=layout))
     with transaction.atomic():
         item = Import.objects.create(
             project=project,
@@ -69,16 +80,40 @@ def create_import(
             created_by=actor,
             created_at=now,
             is_prelabelled=False,
+            csv_layout=layout.to_json() if layout else {},
             result={"look": look},
         )
         _record("upload", item, actor, now, {name: look[name] for name in ("n_files", "n_rows", "n_spans", "n_errors")})
     return item
 
 
+def layout_of(item: Import) -> CsvLayout | None:
+    """How the rows of the import's CSV files become notes; None where it has no such file."""
+    return CsvLayout.from_json(item.csv_layout) if item.csv_layout else None
+
+
+def source_of(item: Import) -> Source | None:
+    """The import's files, to be read by its layout; None where they are gone."""
+    return spooled_source(item.public_id, layout=layout_of(item))
+
+
+def look_again(*, item: Import, layout: CsvLayout) -> None:
+    """Read the upload's CSV files by another layout, and keep it. Raises ImportConflict."""
+    source = spooled_source(item.public_id, layout=layout)
+    if source is None:
+        raise ImportConflict("the uploaded files are gone")
+    result = item.result | {"look": look_at(source)}
+    waiting = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW)
+    if not waiting.update(csv_layout=layout.to_json(), result=result):
+        raise ImportConflict("this import was started already")
+    item.csv_layout, item.result = layout.to_json(), result
+
+
 @transaction.atomic
 def start_import(*, item: Import, options: ImportOptions, actor: User, now: datetime) -> Job:
     """Queue the import. Raises ImportConflict where it was started before."""
     job = create_job(kind=Job.Kind.IMPORT, now=now)
+    layout = options.csv_layout
     started = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW).update(
         status=Import.Status.STARTED,
         job=job,
@@ -86,6 +121,7 @@ def start_import(*, item: Import, options: ImportOptions, actor: User, now: date
         spans_by=options.spans_by,
         label_map=options.label_map,
         is_prelabelled=options.is_prelabelled,
+        **({"csv_layout": layout.to_json()} if layout else {}),
     )
     if not started:
         raise ImportConflict("this import was started already")
@@ -130,7 +166,7 @@ def run_import(*, job: Job, clock: Callable[[], datetime]) -> None:
     The files go when the import has ended; after an unexpected error they stay for the next attempt.
     """
     item = Import.objects.select_related("project", "created_by").get(job=job)
-    source = spooled_source(item.public_id)
+    source = source_of(item)
     if source is None:
         raise JobRefused("the uploaded files are gone: upload them again")
 

@@ -8,6 +8,7 @@ app_name = "exchange"
 urlpatterns = [
     path("", views.imports, name="imports"),
     path("<str:import_id>/", views.import_page, name="import"),
+    path("<str:import_id>/columns/", views.columns, name="columns"),
     path("<str:import_id>/start/", views.start, name="start"),
     path("<str:import_id>/cancel/", views.cancel, name="cancel"),
     path("<str:import_id>/discard/", views.discard, name="discard"),

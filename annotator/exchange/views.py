@@ -16,22 +16,24 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotator.audit.services import record_read
+from annotator.core.csv_rows import CsvLayout
 from annotator.exchange import uploads
-from annotator.exchange.forms import OptionsForm, UploadForm
+from annotator.exchange.forms import LayoutForm, OptionsForm, UploadForm
 from annotator.exchange.models import Import
-from annotator.exchange.previews import first_rows
+from annotator.exchange.previews import first_columns, first_rows
 from annotator.exchange.receiving import SpoolUploadHandler
 from annotator.exchange.reports import summary_lines
 from annotator.exchange.selectors import import_for, imports_of, people_to_annotate_as
 from annotator.exchange.services import WRITING
-from annotator.exchange.spool import make_folder, remove_folder, spooled_source
+from annotator.exchange.sources import Source, likely_layout
+from annotator.exchange.spool import make_folder, remove_folder
 from annotator.jobs.models import Job
 from annotator.jobs.selectors import has_worker
 from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_schema
-from annotator.web.http import render_either, see_other
+from annotator.web.http import is_partial, render_either, see_other
 from annotator.web.ids import new_public_id
 from annotator.web.paging import page_of
 from annotator.web.pills import Pill
@@ -96,14 +98,36 @@ def import_page(request: HttpRequest, project_id: str, import_id: str) -> HttpRe
 
 
 @require_POST
+def columns(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse:
+    """Read an upload's CSV files as the form says; htmx gets the page with the first rows as they are now."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
+    item = import_for(project=membership.project, import_id=import_id, uploaded_by=membership.user)
+    source = uploads.source_of(item)
+    form = _layout_form(item, source, request.POST)
+    if source is None or form is None:
+        return _to_import(request, membership, item)
+    if not form.is_valid():
+        return _import_page(request, membership, item, layout_form=form, status=422)
+    try:
+        uploads.look_again(item=item, layout=_chosen(form.layout(), item, source))
+    except uploads.ImportConflict as conflict:
+        messages.info(request, f"Nothing was changed: {conflict}.")
+        return _to_import(request, membership, item)
+    return _import_page(request, membership, item) if is_partial(request) else _to_import(request, membership, item)
+
+
+@require_POST
 def start(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse:
     """Start the import as the form says. Only who uploaded the files may: the notes come in under that name."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
     item = import_for(project=membership.project, import_id=import_id, uploaded_by=membership.user)
     form = _options_form(membership, item, request.POST)
-    if not form.is_valid():
-        return _import_page(request, membership, item, form=form, status=422)
+    layout_form = _layout_form(item, uploads.source_of(item), request.POST)
+    if not form.is_valid() or (layout_form is not None and not layout_form.is_valid()):
+        return _import_page(request, membership, item, form=form, layout_form=layout_form, status=422)
     try:
+        if layout_form is not None and not _is_as_seen(layout_form, item, form):
+            return _import_page(request, membership, item, form=form, status=422)
         uploads.start_import(item=item, options=form.options(), actor=membership.user, now=timezone.now())
     except uploads.ImportConflict as conflict:
         messages.info(request, f"Nothing was changed: {conflict}.")
@@ -152,7 +176,13 @@ def _imports_page(request: HttpRequest, membership: Membership, form: UploadForm
 
 
 def _import_page(
-    request: HttpRequest, membership: Membership, item: Import, *, form: OptionsForm | None = None, status: int = 200
+    request: HttpRequest,
+    membership: Membership,
+    item: Import,
+    *,
+    form: OptionsForm | None = None,
+    layout_form: LayoutForm | None = None,
+    status: int = 200,
 ) -> HttpResponse:
     context = page_context(membership, current="Import", crumb="Import") | {
         "item": item,
@@ -161,7 +191,7 @@ def _import_page(
         "look": item.result.get("look"),
     }
     if item.job is None:
-        context |= _preview(membership, item, form)
+        context |= _preview(membership, item, form, layout_form)
     elif item.job.is_finished:
         report = item.result.get("report")
         context |= {
@@ -180,13 +210,15 @@ def _import_page(
     )
 
 
-def _preview(membership: Membership, item: Import, form: OptionsForm | None) -> dict[str, Any]:
+def _preview(
+    membership: Membership, item: Import, form: OptionsForm | None, layout_form: LayoutForm | None
+) -> dict[str, Any]:
     """What the preview shows; the first rows and the form only to who uploaded the files. The rows are note text, so
     one event an hour tells that they were read.
     """
     if item.created_by_id != membership.user_id:
         return {"is_own": False}
-    source = spooled_source(item.public_id)
+    source = uploads.source_of(item)
     if source is not None:
         record_read(
             project=membership.project.public_id,
@@ -200,6 +232,8 @@ def _preview(membership: Membership, item: Import, form: OptionsForm | None) -> 
         "is_gone": source is None,
         "first_rows": first_rows(source) if source else [],
         "form": form or _options_form(membership, item, None),
+        "layout_form": layout_form or _layout_form(item, source, None),
+        "tables": source.tables if source else [],
     }
 
 
@@ -212,6 +246,37 @@ def _options_form(membership: Membership, item: Import, data: Any) -> OptionsFor
         own_name=membership.user.get_username(),
         may_prelabel=may(role=membership.role, action=Action.RUN),
     )
+
+
+def _layout_form(item: Import, source: Source | None, data: Any) -> LayoutForm | None:
+    """The form of the upload's columns; None where it has none."""
+    layout = uploads.layout_of(item)
+    found = first_columns(source, layout) if source and layout else []
+    return LayoutForm(data, layout=layout, columns=found) if layout and found else None
+
+
+def _chosen(layout: CsvLayout, item: Import, source: Source) -> CsvLayout:
+    """The layout asked for. Another delimiter or encoding makes other columns, so these are guessed anew."""
+    before = uploads.layout_of(item)
+    if before is None or before.shape == layout.shape:
+        return layout
+    return likely_layout(source, encoding=layout.encoding, delimiter=layout.delimiter) or layout
+
+
+def _is_as_seen(layout_form: LayoutForm, item: Import, form: OptionsForm) -> bool:
+    """Whether the columns are those whose rows the person has seen; if not, they are read, and the form says so.
+
+    Raises ImportConflict.
+    """
+    layout, source = layout_form.layout(), uploads.source_of(item)
+    if layout.text is None:
+        form.add_error(None, "Say which column is the text.")
+        return False
+    if source is None or layout == uploads.layout_of(item):
+        return True
+    uploads.look_again(item=item, layout=_chosen(layout, item, source))
+    form.add_error(None, "The columns have changed: look at the first rows again, then import.")
+    return False
 
 
 def _pill(item: Import) -> Pill:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
 from annotator.jobs.bell import ring
 from annotator.jobs.models import Job, WorkerBeat
+from annotator.jobs.patience import patiently
 
 LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
 _DIED = f"its worker died {MAX_ATTEMPTS} times"
-TASKS = {Job.Kind.IMPORT: "annotator.run_import", Job.Kind.BUILD: "annotator.run_build"}
+TASKS = {
+    Job.Kind.IMPORT: "annotator.run_import",
+    Job.Kind.BUILD: "annotator.run_build",
+    Job.Kind.PURGE: "annotator.run_purge",
+}
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 
 
@@ -87,26 +93,26 @@ def finish_job(*, job: Job, now: datetime) -> None:
 def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], datetime], worker: str = "") -> None:
     """Claim the job and do `work(job)`; `work` finishes it in its own last transaction.
 
-    A refusal and a cancel end the job; any other exception hands it back (three attempts in all) and is raised.
+    A refusal and a cancel end the job; any other exception hands it back (three attempts in all) and is raised. A job
+    that was purged under the worker's hands is no failure.
     """
     job = claim_job(job_id=job_id, now=clock(), worker=worker)
     if job is None:
         return
     try:
-        work(job)
-    except JobRefused as refusal:
-        _end(job, Job.Status.FAILED, clock(), str(refusal))
-    except JobCancelled:
-        _end(job, Job.Status.CANCELLED, clock(), "")
+        try:
+            work(job)
+        except JobRefused as refusal:
+            _end(job, Job.Status.FAILED, clock(), str(refusal))
+        except JobCancelled:
+            _end(job, Job.Status.CANCELLED, clock(), "")
     except JobLost:
         return
     except Exception as error:
-        if job.attempts < MAX_ATTEMPTS:
-            Job.objects.filter(pk=job.pk, run_token=job.run_token, status=Job.Status.RUNNING).update(
-                status=Job.Status.QUEUED, lease_expires_at=None
-            )
-        else:
-            _end(job, Job.Status.FAILED, clock(), f"failed {job.attempts} times ({type(error).__name__})")
+        if not patiently(lambda: Job.objects.filter(pk=job.pk).exists()):
+            return
+        reason = f"failed {job.attempts} times ({type(error).__name__})"
+        patiently(lambda: _hand_back(job, clock(), reason))
         raise
 
 
@@ -160,6 +166,17 @@ def record_beat(
 def record_stop(*, name: str, now: datetime) -> None:
     """Note that the worker `name` stopped as it was told to."""
     WorkerBeat.objects.filter(name=name).update(stopped_at=now)
+
+
+def _hand_back(job: Job, now: datetime, reason: str) -> None:
+    """Have the job done again, or fail it for `reason` after its last attempt. Safe to repeat."""
+    if job.attempts < MAX_ATTEMPTS:
+        mine = Job.objects.filter(pk=job.pk, run_token=job.run_token, status=Job.Status.RUNNING)
+        if mine.update(status=Job.Status.QUEUED, lease_expires_at=None):
+            start_job(job)
+    else:
+        with suppress(JobLost):
+            _end(job, Job.Status.FAILED, now, reason)
 
 
 def _end(job: Job, status: Job.Status, now: datetime, error: str) -> None:

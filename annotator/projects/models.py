@@ -63,14 +63,14 @@ class SchemaVersion(models.Model):
 class Invitation(models.Model):
     """A link that makes whoever follows it first a member, with an account of their own or a new one.
 
-    Only the hash of its token is stored.
+    Only the hash of its token is stored. `created_by` is empty where the command line made it.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="invitations")
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
     role = models.CharField(max_length=20, choices=Membership.Role)
     token_sha256 = models.CharField(max_length=64, unique=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")

@@ -16,6 +16,8 @@ _ITEMS = (
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),
     ("Datasets", "builds:builds", Action.BUILD),
+    ("People", "browse:people", Action.MANAGE),
+    ("Data", "purges:data", Action.MANAGE),
 )
 
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 
 from annotator.accounts.models import User
-from annotator.projects.models import Membership, Project, SchemaVersion
+from annotator.accounts.selectors import token_digest
+from annotator.projects.models import Invitation, Membership, Project, SchemaVersion
+
+
+class InvitationInvalid(Exception):
+    """A link that lets nobody in; the message says why and is shown."""
 
 
 def memberships_of(user: User) -> QuerySet[Membership]:
@@ -21,3 +28,28 @@ def current_schema(project: Project) -> SchemaVersion:
 def project_named(slug: str) -> Project | None:
     """The project of that slug, for the command line."""
     return Project.objects.filter(slug=slug).first()
+
+
+def member_of(project: Project, *, user_id: str) -> Membership | None:
+    """The membership of the person of that public id, with user and project. One query."""
+    return project.memberships.select_related("user", "project").filter(user__public_id=user_id).first()
+
+
+def open_invitations(project: Project, *, now: datetime) -> QuerySet[Invitation]:
+    """Links that still let someone in, newest first, with who made them. One query."""
+    found = project.invitations.filter(accepted_at=None, revoked_at=None, expires_at__gt=now)
+    return found.select_related("created_by").order_by("-created_at", "-pk")
+
+
+def invitation_of_token(*, token: str, now: datetime) -> Invitation:
+    """The open invitation of `token`, with its project and who made it. Raises InvitationInvalid. One query."""
+    found = Invitation.objects.select_related("project", "created_by").filter(token_sha256=token_digest(token)).first()
+    if found is None:
+        raise InvitationInvalid("This link is not known here.")
+    if found.accepted_at is not None:
+        raise InvitationInvalid("This link has been used. It lets one person in.")
+    if found.revoked_at is not None or (found.created_by is not None and not found.created_by.is_active):
+        raise InvitationInvalid("This link has been withdrawn.")
+    if found.expires_at <= now:
+        raise InvitationInvalid("This link has expired. It is good for seven days.")
+    return found

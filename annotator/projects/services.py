@@ -64,13 +64,13 @@ def add_schema_version(*, project: Project, schema: Schema, actor: User | None, 
 
 @transaction.atomic
 def set_member(*, project: Project, user: User, role: str, actor: User | None, now: datetime) -> Membership:
-    """Make `user` a member with `role`, or change the role of one.
+    """Make `user` a member with `role`, or change the role of one. The open invitations of who leads no longer end.
 
     Raises ProjectError where that would leave a led project without a lead.
     """
-    leads = project.memberships.filter(role=Membership.Role.LEAD)
-    if role != Membership.Role.LEAD and leads.filter(user=user).exists() and leads.count() == 1:
-        raise ProjectError(f"{user.get_username()} is the only lead of {project.slug}: make someone else lead first")
+    if role != Membership.Role.LEAD:
+        _refuse_last_lead(project=project, user=user)
+        _end_invitations(project=project, made_by=user, actor=actor, now=now)
     membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
     record_event(
         project=project.public_id,
@@ -81,6 +81,48 @@ def set_member(*, project: Project, user: User, role: str, actor: User | None, n
         detail={"role": role},
     )
     return membership
+
+
+@transaction.atomic
+def remove_member(*, membership: Membership, actor: User | None, now: datetime) -> None:
+    """End the membership and the open invitations that the member made. What the member said about notes stays.
+
+    The notes in their hands are the business of the domains above. Raises ProjectError where this is the last lead.
+    """
+    project, user = membership.project, membership.user
+    _refuse_last_lead(project=project, user=user)
+    _end_invitations(project=project, made_by=user, actor=actor, now=now)
+    membership.delete()
+    record_event(
+        project=project.public_id,
+        actor=actor,
+        verb="member.remove",
+        object_id=user.public_id,
+        now=now,
+        detail={"role": membership.role},
+    )
+
+
+def _refuse_last_lead(*, project: Project, user: User) -> None:
+    """The leads are locked, so that two cannot leave at once."""
+    leads = project.memberships.select_for_update().filter(role=Membership.Role.LEAD).order_by("pk")
+    if [lead.user_id for lead in leads] == [user.pk]:
+        raise ProjectError(f"{user.get_username()} is the only lead of {project.slug}: make someone else lead first")
+
+
+def _end_invitations(*, project: Project, made_by: User, actor: User | None, now: datetime) -> None:
+    made = project.invitations.filter(created_by=made_by, accepted_at=None, revoked_at=None)
+    for invitation in made.select_for_update().order_by("pk"):
+        invitation.revoked_at = now
+        invitation.save(update_fields=["revoked_at"])
+        record_event(
+            project=project.public_id,
+            actor=actor,
+            verb="invitation.revoke",
+            object_id=invitation.public_id,
+            now=now,
+            detail={"role": invitation.role},
+        )
 
 
 def _free_slug(name: str) -> str:

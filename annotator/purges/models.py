@@ -10,12 +10,13 @@ from annotator.web.ids import new_public_id
 class Tombstone(models.Model):
     """A purge, and what is left of what it purged: opaque ids and counts, no text and no pseudonym.
 
-    `project` and `document_ids` are public ids, not keys, so that they outlive what they name. `patient_id` is emptied
-    once the purge is done.
+    `project` and `document_ids` are public ids, not keys, so that they outlive what they name; the notes of a project
+    are not listed, since its id stands for them. `patient_id` is emptied once the notes are gone.
     """
 
     class Subject(models.TextChoices):
         PATIENT = "patient", "Patient"
+        NOTE = "note", "Note"
         PROJECT = "project", "Project"
 
     class Cause(models.TextChoices):

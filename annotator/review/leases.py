@@ -50,14 +50,12 @@ def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewIte
     return item
 
 
-def hold(*, note_item: ReviewItem, reviewer: User, now: datetime) -> None:
-    """Make sure of the lease for work that is being saved, and renew it; call it in the transaction that saves.
+def hold(*, note_item: ReviewItem, reviewer: User, now: datetime) -> bool:
+    """Lock the note for work that is being saved, and renew its lease; call it in the transaction that saves.
 
-    Late work counts where nobody else took the note. Raises LeaseConflict otherwise.
+    Late work counts: False only where someone else has taken the note.
     """
-    mine = ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer)
-    if not mine.update(lease_expires_at=now + LEASE):
-        raise LeaseConflict("Someone else has taken this note since your lease ran out.")
+    return bool(ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer).update(lease_expires_at=now + LEASE))
 
 
 def renew(*, note_item: ReviewItem, reviewer: User, now: datetime) -> bool:
@@ -71,6 +69,17 @@ def put_back(*, note_item: ReviewItem, reviewer: User, now: datetime) -> None:
     ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer, status=ReviewItem.Status.OPEN).update(
         lease_expires_at=None, skipped_at=now
     )
+
+
+def let_go(*, project: Project, reviewer: User) -> None:
+    """End all leases of someone who reviews in the project no longer: others may take these notes over at once."""
+    ReviewItem.objects.filter(
+        document__project=project,
+        unit=ReviewItem.Unit.NOTE,
+        status=ReviewItem.Status.OPEN,
+        leased_by=reviewer,
+        lease_expires_at__isnull=False,
+    ).update(lease_expires_at=None)
 
 
 def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:

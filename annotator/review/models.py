@@ -66,6 +66,9 @@ class ReviewItem(models.Model):
         indexes = [
             models.Index(fields=["document", "slot", "unit", "status"], name="review_item_queue"),
             models.Index(fields=["unit", "status", "-priority"], name="review_item_next"),
+            models.Index(
+                fields=["leased_by", "status", "unit"], condition=Q(leased_by__isnull=False), name="review_item_held"
+            ),
         ]
 
 
@@ -97,4 +100,7 @@ class Decision(models.Model):
     decided_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["note_item", "reviewer", "-id"], name="decision_of_note")]
+        indexes = [
+            models.Index(fields=["note_item", "reviewer", "-id"], name="decision_of_note"),
+            models.Index(fields=["reviewer", "decided_at"], name="decision_of_reviewer"),
+        ]

@@ -10,24 +10,25 @@ from typing import Any, Literal, cast
 from django.urls import reverse
 from django.utils.text import Truncator
 
+from annotator.annotations.models import Annotation
 from annotator.core.schema import Attribute
 from annotator.core.spans import Span
 from annotator.core.tokens import move_boundary, snap
 from annotator.documents.models import Document
 from annotator.review import services
 from annotator.review.models import LATE, Decision, ReviewItem
-from annotator.review.render import draw_lines, draw_note, section_at, section_states
+from annotator.review.render import draw_lines, draw_note, draw_queue, section_at, section_states
 from annotator.review.selectors import (
     QUEUE_SHOWN,
     Mark,
     NoteView,
     changed_spans,
     labeler_of,
-    queue_order,
+    place_of,
+    target_for,
 )
 
 CONTEXT_CHARS = 60
-GONE = "This span has been decided or changed already."
 REASONS = {
     "low_score": ("low score", "low-margin"),
     "approximate": ("approximate match", "disagree"),
@@ -64,8 +65,10 @@ def asked_of(data: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {data[name]}" for name in asked if data[name])
 
 
-def act_of(note_item: ReviewItem, mark: Mark | None, data: Mapping[str, Any]) -> services.Act:
-    """What the checked form asks for, `mark` being its target. Raises DecisionConflict where that is gone."""
+def act_of(
+    note_item: ReviewItem, target: ReviewItem | Annotation | None, data: Mapping[str, Any]
+) -> services.Act | None:
+    """What the checked form asks for of its target; None where that is gone. Raises DecisionRefused."""
     verdict = data["verdict"]
     if verdict == "undo":
         return services.Undo()
@@ -77,9 +80,8 @@ def act_of(note_item: ReviewItem, mark: Mark | None, data: Mapping[str, Any]) ->
         return services.Add(span=data["fragments"], label=data["label"])
     if not data["target"]:
         raise services.DecisionRefused("Choose a span first.")
-    target = (mark.item or mark.annotation) if mark else None
-    if mark is None or target is None:
-        raise services.DecisionConflict(GONE)
+    if target is None:
+        return None
     if data["label"]:
         return services.Edit(target=target, label=data["label"])
     if data["attribute"]:
@@ -87,18 +89,19 @@ def act_of(note_item: ReviewItem, mark: Mark | None, data: Mapping[str, Any]) ->
         return services.Edit(target=target, attributes={name: value})
     if data["move"]:
         edge, _, step = data["move"].partition(":")
+        span = target.span if isinstance(target, Annotation) else services.suggestion_of(target).span
         moved = move_boundary(
-            note_item.document.text, mark.span, cast(Literal["start", "end"], edge), cast(Literal[-1, 1], int(step))
+            note_item.document.text, span, cast(Literal["start", "end"], edge), cast(Literal[-1, 1], int(step))
         )
         return services.Edit(target=target, span=moved)
     if verdict == "reject":
         return services.Reject(target=target)
-    if mark.item is None:
+    if isinstance(target, Annotation):
         raise services.DecisionRefused("This span is your own already.")
-    return services.Accept(item=mark.item) if verdict == "accept" else services.Skip(item=mark.item)
+    return services.Accept(item=target) if verdict == "accept" else services.Skip(item=target)
 
 
-def focus_after(decision: Decision, *, target: Mark | None, view: NoteView) -> str:
+def focus_after(decision: Decision, *, target: ReviewItem | Annotation | None, view: NoteView) -> str:
     """The key of the span in focus after a decision: the next of the queue, or the span that was just edited."""
     if decision.verdict in {Decision.Verdict.EDIT, Decision.Verdict.ADD} and decision.made:
         return f"a{decision.made.public_id}"
@@ -106,25 +109,29 @@ def focus_after(decision: Decision, *, target: Mark | None, view: NoteView) -> s
         if decision.item and f"i{decision.item.public_id}" in view.marks:
             return f"i{decision.item.public_id}"
         return f"a{decision.made.public_id}" if decision.made else _first(view)
-    if target is None or target.item is None:
+    if not isinstance(target, ReviewItem):
         return _first(view)
-    return next((mark.key for mark in view.queue if queue_order(mark) > queue_order(target)), _first(view))
+    place = place_of(target)
+    return next((mark.key for mark in view.queue if mark.place and mark.place > place), _first(view))
 
 
 def note_context(view: NoteView, *, focus: str) -> dict[str, Any]:
     """What card, queue and action bar show; `focus` falls to the first of the queue where it names nothing."""
     mark = view.marks.get(focus) or view.marks.get(_first(view))
     key = mark.key if mark else ""
+    target = target_for(note_item=view.note_item, key=key) if mark else None
+    suggestion = target.suggestion if isinstance(target, ReviewItem) else None
     is_done = view.note_item.status != "open"
+    note_url = reverse("review:note", args=[view.document.project.public_id, view.note_item.public_id])
     return {
         "view": view,
         "project_id": view.document.project.public_id,
-        "note_url": reverse("review:note", args=[view.document.project.public_id, view.note_item.public_id]),
+        "note_url": note_url,
         "note_item": view.note_item,
         "is_done": is_done,
         "mark": mark,
         "can_change": mark is not None and not is_done,
-        "can_accept": mark is not None and mark.item is not None and not is_done,
+        "can_accept": mark is not None and mark.place is not None and not is_done,
         "told": _told(view, mark),
         "focus": key,
         "previous": view.neighbour(key, -1),
@@ -133,10 +140,13 @@ def note_context(view: NoteView, *, focus: str) -> dict[str, Any]:
         "labels": [(label, mark is not None and mark.label == label) for label in view.schema.labels],
         "attributes": _attribute_choices(view, mark),
         "quote": _quote(view.document.text, mark.span) if mark else None,
-        "labeler": labeler_of(mark.suggestion) if mark and mark.suggestion else None,
-        "match_kind": _match_kind(mark),
-        "reason": REASONS.get(mark.item.reason) if mark and mark.item else None,
-        "queue": [(queued, REASONS.get(queued.item.reason)) for queued in view.queue[:QUEUE_SHOWN] if queued.item],
+        "suggestion": suggestion,
+        "annotation": target if isinstance(target, Annotation) else None,
+        "labeler": labeler_of(suggestion) if suggestion else None,
+        # How the labeler found the span, in words; empty where it does not say.
+        "match_kind": str(suggestion.signals.get("kind", "")).replace("_", " ") if suggestion else "",
+        "reason": REASONS.get(mark.reason) if mark else None,
+        "queue": draw_queue(view.queue[:QUEUE_SHOWN], current=key, note_url=note_url, reasons=REASONS),
         "n_more": max(view.n_open - QUEUE_SHOWN, 0),
         "idempotency_key": uuid.uuid4().hex,
     }
@@ -204,15 +214,9 @@ def new_span(view: NoteView, *, start: int, end: int, exact: bool) -> NewSpan:
 def _told(view: NoteView, mark: Mark | None) -> str:
     if mark is None:
         return "No suggestion is left to decide."
-    kind = "Suggestion" if mark.item else "Your span"
+    kind = "Your span" if mark.place is None else "Suggestion"
     words = [mark.label.name, *(value for _, value in sorted(mark.attributes.items()))]
     return f"{kind}: {Truncator(mark.surface).chars(80)}, {', '.join(words)}."
-
-
-def _match_kind(mark: Mark | None) -> str:
-    """How the labeler found the span, in words; empty where it does not say."""
-    kind = mark.suggestion.signals.get("kind", "") if mark and mark.suggestion else ""
-    return str(kind).replace("_", " ")
 
 
 def _first(view: NoteView) -> str:

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
+from django.template.defaultfilters import floatformat
+from django.template.loader import render_to_string
 from django.utils.html import escape, format_html, format_html_join
+from django.utils.text import Truncator
 
 from annotator.core.layout import Piece, lay_out
 from annotator.core.schema import Schema
@@ -19,6 +23,12 @@ from annotator.core.sections import Section
 from annotator.review.selectors import Mark, NoteView
 
 SHORT = 15  # a span of so few characters does not wrap
+QUEUED_CHARS = 60
+_QUEUE_ROW = (
+    '<li><a class="item" href="{url}?focus={key}#{key}" hx-get="{url}?focus={key}" hx-target="#card"'
+    ' hx-swap="outerHTML" data-span-key="{key}"{current}><span class="item-text">{text}</span>'
+    '<span class="item-value">{score}</span><span class="label-code c-{colour}">{code}</span>{chip}</a></li>'
+)
 _TABLE = re.compile(r"\S\t+\S|\S {3,}\S.* {3,}\S|\S *\|.*\|")
 _LAST_WORD = re.compile(r"\S+\s*\Z")
 
@@ -58,6 +68,29 @@ def draw_lines(view: NoteView, numbers: Iterable[int], *, current: str) -> list[
     return [_draw_line(view, number, marks_on.get(number, ()), current) for number in sorted(set(numbers))]
 
 
+def draw_queue(
+    marks: Iterable[Mark], *, current: str, note_url: str, reasons: Mapping[str, tuple[str, str]]
+) -> list[str]:
+    """The rows of the queue; `reasons` gives each reason's word and icon.
+
+    Every decision draws them all. As templates they took a sixth of its time.
+    """
+    return [
+        format_html(
+            _QUEUE_ROW,
+            url=note_url,
+            key=mark.key,
+            current=format_html(" {}", "aria-current=true" if mark.key == current else ""),
+            text=mark.surface if len(mark.surface) <= QUEUED_CHARS else Truncator(mark.surface).chars(QUEUED_CHARS),
+            score=floatformat(mark.score, 2),
+            colour=mark.label.colour,
+            code=mark.label.code,
+            chip=_chip(*reasons[mark.reason]) if mark.reason in reasons else "",
+        )
+        for mark in marks
+    ]
+
+
 def section_states(view: NoteView, numbers: Iterable[int]) -> list[DrawnSection]:
     """Some sections without their lines, for their margins."""
     return [_section(view, number, view.sections[number], []) for number in sorted(set(numbers))]
@@ -66,6 +99,12 @@ def section_states(view: NoteView, numbers: Iterable[int]) -> list[DrawnSection]
 def section_at(view: NoteView, offset: int) -> int:
     """The number of the section that holds this code point."""
     return max(bisect_right([section.start for section in view.sections], offset) - 1, 0)
+
+
+@cache
+def _chip(word: str, icon: str) -> str:
+    chip = render_to_string("components/chip.html", {"word": word, "icon": icon})
+    return format_html('<span class="item-chips">{}</span>', chip)
 
 
 def _marks_by_line(view: NoteView) -> dict[int, list[Mark]]:
@@ -84,7 +123,7 @@ def _section(view: NoteView, number: int, section: Section, lines: list[DrawnLin
     return DrawnSection(
         number=number,
         title=section.title,
-        n_open=sum(1 for mark in inside if mark.item is not None),
+        n_open=sum(1 for mark in inside if mark.place is not None),
         n_marks=len(inside),
         lines=lines,
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 from django.db.models import Count, F, Q, QuerySet
@@ -19,13 +21,24 @@ from annotator.projects.selectors import current_schema
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Labeler, Suggestion
 
+Place = tuple[float, float, int, int]
 SUGGESTED, PERSON = "suggested", "person"
 QUEUE_SHOWN = 40
+# What marks are drawn from, in the order of `_suggested` and `_asserted`. As values: every decision reads all of its
+# note, and making whole models of that took longer than everything else.
+_OF_ITEM = (
+    *("pk", "public_id", "reason", "confidence", "skipped_at"),
+    *(f"suggestion__{name}" for name in ("fragments", "surface", "label", "attributes", "score")),
+)
+_OF_ANNOTATION = ("public_id", "fragments", "surface", "label", "attributes")
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One span as the page draws it. `key` names it in the page: 'i…' an open item, 'a…' an annotation."""
+    """One span as the page draws it. `key` names it in the page: 'i…' an open item, 'a…' an annotation.
+
+    `place` is where an open item stands in the queue; None for an annotation.
+    """
 
     key: str
     span: Span
@@ -33,13 +46,9 @@ class Mark:
     label: Label
     attributes: dict[str, str]
     state: str
-    item: ReviewItem | None = None
-    suggestion: Suggestion | None = None
-    annotation: Annotation | None = None
-
-    @property
-    def score(self) -> float | None:
-        return self.suggestion.score if self.suggestion else None
+    score: float | None = None
+    reason: str = ""
+    place: Place | None = None
 
     @property
     def tenths(self) -> int | None:
@@ -49,7 +58,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class NoteView:
-    """A note with its marks; everything the page needs, from six queries however many marks there are."""
+    """A note with its marks; from four queries however many marks there are."""
 
     note_item: ReviewItem
     document: Document
@@ -89,12 +98,15 @@ class NoteView:
 
 
 def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
-    """The note item of that public id in the project, with document and holder. One query."""
-    return (
-        ReviewItem.objects.select_related("document__project", "leased_by")
+    """The note item of that public id in the project, with its document. One query."""
+    found = (
+        ReviewItem.objects.select_related("document")
         .filter(public_id=item_id, unit=ReviewItem.Unit.NOTE, document__project=project)
         .first()
     )
+    if found is not None:
+        found.document.project = project
+    return found
 
 
 def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
@@ -115,41 +127,37 @@ def last_decision(*, note_item: ReviewItem) -> Decision | None:
 
 def note_view(*, note_item: ReviewItem) -> NoteView:
     """The note as its reader sees it: their annotations, and the suggestions still open in their slot."""
-    document = note_item.document
-    schema = current_schema(document.project).schema
+    schema = current_schema(note_item.document.project).schema
+    labels = {label.name: label for label in schema.labels}
     items = span_items(note_item)
-    open_items = items.filter(status=ReviewItem.Status.OPEN).select_related("suggestion")
+    waiting = items.filter(status=ReviewItem.Status.OPEN).values_list(*_OF_ITEM)
+    asserted = _live_annotations(note_item).values_list(*_OF_ANNOTATION)
     return NoteView(
         note_item=note_item,
-        document=document,
+        document=note_item.document,
         schema=schema,
-        queue=sorted(
-            (_suggested(item, item.suggestion, schema) for item in open_items if item.suggestion),
-            key=queue_order,
-        ),
-        annotations=[_asserted(annotation, schema) for annotation in _live_annotations(note_item)],
+        queue=sorted((_suggested(labels, *row) for row in waiting), key=lambda mark: mark.place or ()),
+        annotations=[_asserted(labels, *row) for row in asserted],
         n_items=items.exclude(status=ReviewItem.Status.CLOSED).count(),
     )
 
 
-def queue_order(mark: Mark) -> tuple[float, float, int, int]:
-    """Sort key of the queue: skipped ones last, then least certain first, then as in the text."""
-    if mark.item is None:
-        raise ValueError(f"{mark.key} is no item of the queue")
-    skipped = mark.item.skipped_at.timestamp() if mark.item.skipped_at else 0.0
-    certainty = mark.score if mark.item.confidence is None else mark.item.confidence
-    return (skipped, certainty or 0.0, mark.span.start, mark.item.pk)
+def target_for(*, note_item: ReviewItem, key: str) -> ReviewItem | Annotation | None:
+    """The open item or live annotation that a mark's key names in the note; None where it is no longer there.
 
-
-def mark_for(*, note_item: ReviewItem, key: str) -> Mark | None:
-    """The open item or live annotation that `key` names in the note; None where it is no longer there. Two queries."""
-    schema = current_schema(note_item.document.project).schema
+    One query; an item comes with its suggestion, an annotation with who made it.
+    """
     if key.startswith("i"):
         items = span_items(note_item).filter(status=ReviewItem.Status.OPEN, public_id=key[1:])
-        item = items.select_related("suggestion").first()
-        return _suggested(item, item.suggestion, schema) if item and item.suggestion else None
-    annotation = _live_annotations(note_item).filter(public_id=key[1:]).first()
-    return _asserted(annotation, schema) if annotation else None
+        return items.select_related("suggestion").first()
+    return _live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator").first()
+
+
+def place_of(item: ReviewItem) -> Place:
+    """Where a span item, come with its suggestion, stands in the queue of its note."""
+    if item.suggestion is None:
+        raise ValueError("a note stands in no queue of spans")
+    return _place(item.skipped_at, item.confidence, item.suggestion.score, item.suggestion.span.start, item.pk)
 
 
 def labeler_of(suggestion: Suggestion) -> Labeler:
@@ -191,36 +199,54 @@ def _live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
     """What the note's reader asserts."""
     return Annotation.objects.filter(
         set__document=note_item.document_id, set__annotator=note_item.leased_by_id, status=Annotation.Status.LIVE
-    ).select_related("annotator")
+    )
 
 
-def _suggested(item: ReviewItem, suggestion: Suggestion, schema: Schema) -> Mark:
+def _suggested(
+    labels: Mapping[str, Label],
+    pk: int,
+    public_id: str,
+    reason: str,
+    confidence: float | None,
+    skipped_at: datetime | None,
+    fragments: str,
+    surface: str,
+    label: str,
+    attributes: dict[str, str],
+    score: float,
+) -> Mark:
+    span = Span.parse(fragments)
     return Mark(
-        key=f"i{item.public_id}",
-        span=suggestion.span,
-        surface=suggestion.surface,
-        label=_label(schema, suggestion.label),
-        attributes=suggestion.attributes,
+        key=f"i{public_id}",
+        span=span,
+        surface=surface,
+        label=labels.get(label) or _lost_label(label),
+        attributes=attributes,
         state=SUGGESTED,
-        item=item,
-        suggestion=suggestion,
+        score=score,
+        reason=reason,
+        place=_place(skipped_at, confidence, score, span.start, pk),
     )
 
 
-def _asserted(annotation: Annotation, schema: Schema) -> Mark:
+def _asserted(
+    labels: Mapping[str, Label], public_id: str, fragments: str, surface: str, label: str, attributes: dict[str, str]
+) -> Mark:
     return Mark(
-        key=f"a{annotation.public_id}",
-        span=annotation.span,
-        surface=annotation.surface,
-        label=_label(schema, annotation.label),
-        attributes=annotation.attributes,
+        key=f"a{public_id}",
+        span=Span.parse(fragments),
+        surface=surface,
+        label=labels.get(label) or _lost_label(label),
+        attributes=attributes,
         state=PERSON,
-        annotation=annotation,
     )
 
 
-def _label(schema: Schema, name: str) -> Label:
-    """The label of that name, or one in its place that says that the schema has it no longer."""
-    if name in schema.label_names:
-        return schema.label(name)
+def _place(skipped_at: datetime | None, confidence: float | None, score: float, start: int, pk: int) -> Place:
+    """Sort key of the queue: skipped ones last, then least certain first, then as in the text."""
+    return (skipped_at.timestamp() if skipped_at else 0.0, score if confidence is None else confidence, start, pk)
+
+
+def _lost_label(name: str) -> Label:
+    """A label in place of the one that the schema has no longer, which says so."""
     return Label(name=name, code="?", colour="stone", hotkey="", definition="The schema no longer has this label.")

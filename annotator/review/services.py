@@ -30,13 +30,14 @@ from annotator.audit.services import record_event
 from annotator.core.spans import Span
 from annotator.projects.models import SchemaVersion
 from annotator.projects.selectors import current_schema
-from annotator.review.leases import hold
+from annotator.review.leases import LeaseConflict, hold
 from annotator.review.models import LATE, Decision, ReviewItem
 from annotator.review.selectors import last_decision, span_items
 from annotator.suggestions.models import Suggestion
 
 Verdict = Decision.Verdict
 UNASKED = "unasked"
+GONE = "This span has been decided or changed already."
 
 
 class DecisionConflict(Exception):
@@ -140,22 +141,27 @@ def repeat_of(*, key: str, note_item: ReviewItem, reviewer: User, asked: str) ->
     return found
 
 
-def decide(*, note_item: ReviewItem, reviewer: User, act: Act, key: str, now: datetime, asked: str = "") -> Decision:
-    """Do `act` in the note and return the decision; a `key` seen before returns the first decision, changing nothing.
+def decide(
+    *, note_item: ReviewItem, reviewer: User, act: Act | None, key: str, now: datetime, asked: str = ""
+) -> Decision:
+    """Do `act` in the note and return the decision; a `key` seen before returns the first decision and only renews the
+    lease.
 
-    `asked` is the act in the words of who asked for it: a key that comes back with other words is refused. A caller
-    that must look the act's target up asks `repeat_of` first, since a decided target is no longer there.
+    `asked` is the act in the words of who asked for it: a key that comes back with other words is refused. `act` is
+    None where its target is no longer there, as after the first decision under the same key: any other conflicts.
     Raises LeaseConflict (someone else has the note), DecisionConflict (the target changed), DecisionRefused, and from
     the rules below SchemaError, SpanError and annotations.services.AnnotationExists.
     """
     with transaction.atomic():
+        is_held = hold(note_item=note_item, reviewer=reviewer, now=now)
+        # Now that the note's row is locked: two equal requests at once are one decision.
         repeat = repeat_of(key=key, note_item=note_item, reviewer=reviewer, asked=asked)
-        if repeat is None:
-            hold(note_item=note_item, reviewer=reviewer, now=now)
-            # Now that the note's row is locked: two equal requests at once are one decision.
-            repeat = repeat_of(key=key, note_item=note_item, reviewer=reviewer, asked=asked)
         if repeat is not None:
             return repeat
+        if not is_held:
+            raise LeaseConflict("Someone else has taken this note since your lease ran out.")
+        if act is None:
+            raise DecisionConflict(GONE)
         note_item.refresh_from_db(fields=["status", "version"])
         if note_item.status != ReviewItem.Status.OPEN and not isinstance(act, Undo):
             raise DecisionConflict("This note is done. Reopen it with Undo to change it.")
@@ -193,7 +199,7 @@ def decide(*, note_item: ReviewItem, reviewer: User, act: Act, key: str, now: da
 
 
 def _accept(desk: _Desk, act: Accept) -> _Outcome:
-    suggestion = _suggestion(act.item)
+    suggestion = suggestion_of(act.item)
     _close(act.item)
     new = NewAnnotation(
         span=suggestion.span,
@@ -218,7 +224,7 @@ def _reject(desk: _Desk, act: Reject) -> _Outcome:
 
 def _edit(desk: _Desk, act: Edit) -> _Outcome:
     if isinstance(act.target, ReviewItem):
-        suggestion = _suggestion(act.target)
+        suggestion = suggestion_of(act.target)
         _close(act.target)
         made = desk.add(_edited(desk, suggestion, act, origin_id=suggestion.pk))
         return _Outcome(Verdict.EDIT, item=act.target, made=made)
@@ -298,7 +304,8 @@ def _edited(desk: _Desk, source: Suggestion | Annotation, act: Edit, origin_id: 
     )
 
 
-def _suggestion(item: ReviewItem) -> Suggestion:
+def suggestion_of(item: ReviewItem) -> Suggestion:
+    """What a span item asks about. Raises DecisionRefused for a note, which is no suggestion."""
     if item.suggestion is None:
         raise DecisionRefused("Only a suggestion can be accepted.")
     return item.suggestion
@@ -310,6 +317,7 @@ def _close(item: ReviewItem) -> None:
     )
     if not closed:
         raise DecisionConflict("This suggestion has been decided already.")
+    item.status = ReviewItem.Status.DECIDED
 
 
 def _reopen(item: ReviewItem) -> None:
@@ -318,6 +326,7 @@ def _reopen(item: ReviewItem) -> None:
     )
     if not reopened:
         raise DecisionConflict("This has been changed since.")
+    item.status = ReviewItem.Status.OPEN
 
 
 def _digest(asked: str) -> str:

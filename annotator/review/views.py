@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
+from annotator.annotations.models import Annotation
 from annotator.annotations.services import AnnotationExists
 from annotator.audit.services import record_read
 from annotator.core.schema import SchemaError
@@ -21,9 +22,10 @@ from annotator.projects.navigation import page_context
 from annotator.review import leases, pages, services
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import Mark, mark_for, note_item_for, note_view, notes_of, queue_counts
+from annotator.review.selectors import note_item_for, note_view, notes_of, queue_counts, target_for
 from annotator.web.http import is_partial, render_either, see_other
 
+UNSAVED = "Your last decision was not saved: you had been signed out."
 _REFUSALS = (services.DecisionRefused, AnnotationExists, SchemaError, SpanError)
 _CONFLICTS = (services.DecisionConflict, leases.LeaseConflict)
 
@@ -73,15 +75,21 @@ def take(request: HttpRequest, project_id: str, document_id: str) -> HttpRespons
 
 @require_GET
 def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
-    """The note its reader holds; for htmx, the card of the span that `?focus=` names."""
+    """The note its reader holds; for htmx, the card of the span that `?focus=` names.
+
+    `?unsaved=1`, from a sign-in that came between, says so once.
+    """
     membership, note_item = _note_of(request, project_id, item_id)
+    if "unsaved" in request.GET:
+        messages.warning(request, UNSAVED)
+        return redirect("review:note", project_id, item_id)
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item)
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     view = note_view(note_item=note_item)
     focus = request.GET.get("focus", "")
     if is_partial(request) and focus and focus not in view.marks:
-        return _refused(request, membership, note_item, pages.GONE, 409)
+        return _refused(request, membership, note_item, services.GONE, 409)
     context = pages.note_context(view, focus=focus)
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
@@ -124,20 +132,17 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     form = DecisionForm(request.POST)
     if not form.is_valid():
         return _refused(request, membership, note_item, "This decision could not be read; nothing was saved.", 422)
-    data, target = form.cleaned_data, None
-    key, asked = data["key"], pages.asked_of(data)
+    data = form.cleaned_data
+    target = target_for(note_item=note_item, key=data["target"]) if data["target"] else None
     try:
-        decision = services.repeat_of(key=key, note_item=note_item, reviewer=membership.user, asked=asked)
-        if decision is None:
-            target = mark_for(note_item=note_item, key=data["target"])
-            decision = services.decide(
-                note_item=note_item,
-                reviewer=membership.user,
-                act=pages.act_of(note_item, target, data),
-                key=key,
-                now=timezone.now(),
-                asked=asked,
-            )
+        decision = services.decide(
+            note_item=note_item,
+            reviewer=membership.user,
+            act=pages.act_of(note_item, target, data),
+            key=data["key"],
+            now=timezone.now(),
+            asked=pages.asked_of(data),
+        )
     except _CONFLICTS as conflict:
         return _refused(request, membership, note_item, str(conflict), 409)
     except _REFUSALS as refusal:
@@ -180,14 +185,17 @@ def _to_next_note(request: HttpRequest, membership: Membership) -> HttpResponse:
 
 
 def _answered(
-    request: HttpRequest, membership: Membership, note_item: ReviewItem, decision: Decision, target: Mark | None
+    request: HttpRequest,
+    membership: Membership,
+    note_item: ReviewItem,
+    decision: Decision,
+    target: ReviewItem | Annotation | None,
 ) -> HttpResponse:
     """The way on after a decision that is saved, also where it was saved before and is only sent again."""
     if decision.verdict == Decision.Verdict.NOTE_DONE:
         return _to_next_note(request, membership)
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, is_saved=True)
-    note_item.refresh_from_db(fields=["status"])
     view = note_view(note_item=note_item)
     focus = pages.focus_after(decision, target=target, view=view)
     if not is_partial(request):

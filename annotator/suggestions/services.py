@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
@@ -36,6 +36,8 @@ FIRST_BELLS = 32
 LEASE = timedelta(minutes=10)
 MAX_ATTEMPTS = 3
 _PAGE = 500
+# How long a note's own bell for routing has until the sweeper rings for it.
+ROUTING_TIME = timedelta(seconds=30)
 Status = LabelJob.Status
 
 
@@ -180,24 +182,31 @@ def claim_jobs(*, run_id: int, worker: str, now: datetime, limit: int = CLAIM_SI
     return [jobs[pk] for pk in claimed]
 
 
-def ring_on(*, run_id: int) -> None:
-    """Have the next notes of the run claimed, by a worker that has done its own."""
+def ring_on(*, run_id: int, now: datetime) -> None:
+    """Have the next notes of the run claimed, by a worker that has done its own; where none is left, end the run.
+
+    On PostgreSQL the last two notes may be committed at the same moment, each while the other was being read.
+    """
     if LabelJob.objects.filter(run_id=run_id, status=Status.QUEUED).exists():
         ring(LABEL_TASK, run_id, queue=LABEL_QUEUE)
+    else:
+        _close_if_finished(run_id=run_id, now=now)
 
 
 def begin_job(*, job: LabelJob, claimed: Sequence[LabelJob], now: datetime) -> bool:
     """Count the attempt at `job`, and push the leases of all that the caller still has `claimed` on.
 
     Attempts count notes that were begun, so that one that kills its worker does not fail those claimed with it. False
-    where the claim was lost.
+    where the claim was lost. Safe to repeat.
     """
+    n_attempts = job.attempts + 1
     tokens = [other.run_token for other in claimed]
     LabelJob.objects.filter(run_token__in=tokens, status=Status.RUNNING).update(lease_expires_at=now + LEASE)
     begun = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
-        attempts=F("attempts") + 1, started_at=now
+        attempts=n_attempts, started_at=now
     )
-    job.attempts += 1
+    if begun:
+        job.attempts = n_attempts
     return bool(begun)
 
 
@@ -330,9 +339,9 @@ def ring_again(*, now: datetime) -> int:
     """Ring for every run with notes that nobody holds, and for every note not routed yet; the number of bells."""
     _fail_exhausted(LabelJob.objects.filter(lease_expires_at__lt=now), now=now)
     unfinished = LabelJob.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
-    LabelRun.objects.filter(status=LabelRun.Status.RUNNING).exclude(pk__in=unfinished.values("run")).update(
-        status=LabelRun.Status.DONE, finished_at=now
-    )
+    running = LabelRun.objects.filter(status=LabelRun.Status.RUNNING).order_by("pk")
+    for run_id in running.exclude(pk__in=unfinished.values("run")).values_list("pk", flat=True):
+        _close_if_finished(run_id=run_id, now=now)
     left = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=now)
     LabelJob.objects.filter(left, run__status=LabelRun.Status.CANCELLED).update(
         status=Status.CANCELLED, finished_at=now, lease_expires_at=None
@@ -341,8 +350,9 @@ def ring_again(*, now: datetime) -> int:
     run_ids = sorted(set(runs.distinct()))
     for run_id in run_ids:
         ring(LABEL_TASK, run_id, queue=LABEL_QUEUE)
-    stale = now - timedelta(seconds=30)
-    unrouted = LabelJob.objects.filter(status=Status.DONE, routed_at=None, finished_at__lt=stale).order_by("pk")
+    unrouted = LabelJob.objects.filter(status=Status.DONE, routed_at=None, finished_at__lt=now - ROUTING_TIME).order_by(
+        "pk"
+    )
     job_ids = list(unrouted.values_list("pk", flat=True)[:1000])
     for job_id in job_ids:
         ring(ROUTE_TASK, job_id, queue=ROUTE_QUEUE)
@@ -408,9 +418,12 @@ def _fail_exhausted(lost: QuerySet[LabelJob], *, now: datetime) -> None:
         _close_if_finished(run_id=finished, now=now)
 
 
+@transaction.atomic
 def _close_if_finished(*, run_id: int, now: datetime) -> None:
-    is_open = LabelJob.objects.filter(run_id=run_id, status__in=[Status.QUEUED, Status.RUNNING]).exists()
-    if not is_open:
-        LabelRun.objects.filter(pk=run_id, status=LabelRun.Status.RUNNING).update(
-            status=LabelRun.Status.DONE, finished_at=now
-        )
+    left = LabelJob.objects.filter(run_id=run_id, status__in=[Status.QUEUED, Status.RUNNING])
+    if left.exists():
+        return
+    # Once more behind the run's row: a retry that commits in between would leave notes that wait in a run that is done.
+    run = LabelRun.objects.select_for_update().filter(pk=run_id).first()
+    if run is not None and run.status == LabelRun.Status.RUNNING and not left.exists():
+        LabelRun.objects.filter(pk=run_id).update(status=LabelRun.Status.DONE, finished_at=now)

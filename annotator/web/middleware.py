@@ -24,7 +24,7 @@ def no_store(get_response: GetResponse) -> GetResponse:
 
 def whole_sign_in_page(get_response: GetResponse) -> GetResponse:
     """Where the session has ended, htmx goes to the sign-in page and back to where it was, instead of putting the
-    sign-in page into a piece of this one.
+    sign-in page into a piece of this one. What was being saved is not: `?unsaved=1` lets the page say so.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -35,6 +35,8 @@ def whole_sign_in_page(get_response: GetResponse) -> GetResponse:
         if urlsplit(response["Location"]).path != sign_in:
             return response
         came_from = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
+        if request.method == "POST":
+            came_from += "?unsaved=1"
         return HttpResponseClientRedirect(f"{sign_in}?{urlencode({'next': came_from})}")
 
     return middleware

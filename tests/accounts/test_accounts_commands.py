@@ -9,9 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from annotator.accounts.models import User
+from annotator.accounts.two_factor import has_two_factor
 from annotator.audit.models import AuditEvent
 from annotator.projects.models import Membership, Project
-from tests.cast import SCHEMA, make_user
+from tests.accounts.codes import set_up
+from tests.cast import NOW, SCHEMA, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +49,49 @@ def test_sign_in_link_is_refused_where_no_link_signs_in(alice: User, settings: A
     settings.HTTPS = True
     with pytest.raises(CommandError, match="HTTPS=1"):
         output_of("sign_in_link", "alice")
+
+
+def test_reset_link_prints_an_address_that_works_behind_a_tls_proxy_too(alice: User, settings: Any) -> None:
+    assert output_of("reset_link", "alice", "--base", "https://notes.example/").startswith(
+        "https://notes.example/accounts/reset/"
+    )
+    settings.HTTPS = True
+    settings.ALLOWED_HOSTS = ["notes.example"]
+    assert output_of("reset_link", "alice").startswith("https://notes.example/accounts/reset/")
+
+
+def test_reset_link_makes_the_first_account_and_then_wants_a_name() -> None:
+    assert "/accounts/reset/" in output_of("reset_link")
+    lead = User.objects.get()
+    assert (lead.username, lead.is_staff) == ("lead", True)
+    lead.set_password("seven wet umbrellas")
+    lead.save()
+    with pytest.raises(CommandError, match="reset_link USERNAME"):
+        output_of("reset_link")
+    with pytest.raises(CommandError, match="no user 'nobody'"):
+        output_of("reset_link", "nobody")
+
+
+def test_make_administrator_breaks_the_glass_and_is_audited(alice: User) -> None:
+    output_of("make_administrator", "alice")
+    alice.refresh_from_db()
+    assert alice.is_staff
+    event = AuditEvent.objects.get(verb="account.administrator")
+    assert (event.chain.project, event.actor, event.object_id) == ("", None, alice.public_id)
+    with pytest.raises(CommandError, match="no user 'nobody'"):
+        output_of("make_administrator", "nobody")
+    User.objects.update(is_active=False)
+    with pytest.raises(CommandError, match="disabled"):
+        output_of("make_administrator", "alice")
+
+
+def test_remove_two_factor_lets_the_last_administrator_in_again(alice: User) -> None:
+    with pytest.raises(CommandError, match="no second factor"):
+        output_of("remove_two_factor", "alice")
+    set_up(alice, now=NOW)
+    output_of("remove_two_factor", "alice")
+    assert not has_two_factor(alice)
+    assert AuditEvent.objects.get(verb="account.two_factor_off").actor is None
 
 
 def test_create_project_with_its_lead(alice: User, schema_file: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from annotator.accounts.models import User
 from annotator.browse.selectors import (
     NoteState,
+    Tally,
     count_notes,
     count_spans,
     listed_notes,
@@ -15,6 +16,7 @@ from annotator.browse.selectors import (
     note_types,
     notes_with_state,
     projects_of,
+    tallies,
 )
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project
@@ -123,10 +125,19 @@ def test_projects_are_mine_with_their_counts_in_one_query(
 ) -> None:
     with django_assert_num_queries(1):
         rows: list[Any] = list(projects_of(bob))
-    assert [(row.project, row.n_documents, row.n_to_review) for row in rows] == [(states, 5, 2)]
-    assert rows[0].last_at == NOW
+    assert [(row.project, row.n_documents, row.last_at) for row in rows] == [(states, 5, NOW)]
     theirs: Any = projects_of(charlie).get()
-    assert (theirs.n_documents, theirs.n_to_review) == (0, 0)
+    assert theirs.n_documents == 0
+
+
+def test_what_people_did_in_the_project_is_two_queries(
+    states: Project, alice: User, bob: User, dana: User, charlie: User, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(2):
+        found = tallies(states, [alice, bob, dana, charlie])
+    assert (found[bob.pk].n_done, found[bob.pk].n_in_hand, found[bob.pk].last_at) == (1, 1, NOW)
+    assert (found[alice.pk].n_done, found[alice.pk].n_in_hand, found[alice.pk].last_at) == (0, 0, NOW)
+    assert found[dana.pk] == found[charlie.pk] == Tally()
 
 
 def test_leads_come_first(project: Project, dana: User, bob: User, adam: User) -> None:

@@ -90,7 +90,8 @@ def test_list_takes_the_same_number_of_queries_for_many_builds(
         create_build(
             project=build.project, name=f"B{number}", formats=["jsonl"], options=BuildOptions(), actor=dana, now=NOW
         )
-    with django_assert_max_num_queries(7):
+    dana_client.get(reverse("home"))  # the session's first request writes of its own
+    with django_assert_max_num_queries(8):
         dana_client.get(url("builds", build.project.public_id))
 
 
@@ -212,7 +213,8 @@ def test_build_page_takes_few_queries(
     dana_client: Client, done: DatasetBuild, django_assert_max_num_queries: Any
 ) -> None:
     address = url("build", done.project.public_id, done.public_id)
-    with django_assert_max_num_queries(4):
+    dana_client.get(reverse("home"))  # the session's first request writes of its own
+    with django_assert_max_num_queries(5):
         dana_client.get(address)
 
 

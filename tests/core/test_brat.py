@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.brat import BINARY, BratError, parse_ann, write_ann
+from annotator.core.brat import BINARY, MAX_FAULTS, parse_ann, write_ann
 from annotator.core.foreign import ForeignSpan
 from annotator.core.spans import Span
 
@@ -45,10 +45,6 @@ def test_counts_lines_of_other_kinds_and_passes_over_blank_ones() -> None:
     assert (len(found.spans), found.n_ignored) == (1, 5)
 
 
-def test_reads_crlf_files() -> None:
-    assert parse_ann("T1\tA 0 1\tx\r\nA1\tsure T1 yes\r\n").spans[0].attributes == {"sure": "yes"}
-
-
 def test_an_empty_file_has_no_span() -> None:
     assert parse_ann("").spans == ()
 
@@ -63,8 +59,9 @@ def test_an_empty_file_has_no_span() -> None:
         ("T1\tProblem 0 6;4 9\tsecret", "fragment 4-9 starts before the one ahead of it ends (6)"),
         ("T1\tProblem 6 6\tsecret", "fragment 6-6 is empty or negative: 0 <= start < end is wanted"),
         (f"T1\tProblem 0 {'9' * 5000}\tsecret", "an offset is too large"),
-        (f"T1\t{'L' * 101} 0 6\tsecret", "the label has 101 characters, at most 100 are read"),
-        ("T0\tProblem 0 6\tsecret", "T0 was defined in line 1"),
+        (f"T1\t{'L' * 101} 0 6\tsecret", "a label has 1 to 100 printable characters, this one 101"),
+        ("T1\tA\0B 0 6\tsecret", "a label has 1 to 100 printable characters, this one 3"),
+        ("T0\tProblem 0 6\tsecret", "the id of this span was given in line 1"),
         ("A1\tsecret", "an attribute is written 'A1<tab>NAME T1 VALUE' or 'A1<tab>NAME T1'"),
         ("A1\tassertion T9 secret", "the attribute's span is not defined in this file"),
         ("A1\tassertion T0 secret", "the span has another value of this attribute already"),
@@ -72,10 +69,25 @@ def test_an_empty_file_has_no_span() -> None:
     ],
 )
 def test_a_wrong_line_is_named_and_not_quoted(line: str, message: str) -> None:
-    with pytest.raises(BratError) as caught:
-        parse_ann(f"T0\tProblem 0 6\tsecret\nA0\tassertion T0 absent\n\n{line}\n")
-    assert str(caught.value) == f"line 4: {message}"
-    assert "secret" not in str(caught.value)
+    found = parse_ann(f"T0\tProblem 0 6\tsecret\nA0\tassertion T0 absent\n\n{line}\n")
+    assert found.faults == (f"line 4: {message}",)
+    assert len(found.spans) == 1
+    assert "secret" not in found.faults[0]
+
+
+def test_every_wrong_line_is_named_up_to_a_limit() -> None:
+    found = parse_ann("T1\tProblem 0 x\tpain\nA1\tassertion T1 absent\nT2\tProblem 0 1\tx\n" + "boo\n" * 60)
+    assert found.faults[:2] == (
+        "line 1: fragments are written 'START END', joined by ';'",
+        "line 4: starts with none of T A M E R * # N",
+    )
+    assert (len(found.faults), found.faults[-1]) == (MAX_FAULTS + 1, "and 11 more wrong lines")
+    assert len(found.spans) == 1
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_lines_may_end_as_they_like(line_end: str) -> None:
+    assert len(parse_ann(line_end.join(["T1\tA 0 1\tx", "T2\tA 1 2\ty", ""])).spans) == 2
 
 
 def test_a_line_end_inside_a_span_is_written_as_a_space() -> None:

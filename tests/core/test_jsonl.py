@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.foreign import ForeignSpan
-from annotator.core.jsonl import MAX_METADATA, JsonlError, parse_row
+from annotator.core.foreign import MAX_METADATA, ForeignSpan, RowError
+from annotator.core.jsonl import parse_row
 from annotator.core.spans import Span
 
 
@@ -76,9 +76,26 @@ def test_spans_that_are_not_asked_for_are_not_looked_at() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"id": "secret", x}', "not JSON (column 18)"),
-        ("", "not JSON (column 1)"),
-        ('{"id": "secret"} secret', "not JSON (column 18)"),
+        ('{"id": "secret", x}', "not JSON (column 18: a key in double quotes is wanted here)"),
+        ("", "not JSON (column 1: a value is wanted here)"),
+        (
+            '{"id": "secret"} secret',
+            "not JSON (column 18: the object has ended before, and one line holds one object)",
+        ),
+        ('{"id": "secret}', "not JSON (column 8: the text that begins here is not closed on its line)"),
+        ('{"id": "\0secret"}', "not JSON (column 9: a control character in a text is written with a backslash)"),
+        ('{"id": "\\secret"}', "not JSON (column 9: this backslash begins none of JSON's escapes)"),
+        ('{"id": "\\uxsecret"}', "not JSON (column 10: four hexadecimal digits are wanted here)"),
+        ('{"id" "secret"}', "not JSON (column 7: a colon is wanted here)"),
+        ('{"id": "a" "secret"}', "not JSON (column 12: a comma, or the end of the object or list, is wanted here)"),
+        ('\ufeff{"id": "secret"}', "not JSON (column 1: a byte order mark inside the file)"),
+        (
+            '[{"id": "secret"}]',
+            "a JSON list, where JSONL has one object a line: write each of its objects on a line of its own",
+        ),
+        ('{"id": "a", "id": "secret"}', "an object gives a key twice, so that nobody can tell which value is meant"),
+        ('{"id": "a", "metadata": {"a": 1e999}}', "not JSON that can be read: a number is too large"),
+        ('{"id": "a", "metadata": ' + '{"a":' * 21 + "1" + "}" * 22, "'metadata' is nested more than 20 deep"),
         ('{"id": NaN, "text": "secret"}', "not JSON: NaN is not a number"),
         ("[" * 200_000, "not JSON that can be read: nested too deeply"),
         ('{"id": ' + "9" * 5000 + "}", "not JSON that can be read: a number is too long"),
@@ -115,7 +132,7 @@ def test_spans_that_are_not_asked_for_are_not_looked_at() -> None:
     ],
 )
 def test_a_wrong_row_is_explained_and_not_quoted(line: str, message: str) -> None:
-    with pytest.raises(JsonlError) as caught:
+    with pytest.raises(RowError) as caught:
         parse(line)
     assert str(caught.value) == message
 
@@ -132,5 +149,5 @@ SPAN_KEYS = st.sampled_from(["start", "end", "fragments", "label", "surface", "a
 @given(st.dictionaries(KEYS, JSON), st.lists(st.dictionaries(SPAN_KEYS, JSON), max_size=2))
 def test_any_json_is_read_or_refused(fields: dict[str, Any], spans: list[dict[str, Any]]) -> None:
     for line in (json.dumps(fields), json.dumps({"id": "a", "spans": spans}), str(fields)):
-        with contextlib.suppress(JsonlError):
+        with contextlib.suppress(RowError):
             parse(line)

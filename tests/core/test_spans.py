@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.spans import Span, SpanError, checked_surface
+from annotator.core.spans import Span, SpanError, Utf16Offsets, checked_surface
 
 
 @st.composite
@@ -83,3 +83,12 @@ def test_the_error_for_another_surface_holds_no_note_text() -> None:
 def test_a_span_of_white_space_is_refused() -> None:
     with pytest.raises(SpanError, match="white space"):
         checked_surface(text="a  b", span=Span.of(1, 3), surface=None)
+
+
+@given(st.text(alphabet="ab é😀\u202e", min_size=1, max_size=20), st.data())
+def test_offsets_in_utf_16_units_are_recognised(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    units = Span.of(*(len(text[:offset].encode("utf-16-le")) // 2 for offset in (start, end)))
+    assert Utf16Offsets(text).fits(units, text[start:end]) == ("😀" in text)
+    assert not Utf16Offsets(text).fits(units, "another text")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.core.spans import Span
-from annotator.core.text import TextError, normal_text, text_digest
+from annotator.core.text import TextError, excerpt, n_unseen, normal_text, text_digest
 
 PIECES = st.sampled_from(["a", "\r\n", "\r", "\n", "\U0001f600", "e\u0301", " "])
 
@@ -41,3 +41,13 @@ def test_text_that_no_database_holds_is_refused(raw: str) -> None:
 
 def test_the_digest_is_that_of_the_utf8_bytes() -> None:
     assert text_digest("µ") == hashlib.sha256("µ".encode()).hexdigest()
+
+
+def test_an_excerpt_is_one_line_without_what_would_spoil_it() -> None:
+    assert excerpt("A\n\n b\u202ec\0d\ud800e" + "x" * 50, 12) == "A b▯c▯d▯exxx"
+    assert excerpt("", 12) == ""
+
+
+@pytest.mark.parametrize(("text", "n"), [("a\tb\r\nc é😀", 0), ("\u200b\ufeff\u2067\x0c\x00\x9b", 6)])
+def test_characters_that_nobody_sees_are_counted(text: str, n: int) -> None:
+    assert n_unseen(text) == n

@@ -1,4 +1,4 @@
-"""The upload form in a browser: what its script adds to it."""
+"""The import pages in a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page, expect
 
 from annotator.accounts.models import User
 from annotator.exchange.models import Import
@@ -16,6 +16,7 @@ from annotator.exchange.spool import spooled_source
 from annotator.projects.models import Project
 from tests.cast import sign_in
 from tests.exchange.files import write_files
+from tests.exchange.test_uploads import upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,11 +32,15 @@ DROP = """zone => {
 }"""
 
 
+def sign_in_page(page: Page, address: str, user: User) -> None:
+    client = sign_in(Client(), user)
+    name = "marginalia_session"
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": address}])
+
+
 @pytest.fixture
 def upload_page(page: Page, live_server: Any, project: Project, alice: User) -> Page:
-    client = sign_in(Client(), alice)
-    name = "marginalia_session"
-    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": live_server.url}])
+    sign_in_page(page, live_server.url, alice)
     page.goto(live_server.url + reverse("exchange:imports", args=[project.public_id]))
     return page
 
@@ -61,3 +66,49 @@ def test_a_dropped_folder_keeps_its_subfolders(upload_page: Page) -> None:
     upload_page.get_by_role("button", name="Upload and look").click()
     upload_page.get_by_role("heading", name="A look at the upload").wait_for()
     assert names() == ["a.txt", "ward/a.txt", "ward/b.txt"]
+
+
+CSV = "ROW_ID,SUBJECT_ID,WARD,TEXT\n7,p-1,W3,No pain.\n8,p-2,W4,No fever.\n"
+
+
+def test_columns_of_a_csv_file_are_mapped_on_the_preview(upload_page: Page, tmp_path: Path) -> None:
+    write_files(tmp_path, {"n.csv": CSV})
+    upload_page.set_input_files("input[name=notes]", tmp_path / "n.csv")
+    upload_page.get_by_role("button", name="Upload and look").click()
+    expect(upload_page.get_by_label("Text", exact=True)).to_have_value("3")
+    upload_page.get_by_label("Pre-label these notes now").uncheck()
+    upload_page.get_by_label("Note type").focus()
+    upload_page.get_by_label("Note type").select_option(label="WARD")
+    expect(upload_page.get_by_role("cell", name="W4")).to_be_visible()
+    expect(upload_page.get_by_label("Note type")).to_be_focused()
+    upload_page.get_by_label("Id", exact=True).select_option(label="Number the rows")
+    expect(upload_page.get_by_role("rowheader", name="n-3")).to_be_visible()
+    upload_page.get_by_text("ROW_ID", exact=True).last.click()
+    expect(upload_page.get_by_text("ROW_ID: 8")).to_be_visible()
+    assert not upload_page.get_by_label("Pre-label these notes now").is_checked(), "what stands below stays"
+    upload_page.get_by_label("Delimiter").select_option(label="Tab")
+    expect(upload_page.get_by_label("Text", exact=True)).to_have_value("0")
+    upload_page.get_by_label("Delimiter").select_option(label="Comma")
+    expect(upload_page.get_by_label("Text", exact=True)).to_have_value("3")
+    upload_page.get_by_role("button", name="Import 2 notes").click()
+    upload_page.get_by_text("Waits for a worker").wait_for()
+    item = Import.objects.get()
+    assert (item.csv_layout["text"], item.csv_layout["external_id"], item.is_prelabelled) == (3, 0, False)
+
+
+def test_columns_are_mapped_without_a_script(browser: Browser, live_server: Any, project: Project, alice: User) -> None:
+    item = upload(project, alice, {"n.csv": CSV})
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    sign_in_page(plain, live_server.url, alice)
+    plain.goto(live_server.url + reverse("exchange:import", args=[project.public_id, item.public_id]))
+    plain.get_by_label("Note type").select_option(label="WARD")
+    plain.get_by_role("button", name="Import 2 notes").click()
+    expect(plain.get_by_text("The columns have changed")).to_be_visible()
+    expect(plain.get_by_role("cell", name="W4")).to_be_visible()
+    plain.get_by_label("Id", exact=True).select_option(label="Number the rows")
+    plain.get_by_role("button", name="Read again").click()
+    expect(plain.get_by_role("rowheader", name="n-3")).to_be_visible()
+    plain.get_by_role("button", name="Import 2 notes").click()
+    plain.get_by_text("Waits for a worker").wait_for()
+    context.close()

@@ -53,6 +53,59 @@ def test_a_refusal_lists_its_rows(project: Project, tmp_path: Path) -> None:
     assert not Document.objects.exists()
 
 
+NOTES_CSV = "ROW_ID;SUBJECT_ID;WARD;TEXT\n7;p-1;W3;No pain.\n8;p-2;W4;No fever.\n"
+
+
+def test_import_documents_tells_how_it_reads_csv(project: Project, tmp_path: Path) -> None:
+    write_files(tmp_path, {"n.csv": NOTES_CSV})
+    assert call("import_documents", project.slug, tmp_path, "--no-prelabel").splitlines() == [
+        "CSV: UTF-8, semicolon, a header; text from TEXT, id from ROW_ID, patient from SUBJECT_ID",
+        "2 notes added",
+    ]
+    assert Document.objects.get(external_id="7").patient_id == "p-1"
+
+
+def test_import_documents_takes_the_columns_that_are_named(project: Project, tmp_path: Path) -> None:
+    write_files(tmp_path, {"n.csv": NOTES_CSV.replace(";", "|").replace("No pain", "Größe").encode("cp1252")})
+    columns = ["--text-column", "4", "--id-column", "SUBJECT_ID", "--patient-column", "row id", "--type-column", "WARD"]
+    more = ["--metadata-column", "ROW_ID", "--metadata-column", "WARD", "--delimiter", "pipe", "--encoding", "cp1252"]
+    call("import_documents", project.slug, tmp_path, "--no-prelabel", *columns, *more)
+    found = Document.objects.get(external_id="p-1")
+    assert (found.text, found.patient_id, found.note_type) == ("Größe.", "7", "W3")
+    assert found.metadata == {"ROW_ID": "7", "WARD": "W3"}
+
+
+def test_import_documents_numbers_rows_without_a_header(project: Project, tmp_path: Path) -> None:
+    write_files(tmp_path, {"n.csv": "7,No pain was felt.\n8,No fever was seen.\n"})
+    shown = call("import_documents", project.slug, tmp_path, "--no-prelabel", "--no-header", "--number-rows")
+    assert "CSV: UTF-8, comma, no header; text from column 2" in shown
+    assert sorted(Document.objects.values_list("external_id", flat=True)) == ["n-1", "n-2"]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--text-column", "NOTE"], "none of the 4 columns is 'NOTE'; they are ROW_ID, SUBJECT_ID, WARD, TEXT"),
+        (["--metadata-column", "TEXT"], "the text column is used for something else as well"),
+        (["--delimiter", "x"], "--delimiter is one of comma, semicolon, tab, pipe"),
+    ],
+)
+def test_a_column_or_delimiter_that_is_none_is_refused(
+    project: Project, tmp_path: Path, option: list[str], message: str
+) -> None:
+    write_files(tmp_path, {"n.csv": NOTES_CSV})
+    with pytest.raises(CommandError, match=message):
+        call("import_documents", project.slug, tmp_path, *option)
+
+
+def test_spans_are_read_beside_csv_files(project: Project, tmp_path: Path) -> None:
+    make_document(project, external_id="a", text="No pain.")
+    write_files(tmp_path, {"a.ann": "T1\tProblem 3 7\tpain\n", "n.csv": "1,2\n"})
+    shown = call("import_annotations", project.slug, tmp_path, "--annotator", "gold")
+    assert "1 span added" in shown
+    assert "1 file of other types, not read" in shown
+
+
 def test_progress_is_shown_on_a_terminal(project: Project, tmp_path: Path) -> None:
     write_files(tmp_path, {"a.txt": "A"})
     shown = call("import_documents", project.slug, tmp_path, "--no-prelabel", out=Terminal())

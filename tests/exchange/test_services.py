@@ -59,7 +59,7 @@ def test_an_error_in_one_row_keeps_all_out(project: Project, tmp_path: Path) -> 
         ("row 6", "the project has another text under this id"),
         ("row 7", "the id was given before (with another text), by note 1 of this source"),
         ("row 8", "'text' is missing"),
-        ("row 9", "not JSON (column 2)"),
+        ("row 9", "not JSON (column 2: a key in double quotes is wanted here)"),
     ]
     assert Document.objects.count() == 1
     assert not AuditEvent.objects.filter(verb="documents.import").exists()

@@ -73,9 +73,9 @@ def test_what_is_not_text_is_named_with_its_byte(tmp_path: Path) -> None:
     write_files(tmp_path, {"a.txt": b"ok \xff secret", "b.txt": "b", "b.ann": b"\xe9"})
     write_files(tmp_path, {"c.jsonl": b'{"id": "x"}\n{"id": "\xe9"}\n'})
     assert faults(tmp_path) == [
-        ("a.txt", "not UTF-8 (at byte 3)"),
-        ("b.ann", "not UTF-8 (at byte 0)"),
-        ("c.jsonl row 2", "not UTF-8 (at byte 8)"),
+        ("a.txt", "not UTF-8 (at byte 3): save it as UTF-8"),
+        ("b.ann", "the file ends in the middle of a character: was it copied whole?"),
+        ("c.jsonl row 2", "not UTF-8 (at byte 20 of the file): save it as UTF-8"),
     ]
 
 
@@ -111,7 +111,7 @@ def test_a_name_that_cannot_be_an_id_is_a_fault(tmp_path: Path) -> None:
 def test_a_path_without_notes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no file or folder"):
         source_at(tmp_path / "none")
-    with pytest.raises(SourceError, match=r"has no \.txt, \.ann or \.jsonl file"):
+    with pytest.raises(SourceError, match=r"has no \.txt, \.ann, \.jsonl, \.csv or \.tsv file"):
         source_at(tmp_path)
     with pytest.raises(SourceError, match="neither a folder nor"):
         source_at(write_files(tmp_path, {"a.pdf": ""}) / "a.pdf")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,12 @@ from tests.cast import NOW, Bells
 FILES = {"a.txt": "No chest pain.", "a.ann": "T1\tDisease 3 13\tchest pain\n", "b.txt": "Aspirin."}
 
 
-def upload(project: Project, actor: User, files: dict[str, str] = FILES, n_other_files: int = 0) -> Import:
+def upload(project: Project, actor: User, files: Mapping[str, str | bytes] = FILES, n_other_files: int = 0) -> Import:
     public_id = new_public_id()
     folder = make_folder(public_id)
     names = []
     for number, (name, content) in enumerate(files.items()):
-        (folder / str(number)).write_text(content)
+        (folder / str(number)).write_bytes(content if isinstance(content, bytes) else content.encode())
         names.append((str(number), name))
     return uploads.create_import(
         project=project, public_id=public_id, names=names, n_other_files=n_other_files, actor=actor, now=NOW
@@ -65,7 +66,10 @@ def test_an_upload_is_looked_at_and_kept_private(project: Project, dana: User) -
     assert (look["labels"], look["n_other_files"], look["is_whole"]) == ([("Disease", 1)], 2, True)
     assert [(error["where"], error["message"]) for error in look["errors"]] == [
         ("c.txt", "'text' is empty"),
-        ("d.jsonl row 1", "not JSON (column 2)"),
+        (
+            "d.jsonl",
+            "its first object goes over several lines, where JSONL has one object a line: write each on one",
+        ),
     ]
     assert "chest pain" not in json.dumps(item.result)
     folder = folder_of(item.public_id)

@@ -149,10 +149,11 @@ def test_a_refusal_is_shown_and_not_tried_again(job: Job, bells: Bells) -> None:
     assert ring_again(now=LATER) == 0
 
 
-def test_a_failure_hands_the_job_back_until_the_third(job: Job) -> None:
+def test_a_failure_hands_the_job_back_until_the_third(job: Job, bells: Bells) -> None:
     for attempt in range(1, MAX_ATTEMPTS):
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError), bells.after_commit():
             run(job, fail)
+        assert bells.tasks() == ["annotator.run_build"] * attempt
         job.refresh_from_db()
         assert (job.status, job.attempts, job.lease_expires_at, job.error) == (Status.QUEUED, attempt, None, "")
     with pytest.raises(ZeroDivisionError):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.test import Client
@@ -167,6 +168,17 @@ def test_a_finished_note_is_reopened_by_undo(client: Client, desk: Desk, bob: Us
     assert desk.note_item.status == "open"
 
 
+def test_a_decision_after_the_session_ended_is_told_to_be_unsaved_once(client: Client, desk: Desk, bob: User) -> None:
+    headers = HTMX | {"HTTP_HX_CURRENT_URL": f"http://testserver{url(desk, 'note')}?focus=x"}
+    answer = client.post(url(desk, "decide"), {"key": "k", "verdict": "undo"}, **headers)
+    came_back_to = parse_qs(urlsplit(answer["HX-Redirect"]).query)["next"][0]
+    assert came_back_to == f"{url(desk, 'note')}?unsaved=1"
+    shown = sign_in(client, bob).get(came_back_to, follow=True)
+    assert shown.redirect_chain == [(url(desk, "note"), 302)]
+    assert "Your last decision was not saved: you had been signed out." in shown.content.decode()
+    assert "not saved" not in client.get(url(desk, "note")).content.decode()
+
+
 def test_put_back_leads_to_another_note(client: Client, desk: Desk, bob: User) -> None:
     response = sign_in(client, bob).post(url(desk, "put_back"))
     assert response.status_code == 303
@@ -195,9 +207,9 @@ def test_queries_do_not_grow_with_the_spans(
     many = [(Span.of(start, start + 1), "Problem", 0.5) for start in range(len(TEXT)) if TEXT[start].isalpha()]
     suggest(desk.document, many, schema_version=schema_version, labeler="many")
     sign_in(client, bob)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(18):
         client.get(url(desk, "note"))
-    with django_assert_max_num_queries(36):
+    with django_assert_max_num_queries(30):
         post(client, desk, Span.of(*many[0][0].fragments[0]), verdict="accept")
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -25,6 +26,7 @@ from annotator.suggestions.services import (
     release_worker,
     retry_run,
     ring_again,
+    ring_on,
     suggestion_row,
     unread_documents,
 )
@@ -364,6 +366,36 @@ def test_the_sweeper_rings_for_notes_that_were_never_routed(project: Project, be
         mark_routed(job_id=job.pk, now=NOW)
         assert ring_again(now=NOW + timedelta(seconds=31)) == 0
     assert bells == [(ROUTE, (job.pk,), "route")]
+
+
+def test_a_run_whose_last_two_notes_were_committed_at_once_is_ended_by_who_looks_next(
+    project: Project, bells: Bells
+) -> None:
+    run = make_run(project, n=2)
+    run.jobs.update(status=Status.DONE)  # on PostgreSQL, each while the other was not to be seen yet
+    bells.clear()
+    with bells.after_commit():
+        ring_on(run_id=run.pk, now=LATER)
+    run.refresh_from_db()
+    assert (run.status, run.finished_at, bells) == (LabelRun.Status.DONE, LATER, [])
+
+
+def test_a_run_whose_notes_are_queued_again_while_it_ends_goes_on(project: Project, alice: User) -> None:
+    run = make_run(project, n=2)
+    first, second = claim(run)
+    LabelJob.objects.filter(pk=first.pk).update(status=Status.FAILED)
+    retried: list[int] = []
+
+    def retry_once(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("SELECT") and f'FROM "{LabelRun._meta.db_table}"' in sql and not retried:
+            retried.append(0)
+            retried.append(retry_run(run=run, actor=alice, now=NOW))
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(retry_once):
+        finish([second])
+    assert retried == [0, 1]
+    assert (statuses(run), run_status(run)) == ([Status.QUEUED, Status.DONE], LabelRun.Status.RUNNING)
 
 
 # Cancelled, and tried again

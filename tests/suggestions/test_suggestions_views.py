@@ -85,7 +85,7 @@ def test_runs_takes_the_same_queries_for_many_runs(
         fail(LabelRun.objects.latest("number"))
         make_run(run.project)
     address = url("runs", run.project.public_id)
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         assert body(alice_client.get(address)).count("Dictionaries and rules</td>") == 13
 
 
@@ -232,7 +232,7 @@ def test_run_takes_the_same_queries_for_many_notes(
     finish(claim(run, limit=20), now=timezone.now())
     for name in range(8):
         beat(f"label-{name}@here")
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         alice_client.get(page_of_run(run))
 
 

@@ -10,9 +10,10 @@ from django.utils import timezone
 from annotator.accounts.models import User
 from annotator.accounts.selectors import user_named
 from annotator.accounts.services import AccountError, activate_user, create_user
+from annotator.browse.services import give_role
 from annotator.projects.models import Membership
 from annotator.projects.selectors import project_named
-from annotator.projects.services import set_member
+from annotator.projects.services import ProjectError
 
 
 class Command(BaseCommand):
@@ -36,9 +37,9 @@ class Command(BaseCommand):
         username, now = options["username"], timezone.now()
         try:
             user = self._user(username, is_made=options["create"], now=now)
-        except AccountError as error:
+            give_role(project=project, user=user, role=options["role"], actor=None, now=now)
+        except (AccountError, ProjectError) as error:
             raise CommandError(str(error)) from error
-        set_member(project=project, user=user, role=options["role"], actor=None, now=now)
         self.stdout.write(f"{username} is {options['role']} of {project.slug}")
 
     def _user(self, username: str, *, is_made: bool, now: datetime) -> User:

@@ -13,14 +13,18 @@ class Command(BaseCommand):
     help = "Bring notes into a project: all that the path holds, or none. Spans are left out (import_annotations)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        terminal.add_source_arguments(parser)
+        terminal.add_source_arguments(parser, has_tables=True)
+        terminal.add_table_arguments(parser)
         parser.add_argument("--no-prelabel", action="store_true", help="do not have a model read the new notes now")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        project = terminal.project_given(options["project"])
+        source = terminal.source_given(options["path"], options)
+        terminal.write_layout(self.stdout, source)
         try:
             report = import_documents(
-                project=terminal.project_given(options["project"]),
-                source=terminal.source_given(options["path"]),
+                project=project,
+                source=source,
                 actor=None,
                 now=timezone.now(),
                 is_prelabelled=not options["no_prelabel"],

@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.HTTPS:
-            raise CommandError("with HTTPS=1 no link signs in: start once without it, and set the password")
+            raise CommandError("with HTTPS=1 no link signs in: reset_link prints one that sets a password")
         if options["username"]:
             try:
                 path = sign_in_link(username=options["username"], now=timezone.now())

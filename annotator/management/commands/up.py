@@ -15,10 +15,10 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error, connection
 from django.utils import timezone
 
-from annotator import programs, sweeper, valkey
+from annotator import metrics, programs, sweeper, valkey
 from annotator.accounts.models import User
 from annotator.accounts.selectors import has_password
 from annotator.accounts.services import FIRST_USERNAME, create_user, first_sign_in_link
@@ -83,6 +83,7 @@ class Command(BaseCommand):
         programs.collect_static()
         if broker:
             programs.wait_for_broker()
+        metrics.clear(settings.METRICS_DIR)
         self._say(f"Starting the web server and {len(workers)} workers ...")
         for child in (programs.web(port), *workers):
             supervisor.start(child)
@@ -93,13 +94,13 @@ class Command(BaseCommand):
                 raise programs.CannotStart(f"the web server does not answer after {START_SECONDS:.0f} s: see {log}")
             supervisor.check()
             time.sleep(TICK_SECONDS / 4)
-        _sweep()
+        sweeper.sweep_or_log()
 
     def _ensure_demo(self) -> LabelRun | None:
         """The labelling run of a demo project made just now, led by the account that the first link is for."""
         now = timezone.now()
         if not User.objects.exists():
-            create_user(username=FIRST_USERNAME, actor=None, now=now)
+            create_user(username=FIRST_USERNAME, actor=None, now=now, is_administrator=True)
         run = ensure_demo(now=now)
         if run is not None:
             self._say("Made a demo project; the labeler reads its notes now.")
@@ -110,12 +111,11 @@ class Command(BaseCommand):
         address = f"http://{programs.HOST}:{port}"
         programs.write_address(address)
         self._say(f"\nMarginalia is running at {address}/ (Ctrl-C stops it)")
-        if settings.HTTPS:
+        if settings.HTTPS:  # no link signs in
             if not has_password():
-                self._say("For a first sign-in, start once without HTTPS=1: sign-in links work on this machine only.")
+                self._say(f"For a first password, have a link printed: {_command('reset_link')}")
         elif not self.stdout.isatty():
-            command = f"MARGINALIA_DATA={shlex.quote(str(settings.DATA_DIR))} {sys.executable} manage.py sign_in_link"
-            self._say(f"For a first sign-in, have a link printed: {command}")
+            self._say(f"For a first sign-in, have a link printed: {_command('sign_in_link')}")
         elif path := first_sign_in_link(now=timezone.now()):
             self._say(f"Sign in for the first time by this link; it works once, for ten minutes:\n  {address}{path}\n")
 
@@ -129,7 +129,7 @@ class Command(BaseCommand):
             now = time.monotonic()
             if now >= next_sweep:
                 next_sweep = now + sweeper.EVERY_SECONDS
-                _sweep()
+                sweeper.sweep_or_log()
             if run is not None and now >= next_progress:
                 next_progress = now + PROGRESS_SECONDS
                 n_told, is_finished = self._tell_progress(run, n_told)
@@ -143,7 +143,7 @@ class Command(BaseCommand):
         """
         try:
             progress = run_progress(run_id=run.pk)
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("progress not told reason=%s", type(error).__name__)
             connection.close()
             return n_told, False
@@ -159,13 +159,9 @@ class Command(BaseCommand):
             self.stdout.flush()
 
 
-def _sweep() -> None:
-    """Sweep; what goes wrong is logged, since a sweep must not take the web server down with it."""
-    close_old_connections()
-    try:
-        sweeper.sweep(now=timezone.now())
-    except Exception:
-        logger.exception("sweep failed")
+def _command(name: str) -> str:
+    """The command line of another command on this installation."""
+    return f"MARGINALIA_DATA={shlex.quote(str(settings.DATA_DIR))} {sys.executable} manage.py {name}"
 
 
 @contextlib.contextmanager

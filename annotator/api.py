@@ -1,0 +1,81 @@
+"""Addresses of the REST API, mounted at api/v1/, and its description."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.http import Http404
+from django.urls import path, re_path
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from annotator.browse import api as browse
+from annotator.builds import api as builds
+from annotator.exchange import api as exchange
+from annotator.projects import api as projects
+from annotator.review import api as review
+from annotator.suggestions import api as suggestions
+from annotator.web.api import ApiView, operation
+
+app_name = "api"
+
+
+class Description(ApiView):
+    @operation("description_get", answers={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Response:
+        """This API as an OpenAPI document."""
+        return Response(_description())
+
+
+@extend_schema(exclude=True)
+class Nothing(ApiView):
+    """Every other address: a problem that a program can read, and no redirect."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise Http404
+
+
+@cache
+def _description() -> dict[str, Any]:
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+_PROJECT = "projects/<id:project_id>/"
+urlpatterns = [
+    path("schema/", Description.as_view(), name="schema"),
+    path("projects/", projects.Projects.as_view(), name="projects"),
+    path(_PROJECT, projects.Project.as_view(), name="project"),
+    path(f"{_PROJECT}members/", projects.Members.as_view(), name="members"),
+    path(f"{_PROJECT}schema/", projects.Schema.as_view(), name="project_schema"),
+    path(f"{_PROJECT}documents/", browse.Documents.as_view(), name="documents"),
+    path(f"{_PROJECT}documents/<id:document_id>/", browse.Document.as_view(), name="document"),
+    path(f"{_PROJECT}imports/", exchange.Imports.as_view(), name="imports"),
+    path(f"{_PROJECT}imports/<id:import_id>/", exchange.ImportDetail.as_view(), name="import"),
+    path(f"{_PROJECT}imports/<id:import_id>/preview/", exchange.ImportPreview.as_view(), name="import_preview"),
+    path(f"{_PROJECT}imports/<id:import_id>/start/", exchange.ImportStart.as_view(), name="import_start"),
+    path(f"{_PROJECT}imports/<id:import_id>/cancel/", exchange.ImportCancel.as_view(), name="import_cancel"),
+    path(f"{_PROJECT}runs/", suggestions.Runs.as_view(), name="runs"),
+    path(f"{_PROJECT}runs/<id:run_id>/", suggestions.Run.as_view(), name="run"),
+    path(f"{_PROJECT}runs/<id:run_id>/cancel/", suggestions.RunCancel.as_view(), name="run_cancel"),
+    path(f"{_PROJECT}runs/<id:run_id>/retry/", suggestions.RunRetry.as_view(), name="run_retry"),
+    path(f"{_PROJECT}suggestions/", browse.Suggestions.as_view(), name="suggestions"),
+    path(f"{_PROJECT}annotations/", browse.Annotations.as_view(), name="annotations"),
+    path(f"{_PROJECT}decisions/", browse.Decisions.as_view(), name="decisions"),
+    path(f"{_PROJECT}review/", review.ReviewItems.as_view(), name="review"),
+    path(f"{_PROJECT}review/next/", review.ReviewNext.as_view(), name="review_next"),
+    path(f"{_PROJECT}review/take/", review.ReviewTake.as_view(), name="review_take"),
+    path(f"{_PROJECT}review/<id:item_id>/", review.ReviewNote.as_view(), name="review_note"),
+    path(f"{_PROJECT}review/<id:item_id>/renew/", review.ReviewRenew.as_view(), name="review_renew"),
+    path(f"{_PROJECT}review/<id:item_id>/put-back/", review.ReviewPutBack.as_view(), name="review_put_back"),
+    path(f"{_PROJECT}review/<id:item_id>/decisions/", review.ReviewDecide.as_view(), name="review_decide"),
+    path(f"{_PROJECT}builds/", builds.Builds.as_view(), name="builds"),
+    path(f"{_PROJECT}builds/<id:build_id>/", builds.Build.as_view(), name="build"),
+    path(f"{_PROJECT}builds/<id:build_id>/cancel/", builds.BuildCancel.as_view(), name="build_cancel"),
+    path(f"{_PROJECT}builds/<id:build_id>/files/<str:name>/", builds.BuildFile.as_view(), name="build_file"),
+    re_path("", Nothing.as_view(), name="nothing"),
+]

@@ -1,0 +1,38 @@
+"""What the REST API lists across a project, and the filters of these lists."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from annotator.browse.selectors import NoteState
+from annotator.documents.serializers import DocumentSerializer, DocumentTextSerializer
+from annotator.review.models import Decision
+from annotator.web.api import PageQuery
+
+
+class DocumentQuery(PageQuery):
+    state = serializers.ChoiceField(NoteState.choices, required=False)
+
+
+class NoteSerializer(DocumentSerializer):
+    """A note and where it is on its way."""
+
+    state = serializers.ChoiceField(NoteState.choices)
+
+
+class NoteTextSerializer(DocumentTextSerializer):
+    state = serializers.ChoiceField(NoteState.choices)
+
+
+class SpanQuery(PageQuery):
+    document = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="Of this note only.")
+    label = serializers.CharField(required=False, max_length=40)  # type: ignore[assignment]
+
+
+class SuggestionQuery(SpanQuery):
+    run = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="Of this run only.")
+
+
+class DecisionQuery(PageQuery):
+    document = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="In this note only.")
+    verdict = serializers.ChoiceField(Decision.Verdict.choices, required=False)

@@ -1,0 +1,85 @@
+"""What a purge deletes, table by table: first what points at something, then what it points at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.builds.models import DatasetBuild
+from annotator.documents.models import Document
+from annotator.exchange.models import Import
+from annotator.jobs.models import Job
+from annotator.projects.models import Invitation, Membership, Project, SchemaVersion
+from annotator.review.models import Decision, ReviewItem
+from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+
+_Table = tuple[type[Model], str, str]
+
+# What belongs to a note: the table, its way to the note, and what it is counted as.
+OF_NOTES: tuple[_Table, ...] = (
+    (Decision, "note_item__document", "n_decisions"),
+    (ReviewItem, "document", "n_review_items"),
+    (Annotation, "set__document", "n_annotations"),
+    (AnnotationSet, "document", "n_sets"),
+    (Suggestion, "document", "n_suggestions"),
+    (LabelJob, "document", "n_label_jobs"),
+    (Document, "pk", "n_notes"),
+)
+# What else belongs to a project, once its notes are gone, with its way to the project.
+OF_PROJECTS: tuple[_Table, ...] = (
+    (LabelRun, "project", "n_runs"),
+    (Labeler, "project", "n_labelers"),
+    (SchemaVersion, "project", "n_schema_versions"),
+    (Invitation, "project", "n_invitations"),
+    (Membership, "project", "n_memberships"),
+)
+
+
+def lock_notes(document_ids: Iterable[int]) -> None:
+    """Wait for labelers and reviewers who are saving, and keep others waiting; in the order in which those lock."""
+    ids = list(document_ids)
+    list(LabelJob.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
+    list(ReviewItem.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
+
+
+def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
+    """Delete the notes with all that people and models have said of them; how many rows of what."""
+    ids = list(document_ids)
+    Decision.objects.filter(note_item__document__in=ids).exclude(undoes=None).update(undoes=None)
+    return _delete_all(OF_NOTES, ids)
+
+
+def delete_work(table: type[Import] | type[DatasetBuild], project: Project) -> int:
+    """Delete the project's imports or builds, each with its job; how many.
+
+    Whoever works on one has lost it. Its job is locked first, as they do.
+    """
+    rows: QuerySet[Any] = table.objects.filter(project=project)
+    jobs = list(rows.exclude(job=None).order_by("job").values_list("job_id", flat=True))
+    list(Job.objects.select_for_update().filter(pk__in=jobs).order_by("pk").values_list("pk"))
+    n_deleted = _delete(rows)
+    Job.objects.filter(pk__in=jobs).delete()
+    return n_deleted
+
+
+def delete_project(project: Project) -> Counter[str]:
+    """Delete the project, which has no note, import or build any more; how many rows of what."""
+    counts = _delete_all(OF_PROJECTS, [project.pk])
+    project.delete()
+    return counts
+
+
+def _delete_all(tables: Sequence[_Table], keys: Sequence[int]) -> Counter[str]:
+    return Counter(
+        {name: _delete(table._default_manager.filter(**{f"{way}__in": keys})) for table, way, name in tables}
+    )
+
+
+def _delete(rows: QuerySet[Any]) -> int:
+    """How many of the rows themselves were deleted."""
+    _, by_table = rows.delete()
+    return by_table.get(rows.model._meta.label, 0)

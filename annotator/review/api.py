@@ -1,0 +1,186 @@
+"""The caller's own reviewing: notes taken, held, decided in and put back, all by the services of the review page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+from django.http import Http404
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from annotator.annotations.services import AnnotationExists
+from annotator.audit.services import record_read
+from annotator.core.schema import SchemaError
+from annotator.core.spans import SpanError
+from annotator.core.wording import sentence
+from annotator.documents.models import Document
+from annotator.projects.access import Action
+from annotator.projects.models import Membership
+from annotator.projects.token_access import membership_of
+from annotator.review import leases, services
+from annotator.review.models import Decision, ReviewItem
+from annotator.review.selectors import note_item_for, note_view, target_for
+from annotator.review.serializers import (
+    DecisionSerializer,
+    HeldNoteSerializer,
+    NewDecisionSerializer,
+    ReviewItemSerializer,
+    ReviewQuery,
+    TakeSerializer,
+    asked_of,
+)
+from annotator.web.api import ApiView, checked_body, operation, page_of, page_serializer
+from annotator.web.api_problems import Conflict, Refused
+
+_NOT_YOURS = "Someone else has this note, or nobody: take it first."
+
+
+class ReviewItems(ApiView):
+    @operation("review_list", query=ReviewQuery, answers={200: page_serializer(ReviewItemSerializer)})
+    def get(self, request: Request, project_id: str) -> Response:
+        """The notes that the caller has open or has finished."""
+        membership = membership_of(request, project_id, Action.REVIEW)
+        found = ReviewItem.objects.filter(
+            document__project=membership.project, unit=ReviewItem.Unit.NOTE, leased_by=membership.user
+        )
+        if "status" in self.query:
+            found = found.filter(status=self.query["status"])
+        found = found.select_related("document").defer("document__text", "document__metadata")
+        return page_of(found, query=self.query, serializer=ReviewItemSerializer)
+
+
+class ReviewNext(ApiView):
+    @operation("review_next", answers={200: HeldNoteSerializer, 204: None})
+    def post(self, request: Request, project_id: str) -> Response:
+        """Take the note that a minute of reading buys most on, for ten minutes; 204 where no note is left.
+
+        A note that the caller holds already comes first.
+        """
+        membership = membership_of(request, project_id, Action.REVIEW)
+        item = leases.take_next(project=membership.project, reviewer=membership.user, now=timezone.now())
+        return Response(status=204) if item is None else _held(membership, item.public_id)
+
+
+class ReviewTake(ApiView):
+    @operation("review_take", body=TakeSerializer, answers={200: HeldNoteSerializer}, problems=[409])
+    def post(self, request: Request, project_id: str) -> Response:
+        """Take this note, for ten minutes; 409 where it is someone else's, done, or not yet labelled."""
+        membership = membership_of(request, project_id, Action.REVIEW)
+        data = checked_body(TakeSerializer, request)
+        documents = Document.objects.filter(project=membership.project).select_related("project")
+        document = get_object_or_404(documents, public_id=data["document"])
+        try:
+            item = leases.take_note(document=document, reviewer=membership.user, now=timezone.now())
+        except leases.LeaseConflict as conflict:
+            raise Conflict(str(conflict)) from conflict
+        return _held(membership, item.public_id)
+
+
+class ReviewNote(ApiView):
+    @operation("review_get", answers={200: HeldNoteSerializer}, problems=[409])
+    def get(self, request: Request, project_id: str, item_id: str) -> Response:
+        """The note that the caller holds, with its text; 409 where they do not. That it was read is kept."""
+        return _held(membership_of(request, project_id, Action.REVIEW), item_id)
+
+
+class ReviewRenew(ApiView):
+    @operation("review_renew", answers={204: None}, problems=[409])
+    def post(self, request: Request, project_id: str, item_id: str) -> Response:
+        """Hold the note for another ten minutes; 409 where it is no longer the caller's."""
+        membership = membership_of(request, project_id, Action.REVIEW)
+        note_item = _note_of(membership, item_id)
+        if not leases.renew(note_item=note_item, reviewer=membership.user, now=timezone.now()):
+            raise Conflict(_NOT_YOURS)
+        return Response(status=204)
+
+
+class ReviewPutBack(ApiView):
+    @operation("review_put_back", answers={204: None}, problems=[409])
+    def post(self, request: Request, project_id: str, item_id: str) -> Response:
+        """Let the note go unfinished; what was decided in it stays. 409 where it is not the caller's."""
+        membership = membership_of(request, project_id, Action.REVIEW)
+        note_item = _note_of(membership, item_id)
+        if note_item.leased_by_id != membership.user_id:
+            raise Conflict(_NOT_YOURS)
+        leases.put_back(note_item=note_item, reviewer=membership.user, now=timezone.now())
+        return Response(status=204)
+
+
+class ReviewDecide(ApiView):
+    @operation(
+        "decisions_create",
+        body=NewDecisionSerializer,
+        answers={200: DecisionSerializer, 201: DecisionSerializer},
+        problems=[409, 422],
+    )
+    def post(self, request: Request, project_id: str, item_id: str) -> Response:
+        """Decide one thing in a note that the caller holds: 201, or 200 where `key` was decided before.
+
+        409: the note is someone else's, or the span has changed. 422: the note, its text or the schema do not allow it.
+        """
+        membership = membership_of(request, project_id, Action.REVIEW)
+        note_item = _note_of(membership, item_id)
+        data = checked_body(NewDecisionSerializer, request)
+        reviewer, key, asked = membership.user, data["key"], asked_of(data)
+        try:
+            repeat = services.repeat_of(key=key, note_item=note_item, reviewer=reviewer, asked=asked)
+            decision = services.decide(
+                note_item=note_item,
+                reviewer=reviewer,
+                act=_act_of(note_item, data),
+                key=key,
+                now=timezone.now(),
+                asked=asked,
+            )
+        except (services.DecisionConflict, leases.LeaseConflict) as conflict:
+            raise Conflict(str(conflict)) from conflict
+        except (services.DecisionRefused, AnnotationExists, SchemaError, SpanError) as refusal:
+            raise Refused(sentence(str(refusal))) from refusal
+        return Response(DecisionSerializer(decision).data, status=200 if repeat else 201)
+
+
+def _act_of(note_item: ReviewItem, data: dict[str, Any]) -> services.Act | None:
+    """The act that checked data ask for; None where its target is gone."""
+    verdict = data["verdict"]
+    if verdict == Decision.Verdict.UNDO:
+        return services.Undo()
+    if verdict == Decision.Verdict.NOTE_DONE:
+        return services.FinishNote()
+    if verdict == Decision.Verdict.ADD:
+        return services.Add(span=data["fragments"], label=data["label"], attributes=data.get("attributes", {}))
+    target = target_for(note_item=note_item, key=f"i{data['item']}" if "item" in data else f"a{data['annotation']}")
+    if target is None:
+        return None
+    if verdict == Decision.Verdict.REJECT:
+        return services.Reject(target=target)
+    if verdict == Decision.Verdict.EDIT:
+        changes = {"span": data.get("fragments"), "label": data.get("label"), "attributes": data.get("attributes")}
+        return services.Edit(target=target, **changes)
+    item = cast(ReviewItem, target)  # of these verdicts a decision names an item
+    return services.Accept(item=item) if verdict == Decision.Verdict.ACCEPT else services.Skip(item=item)
+
+
+def _note_of(membership: Membership, item_id: str) -> ReviewItem:
+    note_item = note_item_for(project=membership.project, item_id=item_id)
+    if note_item is None:
+        raise Http404
+    return note_item
+
+
+def _held(membership: Membership, item_id: str) -> Response:
+    """The note with its text and marks, for who holds it."""
+    note_item = _note_of(membership, item_id)
+    if note_item.leased_by_id != membership.user_id:
+        raise Conflict(_NOT_YOURS)
+    record_read(
+        project=membership.project.public_id,
+        actor=membership.user,
+        object_id=note_item.document.public_id,
+        now=timezone.now(),
+    )
+    view = note_view(note_item=note_item)
+    in_order = replace(view, annotations=sorted(view.annotations, key=lambda mark: (mark.span, mark.label.name)))
+    return Response(HeldNoteSerializer(in_order).data)

@@ -1,0 +1,141 @@
+"""Notes under review and decisions as the REST API shows and takes them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rest_framework import serializers
+
+from annotator.annotations.serializers import AnnotationSerializer
+from annotator.core.spans import Span
+from annotator.review.models import Decision, ReviewItem
+from annotator.review.selectors import Mark
+from annotator.web.api import FragmentsField, PageQuery, SpanSerializer, StrictSerializer
+
+Verdict = Decision.Verdict
+_ITEM, _ANNOTATION = "item", "annotation"
+# What a verdict wants: one of the targets, and what may or must be said besides.
+_TARGETS = {
+    Verdict.ACCEPT: {_ITEM},
+    Verdict.REJECT: {_ITEM, _ANNOTATION},
+    Verdict.EDIT: {_ITEM, _ANNOTATION},
+    Verdict.SKIP: {_ITEM},
+}
+_CHANGES = ("fragments", "label", "attributes")
+
+
+class ReviewQuery(PageQuery):
+    status = serializers.ChoiceField([ReviewItem.Status.OPEN, ReviewItem.Status.DECIDED], required=False)
+
+
+class ReviewItemSerializer(serializers.Serializer):
+    """A note in the hands of its reader."""
+
+    id = serializers.CharField(source="public_id")
+    document = serializers.CharField(source="document.public_id")
+    status = serializers.ChoiceField(ReviewItem.Status.choices)
+    lease_expires_at = serializers.DateTimeField(allow_null=True)
+
+
+class OwnAnnotationSerializer(SpanSerializer):
+    """A span of the reader's own. Read from a Mark."""
+
+    id = serializers.SerializerMethodField()
+    start = serializers.IntegerField(source="span.start")
+    end = serializers.IntegerField(source="span.end")
+    fragments = FragmentsField(source="span")
+    label = serializers.CharField(source="label.name")
+
+    def get_id(self, mark: Mark) -> str:
+        return mark.key[1:]
+
+
+class OpenItemSerializer(OwnAnnotationSerializer):
+    """A suggestion that waits for a decision, least certain first. Read from a Mark."""
+
+    score = serializers.FloatField(help_text="The model's raw number; no probability.")
+    reason = serializers.CharField(allow_blank=True, help_text="Why a person is asked.")
+
+
+class HeldNoteSerializer(ReviewItemSerializer):
+    """The note with its text, what waits in it, and what its reader has said. Read from a NoteView."""
+
+    id = serializers.CharField(source="note_item.public_id")
+    status = serializers.ChoiceField(ReviewItem.Status.choices, source="note_item.status")
+    lease_expires_at = serializers.DateTimeField(source="note_item.lease_expires_at", allow_null=True)
+    note_type = serializers.CharField(source="document.note_type", allow_blank=True)
+    text = serializers.CharField(source="document.text", help_text="Offsets count its Unicode code points.")
+    items = OpenItemSerializer(source="queue", many=True)
+    annotations = OwnAnnotationSerializer(many=True)
+
+
+class TakeSerializer(StrictSerializer):
+    """The note to be taken."""
+
+    document = serializers.RegexField(r"\A[a-z2-7]{16}\Z", help_text="Id of the note.")
+
+
+class NewDecisionSerializer(StrictSerializer):
+    """One decision. `key` is yours: a request that is sent again with it is answered with the first decision.
+
+    accept, skip: `item`. reject: `item` or `annotation`. edit: one of them and what changes. add: `fragments` and
+    `label`. undo, note_done: nothing else.
+    """
+
+    key = serializers.CharField(min_length=8, max_length=64, help_text="Idempotency key, such as a UUID.")
+    verdict = serializers.ChoiceField(Verdict.choices)
+    item = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An open item of the note.")
+    annotation = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An annotation of your own.")
+    fragments = FragmentsField(required=False, help_text="Code points, half-open.")
+    label = serializers.CharField(required=False, max_length=40)  # type: ignore[assignment]
+    attributes = serializers.DictField(
+        child=serializers.CharField(max_length=40), required=False, help_text="Attribute: value."
+    )
+
+    def validate_attributes(self, value: dict[str, str]) -> dict[str, str]:
+        if any(len(name) > 40 for name in value):
+            raise serializers.ValidationError("An attribute's name has at most 40 characters.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        verdict = attrs["verdict"]
+        targets = {name for name in (_ITEM, _ANNOTATION) if name in attrs}
+        changes = {name for name in _CHANGES if name in attrs}
+        allowed = _TARGETS.get(verdict, set())
+        if targets - allowed or (allowed and len(targets) != 1):
+            wanted = " or ".join(sorted(allowed)) or "no target"
+            raise serializers.ValidationError(f"{verdict} goes with {wanted}.")
+        if changes and verdict not in {Verdict.EDIT, Verdict.ADD}:
+            raise serializers.ValidationError(f"{verdict} changes nothing: leave {', '.join(sorted(changes))} out.")
+        if verdict == Verdict.EDIT and not changes:
+            raise serializers.ValidationError(f"edit goes with one or more of {', '.join(_CHANGES)}.")
+        if verdict == Verdict.ADD and not {"fragments", "label"} <= changes:
+            raise serializers.ValidationError("add goes with fragments and label.")
+        return attrs
+
+
+def asked_of(data: dict[str, Any]) -> str:
+    """What checked data ask for, in words that are the same whenever they are sent again."""
+    return json.dumps({name: value for name, value in data.items() if name != "key"}, sort_keys=True, default=_written)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Span):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+class DecisionSerializer(serializers.Serializer):
+    """What was decided, and the annotations before and after."""
+
+    verdict = serializers.ChoiceField(Verdict.choices)
+    document = serializers.CharField(source="note_item.document.public_id")
+    review_item = serializers.CharField(source="note_item.public_id")
+    item = serializers.CharField(source="item.public_id", default=None, allow_null=True)
+    reviewer = serializers.CharField(source="reviewer.username")
+    withdrew = serializers.CharField(
+        source="withdrew.public_id", default=None, allow_null=True, help_text="The annotation that was taken away."
+    )
+    made = AnnotationSerializer(allow_null=True, help_text="The annotation that was made or came back.")
+    decided_at = serializers.DateTimeField()

@@ -1,0 +1,66 @@
+"""Runs and suggestions as the REST API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from annotator.suggestions.models import LabelRun, Suggestion
+from annotator.web.api import PageQuery, SpanSerializer
+
+
+class RunQuery(PageQuery):
+    status = serializers.ChoiceField(LabelRun.Status.choices, required=False)
+
+
+class LabelerSerializer(serializers.Serializer):
+    """Everything that decides what a model suggests."""
+
+    name = serializers.CharField()
+    backend = serializers.CharField()
+    model_id = serializers.CharField()
+    revision = serializers.CharField(allow_blank=True)
+    prompt_sha256 = serializers.CharField(source="prompt_digest", allow_blank=True)
+    schema_number = serializers.IntegerField(source="schema_version.number")
+
+
+class ProgressSerializer(serializers.Serializer):
+    """Notes of a run by state; the last two in suggestions."""
+
+    n_total = serializers.IntegerField()
+    n_done = serializers.IntegerField()
+    n_failed = serializers.IntegerField()
+    n_running = serializers.IntegerField()
+    n_waiting = serializers.IntegerField()
+    n_cancelled = serializers.IntegerField()
+    n_suggestions = serializers.IntegerField()
+    n_unaligned = serializers.IntegerField()
+
+
+class RunSerializer(serializers.Serializer):
+    """A run. Context: progress, the RunProgress of each run by row id."""
+
+    id = serializers.CharField(source="public_id")
+    number = serializers.IntegerField()
+    status = serializers.ChoiceField(LabelRun.Status.choices)
+    labeler = LabelerSerializer()
+    progress = serializers.SerializerMethodField()
+    created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True)
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, run: LabelRun) -> dict[str, Any]:
+        return ProgressSerializer(self.context["progress"][run.pk]).data
+
+
+class SuggestionSerializer(SpanSerializer):
+    """A span that a model proposes. One that is unaligned has a quote and no place."""
+
+    id = serializers.CharField(source="public_id")
+    document = serializers.CharField(source="document.public_id")
+    run = serializers.CharField(source="job.run.public_id")
+    alignment = serializers.ChoiceField(Suggestion.Alignment.choices)
+    score = serializers.FloatField(help_text="The model's raw number; no probability.")

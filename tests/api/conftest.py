@@ -1,0 +1,15 @@
+"""What every test of the REST API has: an empty spool, empty builds, and nobody who has asked before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+
+@pytest.fixture(autouse=True)
+def clean_slate(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    settings.SPOOL_DIR = tmp_path_factory.mktemp("spool")
+    settings.BUILDS_DIR = tmp_path_factory.mktemp("builds")
+    cache.clear()
