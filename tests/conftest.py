@@ -32,15 +32,20 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what has a database with `db`: `make test` runs these on PostgreSQL as well. A browser makes no difference
-    to a database, so its tests run once.
+    to a database, so its tests run once. What is marked for the other database is left out.
     """
+    is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    other = "postgresql" if is_sqlite else "sqlite"
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         has_database = item.get_closest_marker("django_db") or {"db", "transactional_db"} & set(fixtures)
-        if has_database and "browser" not in fixtures:
+        if (has_database and "browser" not in fixtures) or item.get_closest_marker("postgresql"):
             item.add_marker(pytest.mark.db)
+    config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(other)])
+    items[:] = [item for item in items if not item.get_closest_marker(other)]
 
 
 def pytest_unconfigure() -> None:

@@ -211,8 +211,7 @@ def test_what_is_no_backup_is_refused(folders: Path) -> None:
 def target() -> Iterator[str]:
     """The address of an empty PostgreSQL database."""
     url = runtime.secret("DATABASE_URL")
-    if url is None:
-        pytest.skip("moves to PostgreSQL: runs where the tests have one (tests/postgres.py)")
+    assert url, "runs with tests/postgres.py"
     name = f"target_{os.getpid()}"
     server = psycopg2.connect(url)
     server.autocommit = True
@@ -224,6 +223,7 @@ def target() -> Iterator[str]:
     server.close()
 
 
+@pytest.mark.postgresql
 def test_a_move_to_postgres_keeps_everything(
     target: str, tmp_path: Path, bells: Bells, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +252,7 @@ def test_a_move_to_postgres_keeps_everything(
             assert User.objects.get(username="bob").pk < make_user("carol").pk
 
 
+@pytest.mark.postgresql
 def test_a_move_from_postgres_to_postgres_is_refused(target: str) -> None:
     with pytest.raises(CommandError, match="runs on PostgreSQL already"):
         call_command("move_to_postgres", target)

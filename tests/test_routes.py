@@ -43,7 +43,7 @@ from annotator.suggestions.models import Suggestion
 from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
 from tests.cast import NOW, make_document, make_set
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 ROLES = ("anonymous", "outsider", "lead", "annotator", "adjudicator", "data_scientist")
 CANARY = "Zebrafever"
@@ -281,12 +281,31 @@ def _token(name: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
 
 
+_session_keys: dict[int, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _forget_sessions() -> Iterator[None]:
+    """A session ends with the transaction of its test."""
+    yield
+    _session_keys.clear()
+
+
+def _session_key(user: User) -> str:
+    """Of the session that the user has in this test: a sign-in costs as much as a page."""
+    if user.pk not in _session_keys:
+        client = Client()
+        client.force_login(user)
+        _session_keys[user.pk] = str(client.session.session_key)
+    return _session_keys[user.pk]
+
+
 def ask(user: User | None, method: str, url: str, form: Mapping[str, str] | None = None) -> Any:
     """The answer to `user`; what it wrote is rolled back."""
     client = Client(raise_request_exception=False, headers={"Host": "localhost"})
+    if user is not None:
+        client.cookies[settings.SESSION_COOKIE_NAME] = _session_key(user)
     with transaction.atomic():
-        if user is not None:
-            client.force_login(user)
         response = client.generic(method, url, urlencode(form or {}), content_type="application/x-www-form-urlencoded")
         if getattr(response, "streaming", False):
             b"".join(response)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import socket
@@ -23,8 +22,7 @@ from annotator.management.commands import up
 from annotator.runtime import socket_folder
 from annotator.suggestions.models import LabelJob, LabelRun, Suggestion
 from annotator.suggestions.selectors import RunProgress
-from tests.installation import SERVER, Installation, installed_at, works_for
-from tests.postgres import postgres_server
+from tests.installation import Installation, installed_at, works_for
 
 
 @pytest.fixture
@@ -88,20 +86,10 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
     server.wait()
 
 
-@pytest.fixture
-def postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """DATABASE_URL names a server."""
-    if os.environ.get(SERVER):
-        yield
-        return
-    with postgres_server() as url:
-        monkeypatch.setenv(SERVER, url)
-        yield
-
-
 @pytest.mark.slow
+@pytest.mark.postgresql
 def test_up_labels_the_demo_by_the_servers_of_a_team(
-    tmp_path: Path, postgresql: None, redis_url: str, django_db_blocker: DjangoDbBlocker
+    tmp_path: Path, redis_url: str, django_db_blocker: DjangoDbBlocker
 ):
     with installed_at(tmp_path / "data", REDIS_URL=redis_url) as team:
         team.start(with_demo=True)

@@ -26,7 +26,7 @@ from annotator.projects.token_access import _SCOPES
 from tests.api.scene import CANARY, Api, assert_problem, make_objects, make_upload, token_of
 from tests.cast import SCHEMA
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 ROLES = ("anonymous", "outsider", "lead", "annotator", "adjudicator", "data_scientist")
 Ids = Mapping[str, str]

@@ -9,7 +9,7 @@ import pytest
 import schemathesis
 from django.core.cache import cache
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis import GenerationMode
@@ -24,9 +24,7 @@ from tests.api.scene import make_objects, make_upload, token_of
 pytestmark = [
     pytest.mark.django_db,
     pytest.mark.slow,
-    pytest.mark.skipif(
-        connection.vendor != "sqlite", reason="it is about what gets past the checks of a request; one database will do"
-    ),
+    pytest.mark.sqlite,  # it is about what gets past the checks of a request
 ]
 CHECKS = [
     not_a_server_error,

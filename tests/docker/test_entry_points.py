@@ -88,7 +88,7 @@ def manage(containers: Containers, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.db
+@pytest.mark.postgresql  # as compose.yaml has it
 @pytest.mark.slow
 def test_the_services_label_a_note_and_end_when_told_to(containers: Containers) -> None:
     for name in SERVICES:

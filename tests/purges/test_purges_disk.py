@@ -16,7 +16,6 @@ from tests.cast import NOW, make_document
 from tests.purges.scene import CANARY, finish, suggest
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("bells")]
-is_sqlite = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="reads the files of SQLite")
 
 
 def database_files_with(word: str) -> list[str]:
@@ -39,7 +38,7 @@ def fill(project: Project) -> None:
             suggest(project, note, word)
 
 
-@is_sqlite
+@pytest.mark.sqlite
 def test_no_file_of_the_database_keeps_a_word_of_the_patient(project: Project) -> None:
     fill(project)
     assert database_files_with(CANARY)
@@ -53,7 +52,7 @@ def test_no_file_of_the_database_keeps_a_word_of_the_patient(project: Project) -
         assert cursor.execute("PRAGMA freelist_count").fetchone() == (0,)
 
 
-@is_sqlite
+@pytest.mark.sqlite
 def test_the_connection_is_as_before(project: Project) -> None:
     clear_disk()
     with connection.cursor() as cursor:
@@ -61,7 +60,7 @@ def test_the_connection_is_as_before(project: Project) -> None:
     assert kept == {"temp_store": 2, "secure_delete": 1}
 
 
-@is_sqlite
+@pytest.mark.sqlite
 def test_a_reader_that_does_not_end_makes_the_purge_wait(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its snapshot lies in the log, which must not be emptied under it."""
     from annotator.purges import disk
@@ -80,7 +79,7 @@ def test_a_reader_that_does_not_end_makes_the_purge_wait(project: Project, monke
     clear_disk()
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="asks PostgreSQL")
+@pytest.mark.postgresql
 def test_postgresql_has_no_dead_row_of_the_patient(project: Project) -> None:
     fill(project)
     finish(purge_notes(project=project, doomed=Doomed(patient_id=f"{CANARY}-p"), actor=None, now=NOW))
@@ -90,7 +89,7 @@ def test_postgresql_has_no_dead_row_of_the_patient(project: Project) -> None:
         assert cursor.fetchone() == (True,)
 
 
-@is_sqlite
+@pytest.mark.sqlite
 def test_it_cannot_be_done_in_a_transaction(project: Project) -> None:
     with transaction.atomic(), pytest.raises(Exception, match="within a transaction"):
         clear_disk()

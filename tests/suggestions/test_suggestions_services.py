@@ -27,7 +27,6 @@ from annotator.suggestions.services import (
     retry_run,
     ring_again,
     ring_on,
-    suggestion_row,
     unread_documents,
 )
 from tests.cast import NOW, Bells
@@ -480,23 +479,3 @@ def test_retry_of_a_run_without_a_failure_does_nothing(project: Project, alice: 
     assert retry_run(run=run, actor=alice, now=NOW) == 0
     assert run_status(run) == LabelRun.Status.DONE
     assert not AuditEvent.objects.filter(verb="run.retry").exists()
-
-
-# Imported
-
-
-def test_an_imported_run_is_done_and_counts_what_has_no_place(project: Project, bells: Bells) -> None:
-    document, _ = make_documents(project, 2)
-    bells.clear()
-    with bells.after_commit():
-        run = services.import_run(
-            project=project,
-            labeler=default_labeler(project=project, now=NOW),
-            suggestions=[(document.pk, list(map(suggestion_row, found(CHEST_PAIN, CHEST_PAIN, None, None))))],
-            actor=None,
-            now=NOW,
-        )
-    job = run.jobs.get()
-    assert (run_status(run), job.status) == (LabelRun.Status.DONE, Status.DONE)
-    assert (job.n_suggestions, job.n_unaligned, job.suggestions.count()) == (1, 2, 3)
-    assert bells == [(ROUTE, (job.pk,), "route")]
