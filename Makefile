@@ -25,8 +25,8 @@ run: .venv/run.stamp
 
 test: .venv/dev.stamp
 	@$(BIN)/python tests/chromium.py
-	$(BIN)/python tests/postgres.py $(BIN)/python -m pytest -n auto -m db
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python tests/postgres.py $(BIN)/python -m pytest -n auto --dist worksteal -m db
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check

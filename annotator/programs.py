@@ -94,8 +94,9 @@ def web(port: int, *, host: str = HOST) -> Child:
         "logger-class": "annotator.web.logs.GunicornLogger",
     }
     pairs = (part for name, value in options.items() for part in (f"--{name}", value))
-    # No access log: an address may name a note.
-    argv = (sys.executable, "-m", "gunicorn", "annotator.wsgi:application", *pairs, "--no-control-socket")
+    # No access log: an address may name a note. Preloaded: its processes share one import of the application.
+    flags = ("--preload", "--no-control-socket")
+    argv = (sys.executable, "-m", "gunicorn", "annotator.wsgi:application", *pairs, *flags)
     return Child(name="web", argv=argv, folder=settings.BASE_DIR)
 
 

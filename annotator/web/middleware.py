@@ -1,10 +1,10 @@
-"""Middleware of our own: pages are never kept, and htmx is sent to the sign-in page as a whole."""
+"""Middleware of our own: pages are never kept, and who has to sign in comes back to the page they were on."""
 
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -24,19 +24,27 @@ def no_store(get_response: GetResponse) -> GetResponse:
 
 def whole_sign_in_page(get_response: GetResponse) -> GetResponse:
     """Where the session has ended, htmx goes to the sign-in page and back to where it was, instead of putting the
-    sign-in page into a piece of this one. What was being saved is not: `?unsaved=1` lets the page say so.
+    sign-in page into a piece of this one; and so does a form, whose own address is no page. What was being saved is
+    not: `?unsaved=1` lets the page say so.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
-        sign_in = resolve_url(settings.LOGIN_URL)
-        if not request.headers.get("HX-Request") or response.status_code != 302:
+        is_htmx, is_saving = bool(request.headers.get("HX-Request")), request.method == "POST"
+        if not (is_htmx or is_saving) or not _asks_to_sign_in(response):
             return response
-        if urlsplit(response["Location"]).path != sign_in:
-            return response
-        came_from = urlsplit(request.headers.get("HX-Current-URL", "")).path or "/"
-        if request.method == "POST":
+        came_from = urlsplit(request.headers.get("HX-Current-URL" if is_htmx else "Referer", "")).path or "/"
+        if is_saving:
             came_from += "?unsaved=1"
-        return HttpResponseClientRedirect(f"{sign_in}?{urlencode({'next': came_from})}")
+        target = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': came_from})}"
+        return HttpResponseClientRedirect(target) if is_htmx else HttpResponseRedirect(target)
 
     return middleware
+
+
+def _asks_to_sign_in(response: HttpResponse) -> bool:
+    """Whether this is LoginRequiredMiddleware's answer, which names the page to come back to."""
+    if response.status_code != 302:
+        return False
+    place = urlsplit(response["Location"])
+    return place.path == resolve_url(settings.LOGIN_URL) and "next" in QueryDict(place.query)

@@ -20,6 +20,14 @@ def test_a_browser_without_a_session_is_redirected(client: Client, project: Proj
     assert response["Location"].startswith(reverse("accounts:sign_in"))
 
 
+def test_a_form_without_a_session_leads_back_to_its_page(client: Client, project: Project) -> None:
+    page = f"/p/{project.public_id}/review/"
+    response = client.post(f"{page}next/", headers={"Referer": f"http://testserver{page}?focus=a1"})
+    assert response.status_code == 302
+    came_from = f"%2Fp%2F{project.public_id}%2Freview%2F%3Funsaved%3D1"
+    assert response["Location"] == f"{reverse('accounts:sign_in')}?next={came_from}"
+
+
 def test_pages_are_not_stored_and_have_a_strict_policy(client: Client, alice: User, project: Project) -> None:
     response = client.get(reverse("accounts:sign_in"))
     assert response["Cache-Control"] == "no-store"
