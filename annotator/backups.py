@@ -161,9 +161,13 @@ def _file_facts(path: Path, folder: Path) -> dict[str, Any]:
 
 
 def _copy_folder(source: Path, target: Path) -> None:
-    """Copy the files; one that goes meanwhile (a purge, a build that is cancelled) is left out."""
+    """Copy the files; one that goes meanwhile (a purge, a build that is cancelled) is left out, and so is a dataset
+    that is still being written.
+    """
     target.mkdir(mode=0o700, exist_ok=True)
     for path in _files(source):
+        if any(part.endswith(".partial") for part in path.relative_to(source).parts):
+            continue
         place = target / path.relative_to(source)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:

@@ -25,6 +25,7 @@ from annotator.accounts.models import User
 from annotator.accounts.two_factor import two_factor_of
 from annotator.audit.heads import HeadFileError, read_heads
 from annotator.audit.models import AuditEvent
+from annotator.core.wording import counted
 from annotator.jobs.bell import LABEL_QUEUE
 from annotator.jobs.selectors import worker_health
 from annotator.projects.models import Invitation
@@ -106,7 +107,8 @@ def _key() -> Iterator[Finding]:
 
 def _files() -> Iterator[Finding]:
     wide = []
-    for folder, _, files in os.walk(settings.DATA_DIR):
+    for folder, folders, files in os.walk(settings.DATA_DIR):
+        folders[:] = [name for name in folders if Path(folder, name) != Path(settings.STATIC_ROOT)]  # no secret in it
         for path in (Path(folder), *(Path(folder) / file for file in files)):
             try:
                 status = path.lstat()
@@ -207,7 +209,7 @@ def _workers(now: datetime) -> Iterator[Finding]:
         said = f"workers have loaded {', '.join(other)}, new runs ask for {wanted}"
         yield Finding(Level.WARNING, "labeler", said, "give web server and workers the same LABELER")
     elif labelers:
-        yield Finding(Level.OK, "labeler", f"{wanted}, by {len(labelers)} workers")
+        yield Finding(Level.OK, "labeler", f"{wanted}, by {counted(len(labelers), 'worker')}")
     if not troubles:
         yield Finding(Level.OK, "workers", "one at least for each queue")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 
 from django.db import close_old_connections
@@ -19,21 +20,32 @@ from annotator.suggestions import services as suggestions
 
 EVERY_SECONDS = 30
 logger = logging.getLogger(__name__)
+_STEPS: tuple[Callable[[datetime], object], ...] = (
+    lambda now: sweep_spool(now=now),
+    lambda now: sweep_builds(),
+    lambda now: sweep_failures(now=now),
+    lambda now: sweep_sessions(now=now),
+    lambda now: purges.start_due_purges(now=now),
+    lambda now: purges.take_up_purges(now=now),
+    lambda now: write_heads(now=now),
+)
 
 
 def sweep(*, now: datetime) -> int:
-    """The number of bells rung, first of all: what goes wrong behind it must not keep work from being done.
+    """The number of bells rung, first of all; a step behind it that fails keeps no other from being done, and its error
+    is raised in the end.
 
     Safe to run anywhere, at any time, by several processes.
     """
     n_rung = jobs.ring_again(now=now) + suggestions.ring_again(now=now)
-    sweep_spool(now=now)
-    sweep_builds()
-    sweep_failures(now=now)
-    sweep_sessions(now=now)
-    purges.start_due_purges(now=now)
-    purges.take_up_purges(now=now)
-    write_heads(now=now)
+    failed = []
+    for step in _STEPS:
+        try:
+            step(now)
+        except Exception as error:
+            failed.append(error)
+    if failed:
+        raise failed[0]
     return n_rung
 
 

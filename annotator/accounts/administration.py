@@ -61,14 +61,17 @@ def unlock_user(*, user: User, actor: User | None, now: datetime) -> None:
 
 @transaction.atomic
 def remove_two_factor(*, user: User, actor: User | None, now: datetime) -> None:
-    """For who has lost the second factor. Their sessions end, since whoever found it may be in one.
+    """For who has lost the second factor. Their sessions and API tokens end, since whoever found it may have one.
 
-    Raises AccountError where there is none.
+    Raises AccountError where there is none, and where an administrator means their own: that needs the password.
     """
+    if user == actor:
+        raise AccountError("turn your own second factor off on the page of your account, with your password")
     if not two_factor.has_two_factor(user):
         raise AccountError(f"{user.username!r} has no second factor")
     two_factor.turn_off(user=user, actor=actor, now=now)
     end_sessions(user=user)
+    revoke_tokens(user=user, now=now)
 
 
 def _refuse_last(user: User) -> None:

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from annotator.accounts import lockout
@@ -46,7 +46,13 @@ def create_user(*, username: str, actor: User | None, now: datetime, is_administ
         user.full_clean(exclude=["password"])
     except ValidationError as error:
         raise AccountError(f"user {username!r}: {' '.join(error.messages)}") from error
-    user.save(force_insert=True)
+    if User.objects.filter(username__iexact=username).exists():
+        raise AccountError(f"user {username!r}: there is one whose name differs in capitals only")
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:  # two at once
+        raise AccountError(f"user {username!r}: a user with that username already exists") from error
     _record(verb="account.create", user=user, actor=actor, now=now)
     if is_administrator:
         _record(verb="account.administrator", user=user, actor=actor, now=now)
@@ -102,9 +108,12 @@ def sign_in_link(*, username: str, now: datetime) -> str:
 def reset_link(*, username: str, actor: User | None, now: datetime) -> str:
     """The path of a link by which `username` sets a new password once, within a day, from any machine.
 
-    It ends the links made before it. Raises AccountError.
+    It ends the links made before it. Raises AccountError, also where an administrator means their own account, whose
+    password they know.
     """
     user = _active_user(username)
+    if user == actor:
+        raise AccountError("change your own password on the page of your account")
     SignInLink.objects.filter(user=user, kind=_Kind.RESET, used_at=None).update(used_at=now)
     return _new_link(user=user, kind=_Kind.RESET, actor=actor, now=now)
 
@@ -125,7 +134,6 @@ def reset_password(*, token: str, password: str, now: datetime) -> User:
     """
     user = _use_link(kind=_Kind.RESET, token=token, now=now)
     set_password(user=user, password=password, now=now)
-    revoke_tokens(user=user, now=now)
     lockout.unlock(user)
     _record(verb="account.password_reset", user=user, actor=user, now=now)
     return user
@@ -133,13 +141,14 @@ def reset_password(*, token: str, password: str, now: datetime) -> User:
 
 @transaction.atomic
 def set_password(*, user: User, password: str, now: datetime, keep_session: str = "") -> None:
-    """Give the user a password that the form has validated. Their links end, and so do their sessions, but for the one
-    whose key is `keep_session`.
+    """Give the user a password that the form has validated. Their links and API tokens end, and so do their sessions,
+    but for the one whose key is `keep_session`.
     """
     user.set_password(password)
     user.save(update_fields=["password"])
     SignInLink.objects.filter(user=user, used_at=None).update(used_at=now)
     end_sessions(user=user, keep=keep_session)
+    revoke_tokens(user=user, now=now)
     _record(verb="account.password_set", user=user, actor=user, now=now)
 
 

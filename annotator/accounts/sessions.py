@@ -7,12 +7,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from django.conf import settings
+from django.contrib.auth import login
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
 
 from annotator.accounts.models import BrowserSession, User
 from annotator.audit.services import record_event
+from annotator.web.addresses import agent_words
 
 CAME_BY_LINK = "came_by_link"  # in the session of who has yet to set a password
 TOUCH_EVERY = timedelta(minutes=1)
@@ -33,6 +36,14 @@ def session_of(*, user: User, session_key: str, agent: str, now: datetime) -> Br
         defaults={"user": user, "agent": agent, "started_at": now, "active_at": now},
     )
     return row
+
+
+def begin_session(request: HttpRequest, user: User, *, now: datetime) -> None:
+    """Sign the user in here, under a new session key, so that one that was planted before is of no use. The session is
+    in the person's list from now on.
+    """
+    login(request, user)
+    session_of(user=user, session_key=str(request.session.session_key), agent=agent_words(request), now=now)
 
 
 def end_of(session: BrowserSession, *, now: datetime) -> End | None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth import authenticate, logout
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from annotator.accounts import lockout, selectors, services, two_factor
 from annotator.accounts.forms import CodeForm, NewPasswordForm, SignInForm
 from annotator.accounts.models import SignInLink, User
-from annotator.accounts.sessions import CAME_BY_LINK, forget_session
+from annotator.accounts.sessions import CAME_BY_LINK, begin_session, forget_session
 from annotator.core.wording import counted
 from annotator.web.addresses import client_address
 from annotator.web.callers import is_on_this_machine
@@ -194,11 +194,11 @@ def _pending_user(pending: dict[str, Any], *, now: datetime) -> User | None:
 
 
 def _let_in(request: HttpRequest, user: User, *, by: str, target: str) -> HttpResponse:
-    """The session gets a new key, so that one that was planted before is of no use."""
-    login(request, user)
+    now = timezone.now()
+    begin_session(request, user, now=now)
     if by.startswith("link"):
         request.session[CAME_BY_LINK] = True
-    services.record_sign_in(user=user, now=timezone.now(), by=by)
+    services.record_sign_in(user=user, now=now, by=by)
     return see_other(request, target)
 
 

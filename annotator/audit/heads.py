@@ -6,6 +6,7 @@ storage that the database's user cannot write to.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections import defaultdict
@@ -50,11 +51,22 @@ def write_heads(*, now: datetime) -> int:
         lines = [
             f"{day} {chain.project or NO_PROJECT} {chain.n_events} {chain.head_sha256}\n" for chain in chains.iterator()
         ]
-        os.write(descriptor, "".join(lines).encode())
-        os.fsync(descriptor)
+        _append_whole(descriptor, "".join(lines).encode())
     finally:
         os.close(descriptor)
     return len(lines)
+
+
+def _append_whole(descriptor: int, content: bytes) -> None:
+    """All of it or nothing: a line that a full disk has cut would make the file unreadable."""
+    n_before = os.fstat(descriptor).st_size
+    try:
+        if os.write(descriptor, content) < len(content):
+            raise OSError(errno.ENOSPC, "the heads of the audit chains were not written whole")
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, n_before)
+        raise
 
 
 def read_heads() -> dict[str, list[Head]]:

@@ -117,8 +117,7 @@ def _steps(memberships: Sequence[Membership], *, now: datetime) -> list[Step]:
 
 def _retention_step(project: Project, *, today: date) -> Step:
     until = project.retain_until or today
-    when = "today" if until == today else f"in {counted((until - today).days, 'day')}"
-    why = f"Everything in it goes after {until:%-d %B %Y}, {when}."
+    why = f"Everything in it is deleted after {until:%-d %B %Y}."
     if until < today:
         why = f"It was kept until {until:%-d %B %Y}."
     url = reverse("purges:data", args=[project.public_id])

@@ -157,7 +157,8 @@ def next_steps(
         why = "Text files, brat or JSONL, in the browser or by manage.py import_documents."
         steps.append(Step("upload", "Import notes", why, at("exchange:imports")))
     if n_unread and allowed(Action.RUN):
-        why = "The labeler has not read them, or it failed on them."
+        them = "it" if n_unread == 1 else "them"
+        why = f"The labeler has not read {them}, or failed on {them}."
         steps.append(Step("play", f"Pre-label {counted(n_unread, 'note')}", why, at("suggestions:runs")))
     if newest and not is_running and newest.progress.n_failed and allowed(Action.RUN):
         text = f"Look at {counted(newest.progress.n_failed, 'failed note')}"
@@ -180,11 +181,9 @@ def retention_steps(membership: Membership, *, today: date) -> list[Step]:
     until = membership.project.retain_until
     if until is None or (until - today).days > WARNED_DAYS or not may(role=membership.role, action=Action.MANAGE):
         return []
-    n_days = (until - today).days
-    when = f"in {counted(n_days, 'day')}" if n_days > 0 else "after today"
-    why = f"It is kept until {until:%-d %B %Y}; move the date, or build the datasets that you need."
+    why = "Move the date, or build the datasets that you need."
     url = reverse("purges:data", args=[membership.project.public_id])
-    return [Step("clock", f"Everything here is deleted {when}", why, url, "warn")]
+    return [Step("clock", f"Everything here is deleted after {until:%-d %B %Y}", why, url, "warn")]
 
 
 def _are(n: int) -> str:

@@ -175,7 +175,7 @@ def retention_near(memberships: Sequence[Membership], *, today: date) -> list[Pr
 def newest_builds(memberships: Sequence[Membership]) -> QuerySet[DatasetBuild]:
     """The newest datasets of the projects where the person is a data scientist. One query."""
     projects = [member.project_id for member in memberships if member.role == Membership.Role.DATA_SCIENTIST]
-    found = DatasetBuild.objects.filter(project__in=projects).select_related("project", "job")
+    found = DatasetBuild.objects.filter(project__in=projects, files_removed_at=None).select_related("project", "job")
     return found.order_by("-created_at", "-pk")[:BUILDS_SHOWN]
 
 

@@ -102,5 +102,5 @@ def summary_lines(report: Mapping[str, Any]) -> list[SummaryLine]:
         if n or (key == "n_added" and is_adding):
             lines.append(SummaryLine(f"{n:,} {one if n == 1 else several} {what}", is_left_out))
     if report["run_number"]:
-        lines.append(SummaryLine(f"run {report['run_number']} started: a model reads what it has not read yet"))
+        lines.append(SummaryLine(f"Run {report['run_number']} started: a model reads what it has not read yet"))
     return lines

@@ -38,6 +38,12 @@ class SourceError(Exception):
     """A path from which no note can be read; the message says what was given and what is wanted."""
 
 
+def name_in_errors(name: str) -> str:
+    """The name as an error tells it: printable, and not endless."""
+    shown = "".join(character if character.isprintable() else "▯" for character in name)
+    return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """One file: `name` is what people see, `path` where its bytes lie."""
@@ -55,9 +61,7 @@ class SourceFile:
 
     @property
     def where(self) -> str:
-        """The name as an error tells it: printable, and not endless."""
-        shown = "".join(character if character.isprintable() else "▯" for character in self.name)
-        return shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
+        return name_in_errors(self.name)
 
 
 @dataclass(frozen=True, slots=True)

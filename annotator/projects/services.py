@@ -107,7 +107,7 @@ def _refuse_last_lead(*, project: Project, user: User) -> None:
     """The leads are locked, so that two cannot leave at once."""
     leads = project.memberships.select_for_update().filter(role=Membership.Role.LEAD).order_by("pk")
     if [lead.user_id for lead in leads] == [user.pk]:
-        raise ProjectError(f"{user.get_username()} is the only lead of {project.slug}: make someone else lead first")
+        raise ProjectError(f'the account "{user.get_username()}" is the only lead here: make someone else lead first')
 
 
 def _end_invitations(*, project: Project, made_by: User, actor: User | None, now: datetime) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from annotator.accounts.models import User
 from annotator.accounts.services import AccountError, record_sign_in
+from annotator.accounts.sessions import begin_session
 from annotator.core.wording import sentence
 from annotator.projects import invitations
 from annotator.projects.forms import NewAccountForm
@@ -76,7 +76,7 @@ def _join_as_new(request: HttpRequest, token: str, found: Invitation) -> HttpRes
         form.add_error("username", "This user name is taken.")
         return _page(request, found, form=form, status=422)
     user = membership.user
-    login(request, user)
+    begin_session(request, user, now=now)
     record_sign_in(user=user, now=now)
     messages.success(request, _welcome(membership))
     return see_other(request, _overview(membership))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -70,12 +71,16 @@ def purge_project(
 ) -> Tombstone:
     """Have the whole project purged. Nobody belongs to it any more from now on, and its short name is free.
 
-    Who asks for what somebody has asked for already gets that purge.
+    Who asks for what somebody has asked for already gets that purge. Raises PurgeRefused where the last day that is
+    the cause has been put off meanwhile.
     """
     _lock(project)
     asked = Tombstone.objects.filter(project=project.public_id, subject=Tombstone.Subject.PROJECT).first()
     if asked is not None:
         return asked
+    project.refresh_from_db(fields=["retain_until"])
+    if cause == Tombstone.Cause.RETENTION and not _is_over(project, now):
+        raise PurgeRefused("its last day has been put off")
     notes = Document.objects.filter(project=project)
     tombstone = _bury(project, Tombstone.Subject.PROJECT, cause, actor, now, notes)
     Membership.objects.filter(project=project).delete()
@@ -112,7 +117,8 @@ def start_due_purges(*, now: datetime) -> int:
     """Have the projects purged whose last day is over; how many. Each once: a purge takes the date away."""
     due = list(Project.objects.filter(retain_until__lt=timezone.localdate(now)).order_by("pk"))
     for project in due:
-        purge_project(project=project, actor=None, now=now, cause=Tombstone.Cause.RETENTION)
+        with suppress(PurgeRefused):
+            purge_project(project=project, actor=None, now=now, cause=Tombstone.Cause.RETENTION)
     return len(due)
 
 
@@ -191,6 +197,10 @@ def _asked_already(project: Project, doomed: Doomed) -> Tombstone | None:
     if doomed.patient_id:
         return running.filter(patient_id=doomed.patient_id).first()
     return running.filter(document_ids=[doomed.note]).first()
+
+
+def _is_over(project: Project, now: datetime) -> bool:
+    return project.retain_until is not None and project.retain_until < timezone.localdate(now)
 
 
 def _slug(tombstone: Tombstone) -> str:

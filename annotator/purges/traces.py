@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
 
-from annotator.core.foreign import ForeignNote
+from annotator.core.foreign import RowFault
 from annotator.exchange.models import Import
-from annotator.exchange.sources import read_notes
-from annotator.exchange.spool import remove_folder, spooled_source
+from annotator.exchange.sources import name_in_errors, read_notes
+from annotator.exchange.spool import remove_folder
+from annotator.exchange.uploads import source_of
 from annotator.jobs.models import Job
 from annotator.jobs.services import cancel_job
 
@@ -30,14 +32,16 @@ def forget_notes(*, project_id: str, external_ids: Collection[str], patient_id: 
 
 
 def _holds(item: Import, external_ids: Collection[str], patient_id: str) -> bool:
-    source = spooled_source(item.public_id)
+    """Whether one of the notes is in the files. What cannot be read may be one, and the import would be refused."""
+    source = source_of(item)
     if source is None:
         return False
     try:
         return any(
-            row.external_id in external_ids or (patient_id != "" and row.patient_id == patient_id)
+            isinstance(row, RowFault)
+            or row.external_id in external_ids
+            or (patient_id != "" and row.patient_id == patient_id)
             for row in read_notes(source, has_spans=False)
-            if isinstance(row, ForeignNote)
         )
     except FileNotFoundError:  # the import has just ended
         return False
@@ -57,11 +61,19 @@ def _end(item: Import, now: datetime) -> None:
 
 
 def _forget(item: Import, names: Collection[str]) -> None:
-    result, is_changed = dict(item.result), False
-    for part in ("look", "report"):
-        errors = result.get(part, {}).get("errors", [])
-        kept = [error for error in errors if not any(name in error["where"] + error["message"] for name in names)]
-        if len(kept) < len(errors):
-            result[part], is_changed = {**result[part], "errors": kept}, True
-    if is_changed:
-        Import.objects.filter(pk=item.pk).update(result=result)
+    """Take out the errors that name one of `names`, as errors show them; the import's job may be writing its report."""
+    told = [re.escape(name_in_errors(name)) for name in names if name]
+    if not told:
+        return
+    naming = re.compile(rf"(?<!\w)(?:{'|'.join(told)})(?!\w)")
+    with transaction.atomic():
+        found = Import.objects.select_for_update().filter(pk=item.pk).first()
+        if found is None:
+            return
+        result = dict(found.result)
+        for part in ("look", "report"):
+            if errors := result.get(part, {}).get("errors"):
+                kept = [error for error in errors if not naming.search(f"{error['where']}\n{error['message']}")]
+                result[part] = {**result[part], "errors": kept}
+        if result != found.result:
+            Import.objects.filter(pk=item.pk).update(result=result)

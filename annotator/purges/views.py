@@ -50,8 +50,10 @@ def retention(request: HttpRequest, project_id: str) -> HttpResponse:
         return _page(request, membership, status=422, retention_form=form)
     until = form.cleaned_data["until"]
     services.set_retention(project=membership.project, until=until, actor=membership.user, now=now)
-    kept = f"The project is kept until {until:%-d %B %Y}." if until else "The project is kept."
-    messages.success(request, kept)
+    if until is None:
+        messages.success(request, "The project is kept.")
+    else:
+        messages.warning(request, f"Everything in this project will be deleted after {until:%-d %B %Y}.")
     return _to_page(request, membership)
 
 
@@ -141,12 +143,12 @@ def _unbound_find_form(request: HttpRequest, membership: Membership) -> FindForm
 
 
 def _confirm_notes(given: Any = None) -> ConfirmForm:
-    return ConfirmForm(given, word=WORD, label=f"Type {WORD}", auto_id="notes_%s")
+    return ConfirmForm(given, word=WORD, label=f"Type “{WORD}” to confirm", auto_id="notes_%s")
 
 
 def _confirm_project(membership: Membership, given: Any = None) -> ConfirmForm:
     slug = membership.project.slug
-    return ConfirmForm(given, word=slug, label=f"Type {slug}", auto_id="project_%s")
+    return ConfirmForm(given, word=slug, label=f"Type “{slug}” to confirm", auto_id="project_%s")
 
 
 def _found(membership: Membership, doomed: Doomed, form: ConfirmForm) -> dict[str, Any]:

@@ -137,7 +137,9 @@ class ReviewDecide(ApiView):
             )
         except (services.DecisionConflict, leases.LeaseConflict) as conflict:
             raise Conflict(str(conflict)) from conflict
-        except (services.DecisionRefused, AnnotationExists, SchemaError, SpanError) as refusal:
+        except SchemaError as refusal:  # whose message quotes what was sent
+            raise Refused("The schema has no such label, attribute or value.") from refusal
+        except (services.DecisionRefused, AnnotationExists, SpanError) as refusal:
             raise Refused(sentence(str(refusal))) from refusal
         return Response(DecisionSerializer(decision).data, status=200 if repeat else 201)
 
@@ -173,7 +175,8 @@ def _note_of(membership: Membership, item_id: str) -> ReviewItem:
 def _held(membership: Membership, item_id: str) -> Response:
     """The note with its text and marks, for who holds it."""
     note_item = _note_of(membership, item_id)
-    if note_item.leased_by_id != membership.user_id:
+    is_put_back = note_item.status == ReviewItem.Status.OPEN and note_item.lease_expires_at is None
+    if note_item.leased_by_id != membership.user_id or is_put_back:
         raise Conflict(_NOT_YOURS)
     record_read(
         project=membership.project.public_id,

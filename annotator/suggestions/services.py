@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
@@ -157,7 +157,7 @@ def claim_jobs(*, run_id: int, worker: str, now: datetime, limit: int = CLAIM_SI
     _fail_exhausted(LabelJob.objects.filter(run_id=run_id, lease_expires_at__lt=now), now=now)
     claimable = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, lease_expires_at__lt=now)
     candidates = list(
-        LabelJob.objects.filter(claimable, run_id=run_id)
+        LabelJob.objects.filter(claimable, run_id=run_id, document__project=F("run__project"))  # not one being purged
         .order_by("document__n_chars", "pk")
         .values_list("pk", flat=True)[: limit * 2]
     )
@@ -286,7 +286,9 @@ def cancel_run(*, run: LabelRun, actor: User, now: datetime) -> None:
 @transaction.atomic
 def retry_run(*, run: LabelRun, actor: User, now: datetime) -> int:
     """Queue the run's failed and cancelled notes again; how many."""
-    again = LabelJob.objects.filter(run=run, status__in=[Status.FAILED, Status.CANCELLED])
+    again = LabelJob.objects.filter(
+        run=run, status__in=[Status.FAILED, Status.CANCELLED], document__project=run.project_id
+    )
     n_again = again.update(status=Status.QUEUED, attempts=0, error="", finished_at=None, lease_expires_at=None)
     if not n_again:
         return 0

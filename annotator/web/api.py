@@ -115,9 +115,13 @@ class ApiView(APIView):
         given = request.query_params
         repeated = [name for name in given if len(given.getlist(name)) > 1]
         checked = getattr(handler, "query", NoParameters)(data=given.dict())
-        checked.is_valid(raise_exception=True)
+        if not checked.is_valid():
+            errors = checked.errors
+            raise serializers.ValidationError(
+                {"query" if name == "non_field_errors" else name: errors[name] for name in errors}
+            )
         if repeated:
-            raise serializers.ValidationError({"non_field_errors": ["A parameter was given twice."]})
+            raise serializers.ValidationError({"query": ["A parameter was given twice."]})
         self.query = checked.validated_data
 
 

@@ -188,3 +188,15 @@ def test_a_failed_sign_in_names_the_account_but_never_what_was_typed(alice: User
     events = AuditEvent.objects.filter(verb="account.sign_in_failed")
     assert list(events.values_list("object_id", flat=True)) == [alice.public_id, "unknown"]
     assert "hunter2" not in str(list(events.values()))
+
+
+def test_a_new_password_ends_the_api_tokens(alice: User, now: datetime) -> None:
+    token = make_token(alice, now)
+    set_password(user=alice, password="correct horse battery", now=now)
+    token.refresh_from_db()
+    assert token.revoked_at == now
+
+
+def test_names_differ_in_more_than_capitals(alice: User, now: datetime) -> None:
+    with pytest.raises(AccountError, match="capitals"):
+        create_user(username="Alice", actor=None, now=now)

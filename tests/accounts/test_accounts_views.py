@@ -275,6 +275,13 @@ def test_the_password_pages_tell_a_password_manager_whose_it_is(client: Client, 
         assert 'name="username" autocomplete="username" value="alice" readonly' in body(page)
 
 
+def test_a_reset_link_that_is_over_leads_on_as_who_follows_it_can(client: Client, alice: User) -> None:
+    path = reset_link(username="alice", actor=None, now=timezone.now() - timedelta(days=2))
+    assert "Sign in with a password" in body(client.get(path))
+    page = body(sign_in(client, alice).get(path))
+    assert ("To your work" in page, "Sign in with a password" in page) == (True, False)
+
+
 def test_a_reset_link_works_from_anywhere_and_signs_nobody_in(client: Client, amy: User, settings: Any) -> None:
     settings.HTTPS = True
     path = reset_link(username="alice", actor=None, now=timezone.now())

@@ -8,7 +8,7 @@ from django.db import transaction
 from annotator.accounts import administration
 from annotator.accounts.lockout import Kind, begin_attempt, locked_users
 from annotator.accounts.models import ApiToken, User
-from annotator.accounts.services import AccountError
+from annotator.accounts.services import AccountError, reset_link
 from annotator.accounts.sessions import session_of
 from annotator.accounts.two_factor import has_two_factor
 from annotator.annotations.models import AnnotationSet
@@ -87,7 +87,19 @@ def test_a_lost_second_factor_is_removed_and_the_sessions_end(root: User, alice:
         administration.remove_two_factor(user=alice, actor=root, now=now)
     set_up(alice, now=now)
     session_of(user=alice, session_key="k" * 32, agent="", now=now)
+    ApiToken.objects.create(user=alice, name="script", token_sha256="0" * 64, created_at=now)
     administration.remove_two_factor(user=alice, actor=root, now=now)
     assert not has_two_factor(alice)
     assert not alice.browser_sessions.exists()
+    assert alice.api_tokens.get().revoked_at == now
     assert AuditEvent.objects.get(verb="account.two_factor_off").actor == root
+
+
+def test_an_administrator_has_no_way_around_their_own_password(root: User, now: datetime) -> None:
+    set_up(root, now=now)
+    with pytest.raises(AccountError, match="with your password"):
+        administration.remove_two_factor(user=root, actor=root, now=now)
+    with pytest.raises(AccountError, match="change your own password"):
+        reset_link(username="root", actor=root, now=now)
+    assert has_two_factor(root)
+    administration.remove_two_factor(user=root, actor=None, now=now)  # on the command line

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotator.accounts.models import BrowserSession, User
+from annotator.accounts.services import end_other_sessions
 from annotator.accounts.sessions import end_of, live_sessions, seconds_left, session_of, sweep_sessions, touch
 from annotator.accounts.two_factor import turn_off
 from annotator.audit.models import AuditEvent
@@ -40,6 +41,15 @@ def test_a_session_has_a_row_from_its_first_request_on(client: Client, alice: Us
     client.get(reverse("home"))
     assert (only_session().user, only_session().agent) == (alice, "Firefox on Linux")
     assert only_session().session_key == client.session.session_key
+
+
+def test_a_session_is_in_the_list_before_it_is_used(client: Client, alice: User) -> None:
+    alice.set_password("correct horse battery")
+    alice.save()
+    client.post(reverse("accounts:sign_in"), {"username": "alice", "password": "correct horse battery"})
+    assert only_session().session_key == client.session.session_key
+    end_other_sessions(user=alice, keep="another", now=timezone.now())
+    assert client.get(reverse("home")).status_code == 302
 
 
 def test_fifteen_minutes_without_activity_end_a_session(client: Client, alice: User) -> None:

@@ -94,7 +94,7 @@ def test_a_body_without_notes_is_a_problem(api: Api, body: Any, status: int, kin
 
 
 def test_a_body_that_is_too_long_is_a_413(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("annotator.exchange.api.MAX_DOCUMENTS_BYTES", 1024 * 1024)
+    monkeypatch.setattr("annotator.exchange.api.MAX_JSON_BYTES", 1024 * 1024)
     body = {"documents": [{"id": "n", "text": "a" * 1024 * 1024}]}
     assert_problem(api.post("./documents/", body), 413, "too-large")
     assert not Document.objects.exists()

@@ -196,7 +196,8 @@ LISTS = (
 
 
 def test_an_operation_without_parameters_refuses_any(api: Api) -> None:
-    assert_problem(api.get("./?fields=name"), 400, "invalid")
+    found = assert_problem(api.get("./?fields=name"), 400, "invalid")
+    assert [error["where"] for error in found["errors"]] == ["query"]
     assert_problem(api.post("./runs/?labeler=x"), 400, "invalid")
 
 

@@ -90,7 +90,14 @@ def test_a_note_is_renewed_and_put_back(api: Api, held: dict[str, Any]) -> None:
     assert ReviewItem.objects.filter(public_id=held["id"], lease_expires_at__gt=soon).exists()
     assert api.post(f"./review/{held['id']}/put-back/").status_code == 204
     assert ReviewItem.objects.get(public_id=held["id"]).lease_expires_at is None
+    assert api.get(f"./review/{held['id']}/").status_code == 409
     assert api.post("./review/take/", {"document": held["document"]}).json()["id"] == held["id"]
+
+
+def test_a_label_that_the_schema_has_not_is_not_repeated(api: Api, held: dict[str, Any]) -> None:
+    answer = decide(api, held, "add", fragments=[[0, 4]], label="Zebrafever in it")
+    assert answer.status_code == 422
+    assert "Zebrafever" not in answer.content.decode()
 
 
 def test_a_note_is_reviewed_to_its_end(api: Api, held: dict[str, Any], bob: User) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import threading
 from datetime import timedelta
@@ -116,6 +117,29 @@ def test_two_processes_at_once_write_a_day_once(folder: Path) -> None:
 def test_the_sweeper_writes_heads(project: Project, bells: Any) -> None:
     sweep(now=NOW)
     assert project.public_id in read_heads()
+
+
+def test_a_step_of_the_sweep_that_fails_keeps_no_other_from_being_done(
+    project: Project, bells: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr("annotator.sweeper.sweep_spool", fail)
+    with pytest.raises(OSError):  # noqa: PT011  it has no message
+        sweep(now=NOW)
+    assert project.public_id in read_heads()
+
+
+def test_a_line_that_the_disk_has_cut_is_taken_back(
+    project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(1, "")
+    write = os.write
+    monkeypatch.setattr("annotator.audit.heads.os.write", lambda descriptor, content: write(descriptor, content[:-5]))
+    with pytest.raises(OSError, match="not written whole"):
+        write_heads(now=NOW)
+    assert (folder / FILE).read_text() == ""
 
 
 # The command

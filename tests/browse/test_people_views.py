@@ -78,7 +78,7 @@ def test_who_reviews_no_longer_lets_go_of_their_note(
 def test_the_last_lead_keeps_the_role(alice_client: Client, project: Project, alice: User) -> None:
     response = alice_client.post(url("set_role", project.public_id, alice.public_id), {"role": "annotator"})
     assert response.status_code == 409
-    assert "Alice is the only lead of discharge-notes: make someone else lead first." in body(response)
+    assert "The account &quot;alice&quot; is the only lead here: make someone else lead first." in body(response)
     assert role_of(alice) == "lead"
 
 

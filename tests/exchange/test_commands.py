@@ -30,7 +30,7 @@ def test_import_documents_tells_what_came_in(project: Project, bells: Bells, tmp
     assert call("import_documents", project.slug, tmp_path).splitlines() == [
         "2 notes added",
         "1 file of other types, not read",
-        "run 1 started: a model reads what it has not read yet",
+        "Run 1 started: a model reads what it has not read yet",
     ]
     assert call("import_documents", project.slug, tmp_path).splitlines()[:2] == [
         "0 notes added",

@@ -203,7 +203,7 @@ def test_start_runs_as_the_form_says(lead: Client, project: Project, bob: User, 
     page = lead.get(url("import", project, item)).content.decode()
     assert "2 notes added" in page
     assert "as annotations of bob" in page
-    assert "run 1 started" in page
+    assert "Run 1 started" in page
     assert "every 2s" not in page
 
 
@@ -295,7 +295,10 @@ def test_progress_is_polled_until_it_ends(lead: Client, project: Project, item: 
 
 def test_result_lists_the_errors(lead: Client, project: Project, alice: User, bells: Bells) -> None:
     item = upload(project, alice, FILES | {"c.txt": ""})
-    assert "'text' is empty" in lead.get(url("import", project, item)).context["look"]["errors"][0]["message"]
+    preview = lead.get(url("import", project, item))
+    assert "'text' is empty" in preview.context["look"]["errors"][0]["message"]
+    assert "Put these right and upload again: an import is all or nothing." in preview.content.decode()
+    assert "Import 3 notes" not in preview.content.decode()
     run(uploads.start_import(item=item, options=options(), actor=item.created_by, now=NOW))
     page = lead.get(url("import", project, item)).content.decode()
     assert "Nothing was imported: 1 error in 3 rows" in page

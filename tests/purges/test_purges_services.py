@@ -11,8 +11,12 @@ from annotator.accounts.models import ApiToken, User
 from annotator.audit.models import AuditEvent
 from annotator.audit.services import first_broken_event
 from annotator.builds.models import DatasetBuild
+from annotator.core.csv_rows import CsvLayout
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
+from annotator.exchange.sources import name_in_errors
+from annotator.exchange.spool import make_folder
+from annotator.exchange.uploads import create_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import MAX_ATTEMPTS, JobLost, claim_job, run_job
 from annotator.projects.models import Membership, Project
@@ -30,6 +34,8 @@ from annotator.purges.services import (
     take_up_purges,
 )
 from annotator.suggestions.models import LabelJob, LabelRun
+from annotator.suggestions.services import claim_jobs, retry_run
+from annotator.web.ids import new_public_id
 from tests.cast import NOW, Bells, make_document
 from tests.purges.scene import (
     CANARY,
@@ -197,6 +203,24 @@ def test_an_upload_that_holds_the_patient_goes_with_its_files(scene: Project, da
     assert (folders / "spool" / others.public_id).exists()
 
 
+def test_an_upload_is_read_by_the_layout_that_was_chosen(project: Project, dana: User, folders: Path) -> None:
+    make_document(project, patient_id=PATIENT)
+    public_id = new_public_id()
+    (make_folder(public_id) / "1").write_text(f"mrn,narrative\n{PATIENT},{CANARY} is ill\n")
+    create_import(
+        project=project,
+        public_id=public_id,
+        names=[("1", "notes.csv")],
+        n_other_files=0,
+        actor=dana,
+        now=NOW,
+        csv_layout=CsvLayout(text=1, patient_id=0),
+    )
+    finish(ask(project))
+    assert not Import.objects.exists()
+    assert not (folders / "spool" / public_id).exists()
+
+
 def test_an_import_that_waits_is_cancelled(scene: Project, dana: User, folders: Path) -> None:
     item = upload(scene, dana, {"id": f"{CANARY}-1", "text": CANARY})
     item.job = Job.objects.create(kind=Job.Kind.IMPORT, created_at=NOW)
@@ -216,6 +240,18 @@ def test_errors_of_imports_no_longer_name_the_patient(scene: Project, dana: User
     finish(ask(scene))
     item.refresh_from_db()
     assert item.result == {"look": {"errors": []}, "report": {"errors": [{"where": "y", "message": "kept"}]}}
+
+
+def test_errors_name_a_patient_by_a_whole_word_and_by_what_is_shown_of_a_long_name(scene: Project, dana: User) -> None:
+    long = f"{'ward/' * 40}{CANARY}.txt"
+    make_document(scene, external_id=long, patient_id=PATIENT)
+    Document.objects.filter(external_id=f"{CANARY}-1").update(external_id="1")
+    kept = {"where": "row 10", "message": "empty"}
+    errors = [{"where": name_in_errors(long), "message": "bad"}, {"where": "row 2", "message": "of note 1"}, kept]
+    item = Import.objects.create(project=scene, created_by=dana, created_at=NOW, result={"look": {"errors": errors}})
+    finish(ask(scene))
+    item.refresh_from_db()
+    assert item.result == {"look": {"errors": [kept]}}
 
 
 def test_notes_that_an_import_brought_in_late_go_as_well(scene: Project) -> None:
@@ -354,6 +390,16 @@ def test_notes_that_wait_for_a_labeler_are_not_read_any_more(scene: Project) -> 
     assert set(statuses) == {LabelJob.Status.CANCELLED}
 
 
+def test_notes_out_of_reach_are_not_tried_again(scene: Project, alice: User) -> None:
+    LabelJob.objects.filter(document__patient_id=PATIENT).update(status=LabelJob.Status.QUEUED)
+    run = LabelJob.objects.filter(document__patient_id=PATIENT).first().run
+    LabelRun.objects.filter(pk=run.pk).update(status=LabelRun.Status.RUNNING)
+    ask(scene)
+    assert retry_run(run=run, actor=alice, now=NOW) == 0
+    LabelJob.objects.filter(document__patient_id=PATIENT).update(status=LabelJob.Status.QUEUED)  # handed back
+    assert claim_jobs(run_id=run.pk, worker="w", now=NOW) == []
+
+
 # The rule that a new table has to follow
 
 
@@ -380,6 +426,22 @@ def test_a_project_is_purged_once_when_its_last_day_is_over(scene: Project, alic
     tombstone = Tombstone.objects.get()
     assert (tombstone.cause, tombstone.asked_by, tombstone.project) == ("retention", None, scene.public_id)
     assert finish(tombstone).purged_at
+
+
+def test_a_last_day_that_is_put_off_at_the_last_moment_counts(
+    scene: Project, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Project.objects.filter(pk=scene.pk).update(retain_until=NOW.date() - timedelta(days=1))
+    lock = services._lock
+
+    def put_off(*projects: Project) -> None:
+        set_retention(project=scene, until=NOW.date() + timedelta(days=90), actor=alice, now=NOW)
+        lock(*projects)
+
+    monkeypatch.setattr(services, "_lock", put_off)
+    start_due_purges(now=NOW)
+    assert not Tombstone.objects.exists()
+    assert scene.memberships.exists()
 
 
 def test_a_last_day_can_be_taken_away(scene: Project, alice: User) -> None:

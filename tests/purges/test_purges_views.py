@@ -50,7 +50,7 @@ def test_page_of_an_untouched_project(alice_client: Client, scene: Project) -> N
     page = body(alice_client.get(url("data", scene)))
     assert "Kept for as long as it is wanted." in page
     assert "Nothing yet." in page
-    assert f"Type {scene.slug}" in page
+    assert f"Type “{scene.slug}”" in page
     assert "hx-trigger" not in page
     assert PATIENT not in page
 
@@ -222,10 +222,10 @@ def test_leads_are_warned_thirty_days_before(client: Client, alice: User, bob: U
         Project.objects.update(retain_until=timezone.localdate() + timedelta(days=days))
         return body(sign_in(client, user).get(reverse("browse:overview", args=[scene.public_id])))
 
-    assert "is deleted in 30 days" in overview(alice, 30)
-    assert "is deleted after today" in overview(alice, 0)
-    assert "is deleted in" not in overview(alice, 31)
-    assert "is deleted in" not in overview(bob, 30)
+    assert "is deleted after" in overview(alice, 30)
+    assert "is deleted after" in overview(alice, 0)
+    assert "is deleted after" not in overview(alice, 31)
+    assert "is deleted after" not in overview(bob, 30)
 
 
 # The project

@@ -38,8 +38,10 @@ class Command(BaseCommand):
         try:
             user = self._user(username, is_made=options["create"], now=now)
             give_role(project=project, user=user, role=options["role"], actor=None, now=now)
-        except (AccountError, ProjectError) as error:
+        except AccountError as error:
             raise CommandError(str(error)) from error
+        except ProjectError as error:
+            raise CommandError(f"{project.slug}: {error}") from error
         self.stdout.write(f"{username} is {options['role']} of {project.slug}")
 
     def _user(self, username: str, *, is_made: bool, now: datetime) -> User:

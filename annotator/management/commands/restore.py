@@ -47,12 +47,12 @@ class Command(BaseCommand):
         _refuse_used(now)
         with backups.scratch_copy(backup, manifest) as alias:
             _refuse_troubles(alias)
+            by_hand = backups.restore_files(backup)  # before the rows: an installation with rows is not restored into
             if connection.vendor == "postgresql":
                 _fill(alias)
             else:
                 _put_in_place(alias)
         Session.objects.all().delete()
-        by_hand = backups.restore_files(backup)
         record_event(project="", actor=None, verb="installation.restore", object_id="installation", now=now)
         self._say_what(manifest)
         self.stdout.write(f"restored into {settings.DATA_DIR}; everybody signs in again, as of {manifest['made_at']}")
