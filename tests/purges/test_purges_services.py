@@ -243,7 +243,7 @@ def test_errors_of_imports_no_longer_name_the_patient(scene: Project, dana: User
 
 
 def test_errors_name_a_patient_by_a_whole_word_and_by_what_is_shown_of_a_long_name(scene: Project, dana: User) -> None:
-    long = f"{'ward/' * 40}{CANARY}.txt"
+    long = f"{'ward/' * 30}{CANARY}.txt"
     make_document(scene, external_id=long, patient_id=PATIENT)
     Document.objects.filter(external_id=f"{CANARY}-1").update(external_id="1")
     kept = {"where": "row 10", "message": "empty"}
