@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psycopg2
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEBIAN = Path("/usr/lib/postgresql")
 START_SECONDS = 60.0
@@ -55,6 +57,21 @@ def postgres_server(*, is_durable: bool = False) -> Iterator[str]:
             yield f"postgresql://postgres@{quote(str(folder), safe='')}/postgres"
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # where it did not come to a server
+
+
+@contextmanager
+def empty_database(prefix: str) -> Iterator[str]:
+    """The address of a new database in the server of DATABASE_URL; it is dropped afterwards."""
+    url = os.environ["DATABASE_URL"]
+    name = f"{prefix}_{os.getpid()}"
+    server = psycopg2.connect(url)
+    server.autocommit = True
+    with server.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}")
+    yield f"{url.rpartition('/')[0]}/{name}"
+    with server.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    server.close()
 
 
 @contextmanager

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
-import psycopg2
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from annotator import backups, copying, databases, runtime
+from annotator import backups, copying, databases
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
 from annotator.annotations.services import NewAnnotation
@@ -30,6 +29,7 @@ from annotator.projects.models import Membership
 from annotator.projects.services import create_project, set_member
 from annotator.supervisor import only_supervisor
 from tests.cast import NOW, SCHEMA, Bells, make_document, make_set, make_user
+from tests.postgres import empty_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CANARY = "Zebrafever 😊"
@@ -210,17 +210,8 @@ def test_what_is_no_backup_is_refused(folders: Path) -> None:
 @pytest.fixture
 def target() -> Iterator[str]:
     """The address of an empty PostgreSQL database."""
-    url = runtime.secret("DATABASE_URL")
-    assert url, "runs with tests/postgres.py"
-    name = f"target_{os.getpid()}"
-    server = psycopg2.connect(url)
-    server.autocommit = True
-    with server.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-    yield f"{url.rpartition('/')[0]}/{name}"
-    with server.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    server.close()
+    with empty_database("target") as url:
+        yield url
 
 
 @pytest.mark.postgresql

@@ -7,12 +7,10 @@ from datetime import datetime
 from django.db import transaction
 
 from annotator.accounts import lockout, two_factor
+from annotator.accounts.events import record_account_event
 from annotator.accounts.models import User
 from annotator.accounts.services import AccountError, revoke_tokens
 from annotator.accounts.sessions import end_sessions
-from annotator.audit.services import record_event
-
-_NO_PROJECT = ""
 
 
 @transaction.atomic
@@ -21,7 +19,7 @@ def make_administrator(*, user: User, actor: User | None, now: datetime) -> None
     if not user.is_active:
         raise AccountError(f"the account of {user.username!r} is disabled")
     _set(user, is_staff=True)
-    _record(verb="account.administrator", user=user, actor=actor, now=now)
+    record_account_event(verb="account.administrator", user=user, actor=actor, now=now)
 
 
 @transaction.atomic
@@ -29,7 +27,7 @@ def unmake_administrator(*, user: User, actor: User | None, now: datetime) -> No
     """Raises AccountError for the last one."""
     _refuse_last(user)
     _set(user, is_staff=False)
-    _record(verb="account.not_administrator", user=user, actor=actor, now=now)
+    record_account_event(verb="account.not_administrator", user=user, actor=actor, now=now)
 
 
 @transaction.atomic
@@ -42,21 +40,21 @@ def disable_user(*, user: User, actor: User | None, now: datetime) -> None:
     _set(user, is_active=False)
     end_sessions(user=user)
     revoke_tokens(user=user, now=now)
-    _record(verb="account.disable", user=user, actor=actor, now=now)
+    record_account_event(verb="account.disable", user=user, actor=actor, now=now)
 
 
 @transaction.atomic
 def enable_user(*, user: User, actor: User | None, now: datetime) -> None:
     """Let a user in again, with the password and the second factor of before; or one whom an import has made."""
     _set(user, is_active=True)
-    _record(verb="account.enable", user=user, actor=actor, now=now)
+    record_account_event(verb="account.enable", user=user, actor=actor, now=now)
 
 
 @transaction.atomic
 def unlock_user(*, user: User, actor: User | None, now: datetime) -> None:
     """Let a user try again who gave too many wrong passwords or codes."""
     lockout.unlock(user)
-    _record(verb="account.unlock", user=user, actor=actor, now=now)
+    record_account_event(verb="account.unlock", user=user, actor=actor, now=now)
 
 
 @transaction.atomic
@@ -87,7 +85,3 @@ def _set(user: User, **fields: bool) -> None:
     for name, value in fields.items():
         setattr(user, name, value)
     user.save(update_fields=list(fields))
-
-
-def _record(*, verb: str, user: User, actor: User | None, now: datetime) -> None:
-    record_event(project=_NO_PROJECT, actor=actor, verb=verb, object_id=user.public_id, now=now)

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from annotator.accounts import lockout
+from annotator.accounts.events import NO_PROJECT, record_account_event
 from annotator.accounts.models import ApiToken, SignInLink, User
 from annotator.accounts.selectors import (
     USED,
@@ -27,7 +28,6 @@ _Kind = SignInLink.Kind
 LIFETIMES = {_Kind.SIGN_IN: timedelta(minutes=10), _Kind.RESET: timedelta(hours=24)}
 PAGES = {_Kind.SIGN_IN: "accounts:first", _Kind.RESET: "accounts:reset"}
 FIRST_USERNAME = "lead"
-NO_PROJECT = ""
 
 
 class AccountError(ValueError):
@@ -53,9 +53,9 @@ def create_user(*, username: str, actor: User | None, now: datetime, is_administ
             user.save(force_insert=True)
     except IntegrityError as error:  # two at once
         raise AccountError(f"user {username!r}: a user with that username already exists") from error
-    _record(verb="account.create", user=user, actor=actor, now=now)
+    record_account_event(verb="account.create", user=user, actor=actor, now=now)
     if is_administrator:
-        _record(verb="account.administrator", user=user, actor=actor, now=now)
+        record_account_event(verb="account.administrator", user=user, actor=actor, now=now)
     return user
 
 
@@ -68,7 +68,7 @@ def activate_user(*, user: User, actor: User | None, now: datetime) -> None:
         raise AccountError(f"the account of {user.username!r} is disabled")
     user.is_active = True
     user.save(update_fields=["is_active"])
-    _record(verb="account.activate", user=user, actor=actor, now=now)
+    record_account_event(verb="account.activate", user=user, actor=actor, now=now)
 
 
 @transaction.atomic
@@ -87,7 +87,7 @@ def first_user(*, now: datetime) -> User | None:
     if not has_administrator():
         user.is_staff = True
         user.save(update_fields=["is_staff"])
-        _record(verb="account.administrator", user=user, actor=None, now=now)
+        record_account_event(verb="account.administrator", user=user, actor=None, now=now)
     return user
 
 
@@ -122,7 +122,7 @@ def reset_link(*, username: str, actor: User | None, now: datetime) -> str:
 def redeem_link(*, token: str, now: datetime) -> User:
     """The user of the link, which is used up with it, as are the user's other links. Raises LinkInvalid."""
     user = _use_link(kind=_Kind.SIGN_IN, token=token, now=now)
-    _record(verb="account.link_used", user=user, actor=user, now=now)
+    record_account_event(verb="account.link_used", user=user, actor=user, now=now)
     return user
 
 
@@ -135,7 +135,7 @@ def reset_password(*, token: str, password: str, now: datetime) -> User:
     user = _use_link(kind=_Kind.RESET, token=token, now=now)
     set_password(user=user, password=password, now=now)
     lockout.unlock(user)
-    _record(verb="account.password_reset", user=user, actor=user, now=now)
+    record_account_event(verb="account.password_reset", user=user, actor=user, now=now)
     return user
 
 
@@ -149,14 +149,14 @@ def set_password(*, user: User, password: str, now: datetime, keep_session: str 
     SignInLink.objects.filter(user=user, used_at=None).update(used_at=now)
     end_sessions(user=user, keep=keep_session)
     revoke_tokens(user=user, now=now)
-    _record(verb="account.password_set", user=user, actor=user, now=now)
+    record_account_event(verb="account.password_set", user=user, actor=user, now=now)
 
 
 @transaction.atomic
 def end_other_sessions(*, user: User, keep: str, now: datetime) -> int:
     """Sign out everywhere but in the session whose key is `keep`; the number of browsers."""
     n_ended = end_sessions(user=user, keep=keep)
-    _record(verb="account.sessions_end", user=user, actor=user, now=now, n_sessions=n_ended)
+    record_account_event(verb="account.sessions_end", user=user, actor=user, now=now, n_sessions=n_ended)
     return n_ended
 
 
@@ -166,11 +166,11 @@ def revoke_tokens(*, user: User, now: datetime) -> int:
 
 
 def record_sign_in(*, user: User, now: datetime, by: str = "password") -> None:
-    _record(verb="account.sign_in", user=user, actor=user, now=now, by=by)
+    record_account_event(verb="account.sign_in", user=user, actor=user, now=now, by=by)
 
 
 def record_failed_code(*, user: User, now: datetime) -> None:
-    _record(verb="account.code_failed", user=user, actor=None, now=now)
+    record_account_event(verb="account.code_failed", user=user, actor=None, now=now)
 
 
 def record_failed_sign_in(*, username: str, now: datetime) -> None:
@@ -186,7 +186,7 @@ def record_failed_sign_in(*, username: str, now: datetime) -> None:
 
 
 def record_sign_out(*, user: User, now: datetime) -> None:
-    _record(verb="account.sign_out", user=user, actor=user, now=now)
+    record_account_event(verb="account.sign_out", user=user, actor=user, now=now)
 
 
 def _active_user(username: str) -> User:
@@ -201,7 +201,7 @@ def _active_user(username: str) -> User:
 def _new_link(*, user: User, kind: SignInLink.Kind, actor: User | None, now: datetime) -> str:
     token = secrets.token_urlsafe(32)
     SignInLink.objects.create(user=user, kind=kind, token_sha256=token_digest(token), expires_at=now + LIFETIMES[kind])
-    _record(verb="account.link", user=user, actor=actor, now=now, kind=kind.value)
+    record_account_event(verb="account.link", user=user, actor=actor, now=now, kind=kind.value)
     return reverse(PAGES[kind], args=[token])
 
 
@@ -212,7 +212,3 @@ def _use_link(*, kind: SignInLink.Kind, token: str, now: datetime) -> User:
         raise LinkInvalid(USED[kind])
     SignInLink.objects.filter(user=link.user, used_at=None).update(used_at=now)
     return link.user
-
-
-def _record(*, verb: str, user: User, actor: User | None, now: datetime, **detail: str | int) -> None:
-    record_event(project=NO_PROJECT, actor=actor, verb=verb, object_id=user.public_id, now=now, detail=detail)

@@ -13,13 +13,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
+from annotator.accounts.events import NO_PROJECT
 from annotator.accounts.models import BrowserSession, User
 from annotator.audit.services import record_event
 from annotator.web.addresses import agent_words
 
 CAME_BY_LINK = "came_by_link"  # in the session of who has yet to set a password
 TOUCH_EVERY = timedelta(minutes=1)
-_NO_PROJECT = ""
 
 
 class End(StrEnum):
@@ -84,7 +84,7 @@ def end_session(*, session: BrowserSession, actor: User | None, now: datetime, w
     """Sign a browser out: its next request is refused. `why` where time ended it, and not a person."""
     _delete(BrowserSession.objects.filter(pk=session.pk))
     record_event(
-        project=_NO_PROJECT,
+        project=NO_PROJECT,
         actor=actor,
         verb="account.session_end",
         object_id=session.user.public_id,

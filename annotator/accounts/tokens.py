@@ -11,6 +11,7 @@ from enum import StrEnum
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from annotator.accounts.events import NO_PROJECT
 from annotator.accounts.models import ApiToken, User
 from annotator.accounts.selectors import token_digest
 from annotator.audit.services import record_event
@@ -22,7 +23,6 @@ LIFETIMES = (7, 30, 90, 365)
 DEFAULT_LIFETIME = 90
 USED_EVERY = timedelta(minutes=1)
 _TOKEN = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
-_NO_PROJECT = ""
 
 
 class TokenError(ValueError):
@@ -79,7 +79,7 @@ def make_token(
         expires_at=now + lifetime,
     )
     record_event(
-        project=_NO_PROJECT,
+        project=NO_PROJECT,
         actor=user,
         verb="token.make",
         object_id=token.public_id,
@@ -93,7 +93,7 @@ def make_token(
 def revoke_token(*, token: ApiToken, actor: User, now: datetime) -> None:
     """End the token at once; one that was revoked stays as it is."""
     if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=now):
-        record_event(project=_NO_PROJECT, actor=actor, verb="token.revoke", object_id=token.public_id, now=now)
+        record_event(project=NO_PROJECT, actor=actor, verb="token.revoke", object_id=token.public_id, now=now)
 
 
 def token_in_force(*, text: str, now: datetime) -> ApiToken | None:

@@ -23,12 +23,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from annotator.accounts.events import record_account_event
 from annotator.accounts.models import User
-from annotator.audit.services import record_event
 
 _TOTP, _RECOVERY = Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES
 _STEPS_AWAY = (0, -1, 1)  # clocks differ
-_NO_PROJECT = ""
 logger = logging.getLogger(__name__)
 
 
@@ -103,7 +102,7 @@ def turn_on(*, user: User, encrypted: str, code: str, now: datetime) -> list[str
     Authenticator.objects.filter(user=user, type__in=[_TOTP, _RECOVERY]).delete()
     made = TOTP.activate(user, secret).instance
     _use_step(made, step, now)
-    _record(verb="account.two_factor_on", user=user, actor=user, now=now)
+    record_account_event(verb="account.two_factor_on", user=user, actor=user, now=now)
     return _fresh_codes(user)
 
 
@@ -111,14 +110,14 @@ def turn_on(*, user: User, encrypted: str, code: str, now: datetime) -> list[str
 def turn_off(*, user: User, actor: User | None, now: datetime) -> None:
     """Forget the second factor and its recovery codes."""
     Authenticator.objects.filter(user=user, type__in=[_TOTP, _RECOVERY]).delete()
-    _record(verb="account.two_factor_off", user=user, actor=actor, now=now)
+    record_account_event(verb="account.two_factor_off", user=user, actor=actor, now=now)
 
 
 @transaction.atomic
 def renew_recovery_codes(*, user: User, now: datetime) -> list[str]:
     """New recovery codes in place of the old ones, told this once."""
     Authenticator.objects.filter(user=user, type=_RECOVERY).delete()
-    _record(verb="account.recovery_codes", user=user, actor=user, now=now)
+    record_account_event(verb="account.recovery_codes", user=user, actor=user, now=now)
     return _fresh_codes(user)
 
 
@@ -164,7 +163,3 @@ def _fresh_codes(user: User) -> list[str]:
 def _cipher() -> Fernet:
     key = hashlib.sha256(b"annotator.accounts.two_factor\0" + settings.SECRET_KEY.encode()).digest()
     return Fernet(base64.urlsafe_b64encode(key))
-
-
-def _record(*, verb: str, user: User, actor: User | None, now: datetime) -> None:
-    record_event(project=_NO_PROJECT, actor=actor, verb=verb, object_id=user.public_id, now=now)

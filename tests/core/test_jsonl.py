@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.foreign import MAX_METADATA, ForeignSpan, RowError
+from annotator.core.foreign import MAX_METADATA, ForeignNote, ForeignSpan, RowError
 from annotator.core.jsonl import parse_row
 from annotator.core.spans import Span
 
@@ -150,4 +150,4 @@ SPAN_KEYS = st.sampled_from(["start", "end", "fragments", "label", "surface", "a
 def test_any_json_is_read_or_refused(fields: dict[str, Any], spans: list[dict[str, Any]]) -> None:
     for line in (json.dumps(fields), json.dumps({"id": "a", "spans": spans}), str(fields)):
         with contextlib.suppress(RowError):
-            parse(line)
+            assert isinstance(parse(line), ForeignNote)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,11 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg2
 import pytest
 
-from annotator import runtime
 from tests.docker.containers import DEADLINE_SECONDS, ROOT, Containers, compose, free_port, in_order
+from tests.postgres import empty_database
 
 SERVICES = [name for name in in_order(compose()["services"]) if name not in {"postgres", "proxy"}]
 LOGGING = ("web", "worker-main", "worker-label", "sweeper")
@@ -26,32 +24,20 @@ NOTE = {"id": "n1", "patient_id": "P1", "text": "No fever. Type 2 diabetes, on m
 
 
 @pytest.fixture
-def database() -> Iterator[str | None]:
-    """The address of an empty PostgreSQL database, where the tests run on PostgreSQL."""
-    url = runtime.secret("DATABASE_URL")
-    if url is None:
-        yield None
-        return
-    name = f"containers_{os.getpid()}"
-    server = psycopg2.connect(url)
-    server.autocommit = True
-    with server.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-    yield f"{url.rpartition('/')[0]}/{name}"
-    with server.cursor() as cursor:
-        cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    server.close()
+def database() -> Iterator[str]:
+    """The address of an empty PostgreSQL database."""
+    with empty_database("containers") as url:
+        yield url
 
 
 @pytest.fixture
-def containers(database: str | None) -> Iterator[Containers]:
+def containers(database: str) -> Iterator[Containers]:
     folder = Path(tempfile.mkdtemp(prefix="m-", dir="/tmp"))  # short: sockets lie below it
     subprocess.run([sys.executable, ROOT / "docker" / "make-secrets", folder / "secrets"], check=True)
-    made = Containers(folder=folder, web_port=free_port(), valkey_port=free_port(), has_postgres=database is not None)
+    made = Containers(folder=folder, web_port=free_port(), valkey_port=free_port(), has_postgres=True)
     redis_url = folder / "secrets" / "redis_url"
     replace_secret(redis_url, redis_url.read_text().replace("valkey:6379", f"127.0.0.1:{made.valkey_port}"))
-    if database is not None:
-        replace_secret(folder / "secrets" / "database_url", database)
+    replace_secret(folder / "secrets" / "database_url", database)
     environment = {"MARGINALIA_DATA": str(folder / "build"), "STATIC_ROOT": str(folder / "static")}
     collect = [sys.executable, "manage.py", "collectstatic", "--no-input"]
     subprocess.run(collect, cwd=ROOT, env=environment, check=True, capture_output=True)
