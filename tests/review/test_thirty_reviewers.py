@@ -58,12 +58,14 @@ def served(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> 
 class Reviewer:
     """One person with as many tabs as they like.
 
-    `told` holds for each key whether they were told that it is saved, `wrong` what should not have been said.
+    `told` holds for each key whether they were told that it is saved, `wrong` what should not have been said,
+    `stopped_with` the answer to whatever they send once they may no longer review.
     """
 
     user: User
     project: Project
     port: int
+    stopped_with: int | None = None
     told: dict[str, bool] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     tabs: list[Tab] = field(default_factory=list)
@@ -129,7 +131,8 @@ def send_again(reviewer: Reviewer, tab: Tab, chance: random.Random) -> None:
     changed = tab.post({"key": decision["key"], "target": "", "fragments": "0 8", "label": "Medication"})
     for answer in (first, again):
         reviewer.hear(decision["key"], answer)
-    if first.is_saved and not again.is_saved and "What you decided in it is saved" not in again.html:
+    is_known = again.is_saved or "What you decided in it is saved" in again.html
+    if first.is_saved and not is_known and again.status != reviewer.stopped_with:
         reviewer.wrong.append(f"{decision['key']} was saved, then answered with {again.status}")
     if first.is_saved and changed.is_saved:
         reviewer.wrong.append(f"{decision['key']} was taken for two wishes")
@@ -149,6 +152,7 @@ def look(reviewer: Reviewer, tab: Tab, chance: random.Random) -> None:
 def disturb(reviewers: list[Reviewer], people: list[threading.Thread], chance: random.Random) -> None:
     """Until they are done: let leases run out, and on the way remove the first of them and disable the second."""
     removed, disabled = (reviewer.user for reviewer in reviewers[:2])
+    reviewers[0].stopped_with, reviewers[1].stopped_with = 404, 302
     memberships = reviewers[0].project.memberships
     for person in people:
         while person.is_alive():
