@@ -5,6 +5,9 @@
 PORT = 8000
 DATA = data
 UV = uv
+TORCH = 2.13.0
+TORCH_INDEX = $(shell command -v nvidia-smi >/dev/null || [ "$$(uname -s)" = Darwin ] || \
+  echo --extra-index-url https://download.pytorch.org/whl/cpu)
 LOCK = --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 export PORT DATA
 
@@ -43,10 +46,11 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format
 
 lock:
-	$(UV) pip compile -q $(LOCK) --all-extras pyproject.toml -o requirements.lock
-	$(UV) pip compile -q $(LOCK) --all-extras --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
-	$(UV) pip compile -q $(LOCK) -c requirements.lock pyproject.toml -o docker/web.lock
-	$(UV) pip compile -q $(LOCK) --extra labeler -c requirements.lock pyproject.toml -o docker/worker.lock
+	$(UV) pip compile -q $(LOCK) --all-extras --group dev pyproject.toml -o requirements-dev.lock
+	$(UV) pip compile -q $(LOCK) --extra embedded --extra labeler --extra llamacpp -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(UV) pip compile -q $(LOCK) --extra transformers -c requirements-dev.lock pyproject.toml -o requirements-torch.lock
+	$(UV) pip compile -q $(LOCK) -c requirements-dev.lock pyproject.toml -o docker/web.lock
+	$(UV) pip compile -q $(LOCK) --extra labeler --extra llamacpp -c requirements-dev.lock pyproject.toml -o docker/worker.lock
 
 # requirements-dev.lock holds all of requirements.lock, so one .venv serves both: each stamp says what it holds.
 .venv/run.stamp: requirements.lock | $(BIN)/python
@@ -54,7 +58,14 @@ lock:
 	$(call install,requirements.lock)
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.lock requirements.lock | $(BIN)/python
+# torch itself comes unhashed, since its build depends on the machine: the one for the CPU where there is no NVIDIA driver.
+.venv/torch.stamp: requirements-torch.lock | $(BIN)/python
+	@echo "Installing PyTorch into .venv (once, about a minute) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-input --retries 0 torch==$(TORCH) $(TORCH_INDEX)
+	@$(INSTALL) -q --no-deps -r requirements-torch.lock
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.lock requirements.lock .venv/torch.stamp | $(BIN)/python
 	@echo "Installing packages for development into .venv (once, about two minutes) ..."
 	$(call install,requirements-dev.lock)
 	@touch $@ .venv/run.stamp

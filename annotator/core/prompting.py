@@ -1,7 +1,10 @@
-"""The one prompt and answer format, used when a model labels and when it is trained, so that both always agree.
+"""Prompts and the one answer format, used when a model labels and when it is trained, so that both always agree.
 
 A prompt is a single user turn (Gemma has no system role). The note comes last, between tags that its text does not
 hold, so that nothing in a note can pass for an instruction's end; `note_of` gets the exact text back.
+
+There are two templates. FULL tells everything: guideline, definitions, rules, examples. COMPACT names labels and
+attributes only: a small model that was trained on the task reads the rest of FULL at a cost and to no use.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ from typing import Any
 from annotator.core.schema import Label, Schema, schema_from_json
 from annotator.core.spans import Span
 
-PROMPT_TEMPLATE = "marginalia-json-1"
+FULL, COMPACT = "marginalia-json-1", "marginalia-compact-1"
+TEMPLATES = (FULL, COMPACT)
 # Keys of an answer's items that an attribute may not take; the last two are hints of backends that know offsets.
 TEXT_KEY, LABEL_KEY, START_KEY, KIND_KEY = "text", "label", "start", "kind"
 ANSWER_KEYS = frozenset((TEXT_KEY, LABEL_KEY, START_KEY, KIND_KEY))
@@ -70,9 +74,24 @@ def item_of(*, text: str, span: Span, label: str, attributes: Mapping[str, str] 
 
 
 def render_messages(
-    schema: Schema, chunk_text: str, examples: Sequence[Example] = (), guideline: str = ""
+    schema: Schema, chunk_text: str, examples: Sequence[Example] = (), guideline: str = "", template: str = FULL
 ) -> list[Message]:
-    """The prompt for `chunk_text`: one user message."""
+    """The prompt for `chunk_text`: one user message. COMPACT leaves guideline and examples out.
+
+    Raises PromptError for an unknown template.
+    """
+    if template not in TEMPLATES:
+        raise PromptError(f"there is no prompt template {template!r}: one of {', '.join(TEMPLATES)} is wanted")
+    parts = _compact_parts(schema) if template == COMPACT else _full_parts(schema, examples, guideline)
+    tag = _safe_tag("note", chunk_text)
+    if template == FULL:
+        parts.append(_DATA.format(opening=f"<{tag}>", closing=f"</{tag}>"))
+    parts.append(f"<{tag}>\n{chunk_text}\n</{tag}>")
+    parts.append(_ANSWER)
+    return [{"role": "user", "content": "\n\n".join(parts)}]
+
+
+def _full_parts(schema: Schema, examples: Sequence[Example], guideline: str) -> list[str]:
     parts = [_TASK]
     if guideline.strip():
         parts.append("Guideline:\n" + guideline.strip())
@@ -84,11 +103,15 @@ def render_messages(
         tag = _safe_tag("example", example.text)
         answer = render_answer(example.items, schema=schema)
         parts.append(f"<{tag}>\n{example.text}\n</{tag}>\n\n{_ANSWER}{answer}")
-    tag = _safe_tag("note", chunk_text)
-    parts.append(_DATA.format(opening=f"<{tag}>", closing=f"</{tag}>"))
-    parts.append(f"<{tag}>\n{chunk_text}\n</{tag}>")
-    parts.append(_ANSWER)
-    return [{"role": "user", "content": "\n\n".join(parts)}]
+    return parts
+
+
+def _compact_parts(schema: Schema) -> list[str]:
+    lines = ["Labels: " + ", ".join(schema.label_names)]
+    for attribute in schema.attributes:
+        values = ", ".join(value.name for value in attribute.values if value.name != attribute.default)
+        lines.append(f"{attribute.name} of {', '.join(attribute.labels)}: {values}")
+    return ["\n".join(lines)]
 
 
 def note_of(messages: Sequence[Mapping[str, str]]) -> str:
@@ -97,7 +120,7 @@ def note_of(messages: Sequence[Mapping[str, str]]) -> str:
     closing = _CLOSING.search(content)
     opening = content.rfind(f"<{closing[1]}>\n", 0, closing.start() + 1) if closing else -1
     if closing is None or opening < 0:
-        raise PromptError(f"the last message holds no note in the form of template {PROMPT_TEMPLATE!r}")
+        raise PromptError("the last message holds no note in the form of our templates")
     return content[opening + len(closing[1]) + 3 : closing.start()]
 
 
@@ -123,8 +146,8 @@ def answer_schema(schema: Schema) -> dict[str, Any]:
 
 
 @cache
-def template_digest() -> str:
-    """sha256, in hex, of what the template makes of a fixed schema and text: any change to the format changes it."""
+def template_digest(template: str = FULL) -> str:
+    """sha256, in hex, of what `template` makes of a fixed schema and text: any change to the format changes it."""
     schema = schema_from_json(
         {
             "labels": [
@@ -135,8 +158,8 @@ def template_digest() -> str:
         }
     )
     example = Example("h i", (Item("h", "A", {"e": "g"}), Item(("h", "i"), "B")))
-    messages = render_messages(schema, "j", (example,), "k")
-    probe = json.dumps([PROMPT_TEMPLATE, messages, answer_schema(schema)], sort_keys=True)
+    messages = render_messages(schema, "j", (example,), "k", template)
+    probe = json.dumps([template, messages, answer_schema(schema)], sort_keys=True)
     return hashlib.sha256(probe.encode()).hexdigest()
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import import_module
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -18,38 +19,62 @@ BACKENDS: Mapping[str, str] = {"spacy": "llm_labeler.backends.spacy"}
 
 
 class BackendError(ValueError):
-    """A backend that cannot be loaded or used; the message names it and what is wanted, never note text."""
+    """A backend that cannot be loaded or used; the message names it and what to do, never note text."""
+
+
+class BackendAway(BackendError):
+    """A backend that may answer later, like a server that is starting: its notes go back to the queue uncounted."""
+
+
+class Constraint(StrEnum):
+    """What an answer is held to while it is generated."""
+
+    NONE = "none"
+    JSON = "json"  # the request's JSON schema
+    COPY = "copy"  # the JSON schema, and every quote a run of the chunk's own words (llm_labeler.copying)
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A piece of generated text with its natural-log probability."""
+    """A piece of generated text with its natural-log probability, and the likeliest tokens at its place, best first.
+
+    A model's token may end within a character: the text of such a one is "" and the character comes with the last.
+    """
 
     text: str
     logprob: float
+    top: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt: the messages, the JSON schema of valid answers, and how many answers of what length are wanted."""
+    """One prompt: the messages, the JSON schema of valid answers, and how many answers of what length are wanted.
+
+    A temperature of 0 is greedy; answer i of n is drawn with seed + i. `n_top`: alternatives wanted for each token.
+    """
 
     messages: list[Message]
     schema: dict[str, Any]
     n: int = 1
     seed: int = 0
     max_tokens: int = 2048
+    temperature: float = 0.0
+    constraint: Constraint = Constraint.COPY
+    n_top: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Generated text. Its tokens' texts joined are the text, or there are none where the model gives no scores.
 
-    `finish_reason` is "stop", or "length" where the answer was cut at `max_tokens`.
+    `finish_reason` is "stop", or "length" where the answer was cut at `max_tokens`. `is_masked`: the log-probabilities
+    are those after the constraint's mask, in which a forced token has 0; else they are the model's own.
     """
 
     text: str
     tokens: tuple[Token, ...]
     finish_reason: str
+    is_masked: bool = False
 
 
 @runtime_checkable

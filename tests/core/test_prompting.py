@@ -58,6 +58,7 @@ NOTES = st.one_of(st.lists(PIECES, max_size=12).map("".join), st.text(max_size=4
 def test_the_note_comes_back_exactly(note: str) -> None:
     example = Example(note, (Item("x", "Test"),))
     assert note_of(render_messages(SCHEMA, note)) == note
+    assert note_of(render_messages(SCHEMA, note, template=prompting.COMPACT)) == note
     assert note_of(render_messages(SCHEMA, note, (example,), guideline=note)) == note
 
 
@@ -139,6 +140,19 @@ def test_the_digest_changes_with_the_format(monkeypatch: pytest.MonkeyPatch) -> 
         assert prompting.template_digest() != before
     finally:
         prompting.template_digest.cache_clear()
+
+
+def test_the_compact_template_names_what_may_be_answered_and_no_more() -> None:
+    (message,) = render_messages(SCHEMA, "BP 120/80", template=prompting.COMPACT)
+    assert message["content"] == (
+        "Labels: Problem, Test\nassertion of Problem: absent, possible\n\n<note>\nBP 120/80\n</note>\n\nAnswer:"
+    )
+    assert prompting.template_digest(prompting.COMPACT) != prompting.template_digest()
+
+
+def test_an_unknown_template_is_refused() -> None:
+    with pytest.raises(PromptError, match="no prompt template 'other'"):
+        render_messages(SCHEMA, "x", template="other")
 
 
 def test_the_answer_schema_is_plain_json() -> None:
