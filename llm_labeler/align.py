@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from annotator.core.spans import Span
+from llm_labeler.spelling import Words
 
-MAX_OCCURRENCES = 200
+# So many places of one quote are weighed, of so many that are looked at.
+MAX_OCCURRENCES, MAX_SEEN = 200, 5_000
 # Pieces of one passage lie within this many code points.
 MAX_GAP = 200
 _DROPPED = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
@@ -28,6 +30,7 @@ class Alignment(StrEnum):
 
     EXACT = "exact"
     NORMALIZED = "normalized"
+    FUZZY = "fuzzy"
     UNALIGNED = "unaligned"
 
 
@@ -53,7 +56,8 @@ def align(text: str, quotes: Sequence[Quote]) -> list[Aligned]:
     """For each quote, in the order of the answer, its place in `text`.
 
     A hint is believed only where the text reads so. Else exact occurrences count, at word bounds where there are any;
-    where there are none, those that differ in case, white space and Unicode form only.
+    where there are none, those that differ in case, white space and Unicode form only; where there are none either, and
+    the quote is of one piece, those in nearly the same spelling (`llm_labeler.spelling`).
     """
     source = _Source(text)
     candidates = [source.candidates(quote) for quote in quotes]
@@ -102,45 +106,66 @@ class _Source:
 
     def _found(self, pieces: tuple[str, ...]) -> tuple[Alignment, list[Span]]:
         if pieces not in self._known:
-            exact = _joined([self._exact(piece.strip()) for piece in pieces])
-            if exact:
-                self._known[pieces] = (Alignment.EXACT, exact)
-            else:
-                self._known[pieces] = (Alignment.NORMALIZED, _joined([self._normalized(p) for p in pieces]))
+            self._known[pieces] = self._looked_for(pieces)
         return self._known[pieces]
 
+    def _looked_for(self, pieces: tuple[str, ...]) -> tuple[Alignment, list[Span]]:
+        exact = _joined([self._exact(piece.strip()) for piece in pieces])
+        if exact:
+            return Alignment.EXACT, exact
+        normalized = _joined([self._normalized(piece) for piece in pieces])
+        if normalized or len(pieces) > 1:
+            return Alignment.NORMALIZED, normalized
+        return Alignment.FUZZY, _joined([self._words.find(_normal(piece)[0]) for piece in pieces])
+
     def _exact(self, piece: str) -> list[tuple[int, int]]:
-        places: list[tuple[int, int]] = []
-        start = self.text.find(piece) if piece else -1
-        while start >= 0:
-            places.append((start, start + len(piece)))
-            start = self.text.find(piece, start + 1)
-        whole = [place for place in places if self._is_at_word_bounds(*place)]
-        return (whole or places)[:MAX_OCCURRENCES]
+        return self._best((start, start + len(piece)) for start in _starts(self.text, piece))
 
     def _normalized(self, piece: str) -> list[tuple[int, int]]:
         """Places whose normal form is that of `piece`; never a part of one character, nor a base without its marks."""
         wanted = _normal(piece)[0].strip()
         normal, origins = self._normal_text
-        places: list[tuple[int, int]] = []
-        start = normal.find(wanted) if wanted else -1
-        while start >= 0 and len(places) < MAX_OCCURRENCES:
-            end = start + len(wanted)
-            is_whole = (start == 0 or origins[start - 1] != origins[start]) and (
-                end == len(normal) or (origins[end] != origins[end - 1] and not unicodedata.combining(normal[end]))
-            )
-            if is_whole:
-                places.append((origins[start], origins[end - 1] + 1))
-            start = normal.find(wanted, start + 1)
-        whole = [place for place in places if self._is_at_word_bounds(*place)]
-        return whole or places
+        return self._best(
+            (origins[start], origins[start + len(wanted) - 1] + 1)
+            for start in _starts(normal, wanted)
+            if self._is_whole(start, start + len(wanted))
+        )
+
+    def _is_whole(self, start: int, end: int) -> bool:
+        """Whether a part of the normal text is made of whole characters of the original."""
+        normal, origins = self._normal_text
+        return (start == 0 or origins[start - 1] != origins[start]) and (
+            end == len(normal) or (origins[end] != origins[end - 1] and not unicodedata.combining(normal[end]))
+        )
+
+    def _best(self, places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The first places at word bounds, or the first of all where there are none such."""
+        whole: list[tuple[int, int]] = []
+        parts: list[tuple[int, int]] = []
+        for place in places:
+            is_whole = not (_joins(self.text, place[0]) or _joins(self.text, place[1]))
+            (whole if is_whole else parts).append(place)
+            if len(whole) == MAX_OCCURRENCES:
+                break
+        return whole or parts[:MAX_OCCURRENCES]
 
     @cached_property
     def _normal_text(self) -> tuple[str, list[int]]:
         return _normal(self.text)
 
-    def _is_at_word_bounds(self, start: int, end: int) -> bool:
-        return not (_joins(self.text, start) or _joins(self.text, end))
+    @cached_property
+    def _words(self) -> Words:
+        return Words(*self._normal_text)
+
+
+def _starts(text: str, piece: str) -> Iterator[int]:
+    """Where `piece` begins in `text`, as far as the first `MAX_SEEN` places."""
+    start = text.find(piece) if piece else -1
+    for _ in range(MAX_SEEN):
+        if start < 0:
+            return
+        yield start
+        start = text.find(piece, start + 1)
 
 
 def _joins(text: str, place: int) -> bool:
@@ -223,8 +248,9 @@ class _PrefixMaximum:
 
     def raise_to(self, place: int, value: tuple[int, int, int]) -> None:
         place += 1
-        while place < len(self._values):
-            self._values[place] = max(self._values[place], value)
+        # What stands above a greater value is greater as well.
+        while place < len(self._values) and self._values[place] < value:
+            self._values[place] = value
             place += place & -place
 
     def before(self, place: int) -> tuple[int, int, int]:

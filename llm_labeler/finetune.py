@@ -26,7 +26,7 @@ from peft import LoraConfig, get_peft_model
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llm_labeler.gemma import CHAT_TEMPLATE
+from llm_labeler.gemma import BASE_ID, CHAT_TEMPLATE
 from llm_labeler.synthetic.notes import TrainingRow, notes, rows
 from llm_labeler.synthetic.rules import load_grammar
 
@@ -105,10 +105,8 @@ def train(*, base: Path, found: Sequence[TrainingRow], seed: int, out: Path) -> 
     """Train on `found` once and save the adapter to `out`."""
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
-    config = LoraConfig(
-        r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
+    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
     model = get_peft_model(model, config)
     model.train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -136,7 +134,8 @@ def train(*, base: Path, found: Sequence[TrainingRow], seed: int, out: Path) -> 
 
 
 def save(model: Any, out: Path) -> None:
-    """The adapter in bfloat16."""
+    """The adapter in bfloat16; it names its base by id, not by where it lay here."""
+    model.peft_config["default"].base_model_name_or_path = BASE_ID
     state = {name: value for name, value in model.state_dict().items() if "lora_" in name}
     model.save_pretrained(out, state_dict={name: value.to(torch.bfloat16) for name, value in state.items()})
 

@@ -48,7 +48,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """A line over equal steps, in units of its drawing (`width` by `height`, y grows downwards)."""
+    """A line over equal steps, in units of its drawing (`width` by `height`, y grows downwards).
+
+    `reference`, where it is not empty, is a second line that says what the first would ideally be.
+    """
 
     summary: str
     unit: str
@@ -58,6 +61,7 @@ class LineChart:
     x_ticks: tuple[Tick, ...]
     last: Dot
     rows: tuple[Row, ...]
+    reference: str = ""
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
@@ -80,17 +84,25 @@ class Segment:
         return f"{self.n:,}"
 
 
-def line_chart(*, values: Sequence[float], times: Sequence[str], summary: str, unit: str, last_label: str) -> LineChart:
+def line_chart(
+    *,
+    values: Sequence[float],
+    times: Sequence[str],
+    summary: str,
+    unit: str,
+    last_label: str,
+    reference: Sequence[float] = (),
+) -> LineChart:
     """The chart of `values`, which stand at equal steps; `times` names each step. Raises ValueError below two values.
 
     The x axis is labelled at both ends and in the middle.
     """
     if len(values) < 2 or len(values) != len(times):
         raise ValueError(f"at least two values, each with its time, are wanted; {len(values)}, {len(times)} were given")
-    top = axis_top(max(values))
+    top = axis_top(max([*values, *reference]))
     step = (RIGHT - LEFT) / (len(values) - 1)
     points = [(LEFT + step * position, _height(value, top)) for position, value in enumerate(values)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    line = _line(points)
     middle = (len(values) - 1) // 2
     ends = ((0, "start"), (middle, "middle"), (len(values) - 1, "end")) if middle else ((0, "start"), (1, "end"))
     return LineChart(
@@ -101,6 +113,7 @@ def line_chart(*, values: Sequence[float], times: Sequence[str], summary: str, u
         y_ticks=tuple(Tick(label=_number(top * part), at=_height(top * part, top)) for part in (0, 0.5, 1)),
         x_ticks=tuple(Tick(label=times[place], at=round(points[place][0], 1), anchor=anchor) for place, anchor in ends),
         last=Dot(x=RIGHT, y=round(points[-1][1], 1), label=last_label),
+        reference=_line([(LEFT + step * position, _height(value, top)) for position, value in enumerate(reference)]),
         rows=tuple(Row(x=time, y=_number(value)) for time, value in zip(times, values, strict=True)),
     )
 
@@ -127,6 +140,10 @@ def segments(parts: Sequence[tuple[str, str, int]]) -> tuple[Segment, ...]:
         Segment(kind=kind, label=label, n=n, start=start, share=end - start)
         for (kind, label, n), (start, end) in zip(parts, pairwise(edges), strict=True)
     )
+
+
+def _line(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
 def _height(value: float, top: int) -> float:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from typing import Any
 
 from annotator.core.schema import Label, Schema, schema_from_json
@@ -197,13 +198,11 @@ def _quoted(texts: Iterable[str]) -> str:
 
 
 def _safe_tag(name: str, text: str) -> str:
-    """`name`, numbered where the text holds that tag already."""
-    lowered = text.lower()
-    tag, number = name, 1
-    while f"<{tag}>" in lowered or f"</{tag}>" in lowered:
-        number += 1
-        tag = f"{name}-{number}"
-    return tag
+    """`name`, numbered where the text holds what reads like that tag already: `</note>`, `< / NOTE`, `＜note＞`."""
+    alike = re.finditer(rf"[<＜‹〈]\W{{0,8}}{name}(?:-([0-9]{{1,9}}))?", text, re.IGNORECASE)
+    taken = {int(found[1] or 1) for found in alike}
+    number = next(number for number in count(1) if number not in taken)
+    return name if number == 1 else f"{name}-{number}"
 
 
 def _answer_object(item: Item, schema: Schema | None) -> dict[str, Any]:

@@ -15,7 +15,11 @@ from typing import Any, Protocol, cast, runtime_checkable
 from annotator.core.prompting import Message
 
 # name -> module with `load(**config)`
-BACKENDS: Mapping[str, str] = {"spacy": "llm_labeler.backends.spacy"}
+BACKENDS: Mapping[str, str] = {
+    "openai": "llm_labeler.backends.openai",
+    "spacy": "llm_labeler.backends.spacy",
+    "transformers": "llm_labeler.backends.transformers",
+}
 
 
 class BackendError(ValueError):
@@ -79,11 +83,16 @@ class Answer:
 
 @runtime_checkable
 class Backend(Protocol):
-    """A model that answers prompts. `model_id` and `revision` identify it exactly."""
+    """A model that answers prompts. `model_id` and `revision` identify it exactly.
+
+    `group_size`: how many answers it likes to be asked for at once; what it gets keeps near that, so that finished
+    notes come out one by one.
+    """
 
     name: str
     model_id: str
     revision: str
+    group_size: int
 
     def generate(self, requests: Sequence[Request]) -> list[list[Answer]]:
         """For each request, in order, its `n` answers."""

@@ -97,6 +97,7 @@ class SpacyBackend:
     """
 
     name = "spacy"
+    group_size = 32
 
     def __init__(
         self, *, nlp: Language, model_id: str, revision: str, label_map: Mapping[str, str], assertion_attribute: str

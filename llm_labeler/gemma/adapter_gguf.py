@@ -1,6 +1,6 @@
 """A PEFT adapter of a Gemma 3 text model as llama.cpp reads it.
 
-    python -m llm_labeler.gemma.adapter_gguf llm_labeler/gemma/adapter
+python -m llm_labeler.gemma.adapter_gguf llm_labeler/gemma/adapter
 """
 
 from __future__ import annotations

@@ -37,6 +37,12 @@ def test_one_point_is_no_line(times: list[str]):
         line_chart(values=[1], times=times, summary="s", unit="u", last_label="")
 
 
+def test_a_reference_is_drawn_on_the_same_axes():
+    chart = line_chart(values=[20, 40], times=["a", "b"], summary="s", unit="u", last_label="", reference=[0, 80])
+    assert points(chart.reference) == [(LEFT, BOTTOM), (RIGHT, TOP)]
+    assert points(chart.line)[1] == (RIGHT, (TOP + BOTTOM) / 2)
+
+
 @pytest.mark.parametrize(
     ("largest", "top"), [(0, 2), (2, 2), (3, 4), (7, 8), (9, 10), (21, 40), (55, 80), (61, 80), (81, 100), (101, 200)]
 )

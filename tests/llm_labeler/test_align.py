@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+import unicodedata
 from itertools import pairwise, product
 
 import pytest
@@ -8,9 +10,19 @@ from hypothesis import strategies as st
 
 from annotator.core.spans import Span
 from annotator.core.tokens import token_spans
-from llm_labeler.align import Alignment, Quote, _chain, align
+from llm_labeler.align import Alignment, Quote, _chain, _normal, align
 
-PIECES = st.sampled_from(["pain", "fever", " ", "\n", "\r\n", "\U0001f600", "e\u0301", "İ", "ß", "ﬁ", "-", "\u2013"])
+WORDS = ["pain", "Fever", "effusion", "2.5", "25", "e\u0301", "\u00e9", "İ", "i\u0307", "ß", "SS", "ﬁ", "fi"]
+FOREIGN = [
+    "\u05db\u05d0\u05b5\u05d1",
+    "\u0623\u0644\u0645",
+    "\u202bab\u202c",
+    "\U0001f468\u200d\u2695\ufe0f",
+    "\U0001f600",
+    "\u75db",
+]
+SIGNS = [" ", " ", "\n", "\r\n", "\u00a0", "\u00ad", "\u200b", "\ufeff", "-", "\u2013", "\u2019", "'", ",", "<"]
+PIECES = st.sampled_from(WORDS + FOREIGN + SIGNS)
 TEXTS = st.lists(PIECES, min_size=1, max_size=20).map("".join)
 
 
@@ -39,10 +51,23 @@ def test_a_quote_in_other_case_and_space_is_found_in_original_offsets(text: str,
     first = data.draw(st.integers(0, len(found) - 1))
     last = data.draw(st.integers(first, len(found) - 1))
     quote = " ".join(text[found[first][0] : found[last][1]].split()).swapcase()
+    assume(_normal(quote)[0].strip() and not unicodedata.combining(_normal(quote)[0][0]))
     (aligned,) = align(text, [Quote(pieces=(quote,), key=quote)])
-    assert aligned.span is not None
-    surface = aligned.span.surface(text)
-    assert "".join(surface.casefold().split()) == "".join(quote.casefold().split()) or aligned.alignment != "exact"
+    assert aligned.alignment in (Alignment.EXACT, Alignment.NORMALIZED)
+
+
+@given(TEXTS, TEXTS)
+def test_what_is_found_reads_as_the_quote(text: str, quote: str) -> None:
+    (aligned,) = align(text, [Quote(pieces=(quote,), key=quote)])
+    surface = aligned.span.surface(text) if aligned.span else ""
+    if aligned.alignment is Alignment.EXACT:
+        assert surface == quote.strip()
+    elif aligned.alignment is Alignment.NORMALIZED:
+        assert _normal(surface)[0].strip() == _normal(quote)[0].strip()
+        assert quote.strip() not in text
+    elif aligned.alignment is Alignment.FUZZY:
+        assert re.findall(r"\d+", surface) == re.findall(r"\d+", quote)
+        assert surface.strip() == surface
 
 
 @given(st.lists(PIECES, max_size=20).map("".join), st.lists(st.text(max_size=6), max_size=5))
@@ -79,6 +104,39 @@ def test_a_normalised_quote_maps_back_to_the_original_text(text: str, quote: str
 def test_a_part_of_a_character_is_not_found() -> None:
     assert places("ﬁn", "f") == [None]
     assert places("x e\u0301", "E") == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "surface"),
+    [
+        ("small pleural effusion, left", "small plural effusion", "small pleural effusion"),
+        ("given metoprolol", "metropolol", None),
+        ("given metoprolol", "metoprlool", "metoprolol"),
+        ("Ménière's disease", "Meniere's disease", "Ménière's disease"),
+        ("follow-up CT", "Follow up CT", "follow-up CT"),
+        ("amoxicillin (500 mg) daily", "amoxicilin 500 mg", "amoxicillin (500 mg"),
+    ],
+)
+def test_near_spelling_is_found_where_nothing_else_is(text: str, quote: str, surface: str | None) -> None:
+    (aligned,) = align(text, [Quote(pieces=(quote,), key="")])
+    assert aligned.alignment is (Alignment.FUZZY if surface else Alignment.UNALIGNED)
+    assert (aligned.span.surface(text) if aligned.span else None) == surface
+
+
+def test_the_letter_comes_before_the_normal_form_and_that_before_near_spelling() -> None:
+    text = "effusions, Effusion, effusion"
+    for quote, alignment, start in (
+        ("effusion", "exact", 21),
+        ("EFFUSIONS", "normalized", 0),
+        ("efusions", "fuzzy", 0),
+    ):
+        (aligned,) = align(text, [Quote(pieces=(quote,), key="")])
+        assert (str(aligned.alignment), aligned.span.start) == (alignment, start)
+
+
+def test_pieces_are_not_found_by_near_spelling() -> None:
+    (aligned,) = align("stiffness in both wrists", [Quote(pieces=("stifness", "wrists"), key="")])
+    assert aligned.span is None
 
 
 def test_an_invented_quote_stays_unaligned() -> None:

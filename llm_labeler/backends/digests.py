@@ -1,0 +1,36 @@
+"""What a model on disk is called exactly: names made of the sha256 of its files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+ADAPTER_WEIGHTS, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of the file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_digest(folder: Path) -> str:
+    """sha256, in hex, over weights, configuration and tokenizer of a model's folder, by name."""
+    return _digest_of(sorted([*folder.glob("*.safetensors"), folder / "config.json", *folder.glob("tokenizer.*")]))
+
+
+def adapter_digest(folder: Path) -> str:
+    """sha256, in hex, over weights and configuration of an adapter's folder."""
+    return _digest_of([folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS])
+
+
+def revision_with(weights: str, adapter: str | None) -> str:
+    """The revision of a model with an adapter: both, shortened to the 64 characters that a revision may have."""
+    return f"{weights[:40]}+{adapter[:16]}" if adapter else weights
+
+
+def _digest_of(paths: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(f"{path.name} {file_digest(path)}\n".encode())
+    return digest.hexdigest()
