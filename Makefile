@@ -1,18 +1,20 @@
-# make run   starts everything (PORT=8000 DATA=data)
+# make run   starts everything (PORT=8000 DATA=data LABELER=gemma|spacy|transformers|openai LABELER_MODEL=...)
 # make test  runs every test          make lint    checks style, types, imports, templates
 # make lock  re-reads pyproject.toml  make format  rewrites code in the project's style
 
 PORT = 8000
 DATA = data
+LABELER ?= $(if $(LABELER_MODEL),transformers)
 UV = uv
 TORCH = 2.13.0
 TORCH_INDEX = $(shell command -v nvidia-smi >/dev/null || [ "$$(uname -s)" = Darwin ] || \
   echo --extra-index-url https://download.pytorch.org/whl/cpu)
 LOCK = --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
-export PORT DATA
+export PORT DATA LABELER
 
 SHELL = /bin/sh
 BIN = .venv/bin
+FETCH = $(BIN)/python -m llm_labeler.fetch
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes
 define install
 @rm -f .venv/failed
@@ -23,13 +25,21 @@ endef
 .PHONY: run test lint format lock
 .DEFAULT_GOAL = run
 
-run: .venv/run.stamp
-	@exec $(BIN)/python manage.py up --port "$$PORT" --data "$$DATA"
+# Without LABELER, gemma where it can be had. What is fetched is there at the next start.
+run: .venv/run.stamp $(if $(filter transformers,$(LABELER)),.venv/torch.stamp)
+	@case "$$LABELER" in \
+	  "") LABELER=gemma; $(FETCH) gemma --instead "dictionaries and rules read the notes (LABELER=spacy)" || LABELER=spacy;; \
+	  gemma) $(FETCH) gemma || exit 1;; \
+	  transformers) $(FETCH) "$${LABELER_MODEL:-gemma}" $${LABELER_ADAPTER:+--adapter "$$LABELER_ADAPTER"} \
+	    --record "$$DATA/model.json" || exit 1;; \
+	esac; exec $(BIN)/python manage.py up --port "$$PORT" --data "$$DATA"
 
 test: .venv/dev.stamp
 	@$(BIN)/python tests/chromium.py
-	$(BIN)/python tests/postgres.py $(BIN)/python -m pytest -n auto --dist worksteal -m db
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python tests/postgres.py $(BIN)/python -m pytest -n auto --dist worksteal -m "db and not gemma"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not gemma"
+	$(FETCH) gemma
+	$(BIN)/python -m pytest -m gemma
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check

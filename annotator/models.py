@@ -7,10 +7,18 @@ from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
-from annotator.projects.models import Invitation, Membership, Project, SchemaVersion
+from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
 from annotator.review.models import Decision, ReviewItem
-from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+from annotator.suggestions.models import (
+    ExamplePool,
+    Labeler,
+    LabelJob,
+    LabelRun,
+    PromptExample,
+    ServerPermission,
+    Suggestion,
+)
 
 __all__ = [
     "Annotation",
@@ -22,6 +30,8 @@ __all__ = [
     "DatasetBuild",
     "Decision",
     "Document",
+    "ExamplePool",
+    "Guideline",
     "Import",
     "Invitation",
     "Job",
@@ -30,8 +40,10 @@ __all__ = [
     "Labeler",
     "Membership",
     "Project",
+    "PromptExample",
     "ReviewItem",
     "SchemaVersion",
+    "ServerPermission",
     "SignInFailure",
     "SignInLink",
     "Suggestion",

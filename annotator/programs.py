@@ -15,7 +15,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection
 
-from annotator import alive, runtime, valkey
+from annotator import alive, labelers, runtime, valkey
 from annotator.supervisor import Child
 
 HOST = "127.0.0.1"
@@ -98,6 +98,17 @@ def web(port: int, *, host: str = HOST) -> Child:
     flags = ("--preload", "--no-control-socket")
     argv = (sys.executable, "-m", "gunicorn", "annotator.wsgi:application", *pairs, *flags)
     return Child(name="web", argv=argv, folder=settings.BASE_DIR)
+
+
+def model_server() -> Child | None:
+    """The small model's server, which label workers ask; None where LABELER is another.
+
+    It answers whoever can reach its socket, in a folder that is this user's alone.
+    """
+    if settings.LABELER != "gemma":
+        return None
+    argv = (sys.executable, "-m", "llm_labeler.server", "--socket", str(settings.SOCKET_DIR / labelers.MODEL_SOCKET))
+    return Child(name="model", argv=argv, folder=settings.BASE_DIR, stop_order=1)
 
 
 def workers() -> list[Child]:

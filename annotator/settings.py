@@ -15,7 +15,23 @@ ALLOWED_HOSTS     comma-separated host names (default: this machine only)
 HTTPS             1 behind a TLS proxy: secure cookies and HSTS, no sign-in links
 IDLE_MINUTES      without activity, until a person is signed out (default: 15)
 REQUIRE_TWO_FACTOR  1 where nobody goes on without a second factor at sign-in (default: 0)
-LABELER           backend of pre-labelling (default: spacy)
+LABELER           what reads notes first: gemma (the small model, by llama.cpp), transformers (a model by torch),
+                  openai (a server), spacy (dictionaries and rules); default: transformers where LABELER_MODEL is set,
+                  else gemma where its file has been fetched, else spacy. Web server and workers need the same
+LABELER_MODEL     of transformers: an id like google/medgemma-1.5-4b-it, or a folder (default: the small model);
+                  of openai: the model's name on the server
+LABELER_ADAPTER   of transformers: the folder of a LoRA adapter for LABELER_MODEL
+LABELER_DEVICE, LABELER_DTYPE, LABELER_QUANTIZATION, LABELER_BATCH, LABELER_BATCH_TOKENS
+                  of transformers: cuda, mps or cpu; bfloat16 or float32; 4bit; requests at once, and their tokens
+                  (default: what the machine can)
+LABELER_URL       of openai: https://HOST:PORT, or http:// for this machine; manage.py allow_server says which projects'
+                  notes may go to another
+LABELER_API_KEY   of openai, where the server wants a key; LABELER_API_KEY_FILE reads it from a file
+LABELER_DIALECT   of openai: llama.cpp, vllm, or openai for any other (default)
+LABELER_REVISION  of openai: which version of the model the server has, for the record
+LABELER_CONCURRENCY  of openai: requests at once (default: 8)
+LABELER_THREADS   of gemma: of llama.cpp (default: 1 on two cores, half of more)
+MARGINALIA_CACHE  where the small model is kept between installations (default: ~/.cache/marginalia)
 """
 
 import os
@@ -24,7 +40,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from annotator import databases, runtime
+from annotator import databases, labelers, runtime
 
 
 def _flag(name: str) -> bool:
@@ -232,14 +248,8 @@ METRICS_DIR = SOCKET_DIR / "metrics"
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
 METRICS_TOKEN = runtime.secret("METRICS_TOKEN")
 
-# What a Labeler row says of each backend; a worker refuses a run whose model is not the one that it has loaded.
-# "config" holds the backend's own options, where it needs any.
-LABELERS: dict[str, dict[str, Any]] = {
-    "spacy": {"name": "Dictionaries and rules", "model_id": "marginalia-lexicon", "revision": "1"},
-}
-LABELER = os.environ.get("LABELER") or "spacy"
-if LABELER not in LABELERS:
-    raise ValueError(f"LABELER must be one of {', '.join(LABELERS)}, not {LABELER!r}")
+LABELER = labelers.chosen_name()
+LABELERS = labelers.labelers(LABELER, data=DATA_DIR, sockets=SOCKET_DIR)
 
 # The database is the queue, Celery is the doorbell: see docs/design.md, section 8.
 BROKER_SOCKET = SOCKET_DIR / "valkey.sock"

@@ -84,10 +84,13 @@ class Supervisor:
     """Starts children, starts them again when they die, and ends them all on leaving the `with` block.
 
     Each child has a session and so a process group of its own: Ctrl-C in a terminal reaches this process only, and
-    a child ends with all that it has started. Output goes to `logs`/NAME.log. `record` names the groups that run.
+    a child ends with all that it has started. Output goes to `logs`/NAME.log, or without `logs` where this process's
+    goes. `record` names the groups that run.
     """
 
-    def __init__(self, *, logs: Path, record: Path, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+    def __init__(
+        self, *, logs: Path | None, record: Path, environment: Mapping[str, str], say: Callable[[str], None]
+    ) -> None:
         self._logs = logs
         self._record = record
         self._environment = dict(environment)
@@ -96,7 +99,8 @@ class Supervisor:
         self._reaper: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self._logs.mkdir(mode=0o700, exist_ok=True)
+        if self._logs is not None:
+            self._logs.mkdir(mode=0o700, exist_ok=True)
         self._start_reaper()
         return self
 
@@ -107,7 +111,8 @@ class Supervisor:
 
     def start(self, child: Child) -> None:
         """Start a child and keep it running from now on."""
-        _rotate(self._log(child))
+        if self._logs is not None:
+            _rotate(self._logs / _log_name(child))
         self._posts.append(_Post(child=child, process=self._spawn(child), started_at=time.monotonic()))
         self._write_record()
 
@@ -147,8 +152,8 @@ class Supervisor:
         code = post.process.returncode
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         self._say(
-            f"{post.child.name} stopped ({how}), starting it again in {post.wait_seconds:.0f} s; "
-            f"see {self._log(post.child)}"
+            f"{post.child.name} stopped ({how}), starting it again in {post.wait_seconds:.0f} s"
+            + (f"; see {self._logs / _log_name(post.child)}" if self._logs is not None else "")
         )
         post.wait_seconds = min(post.wait_seconds * 2, LONGEST_WAIT_SECONDS)
 
@@ -157,7 +162,9 @@ class Supervisor:
             # In the child, before its program runs: the reaper knows of it whenever this process dies.
             self._tell(f"start {os.getpid()} {child.stop_order}")
 
-        log = os.open(self._log(child), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = None
+        if self._logs is not None:
+            log = os.open(self._logs / _log_name(child), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             return subprocess.Popen(
                 child.argv,
@@ -170,7 +177,8 @@ class Supervisor:
                 preexec_fn=tell_reaper,
             )
         finally:
-            os.close(log)
+            if log is not None:
+                os.close(log)
 
     def _start_reaper(self) -> None:
         self._reaper = subprocess.Popen(
@@ -208,8 +216,9 @@ class Supervisor:
         ]
         self._record.write_text(json.dumps(rows))
 
-    def _log(self, child: Child) -> Path:
-        return self._logs / f"{child.name}.log"
+
+def _log_name(child: Child) -> str:
+    return f"{child.name}.log"
 
 
 def _rotate(log: Path) -> None:

@@ -7,8 +7,13 @@ RUN python -m venv /venv \
 COPY manage.py ./
 COPY annotator annotator
 COPY llm_labeler llm_labeler
-RUN /venv/bin/python -m compileall -q annotator llm_labeler \
- && chmod -R a+rX /app /venv
+# Gemma's weights are under its Terms of Use, which the build prints: https://ai.google.dev/gemma/terms
+ARG LABELER=spacy
+ENV MARGINALIA_CACHE=/models
+RUN mkdir /models \
+ && if [ "$LABELER" = gemma ]; then /venv/bin/python -m llm_labeler.fetch gemma; fi \
+ && /venv/bin/python -m compileall -q annotator llm_labeler \
+ && chmod -R a+rX /app /venv /models
 
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 marginalia \
@@ -16,10 +21,12 @@ RUN groupadd --gid 10001 marginalia \
  && install -d -m 0700 -o 10001 -g 10001 /data
 COPY --from=build /venv /venv
 COPY --from=build /app /app
+COPY --from=build /models /models
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    MARGINALIA_DATA=/data
+    MARGINALIA_DATA=/data \
+    MARGINALIA_CACHE=/models
 WORKDIR /app
 USER 10001:10001
 ENTRYPOINT ["python", "manage.py"]

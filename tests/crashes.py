@@ -6,14 +6,14 @@ To be imported by an installation's programs only: importing it is what makes th
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
 from annotator.builds.formats.messages import MessagesWriter
 from annotator.documents.models import Document
-from llm_labeler import tasks
+from llm_labeler.reading import Part, Reader
 
 POISON = "Poisonword"
 
@@ -39,17 +39,18 @@ def crash_on_demand(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
 
 
 def _poisoned(own: Callable[..., Any]) -> Callable[..., Any]:
-    def label_note(*, text: str, **options: Any) -> Any:
-        if POISON in text:
-            raise CrashError(text)
-        return own(text=text, **options)
+    def read(self: Reader, parts: Sequence[Part]) -> Any:
+        for part in parts:
+            if POISON in part.text:
+                raise CrashError(part.text)
+        return own(self, parts)
 
-    return label_note
+    return read
 
 
 def _fail(self: MessagesWriter, *, note: Any, part: str) -> None:
     raise CrashError(note.text)
 
 
-tasks.label_note = _poisoned(tasks.label_note)
+Reader.read = _poisoned(Reader.read)  # type: ignore[method-assign]
 MessagesWriter.add = _fail  # type: ignore[method-assign]

@@ -36,14 +36,14 @@ OURS = {
 class Installation:
     """An installation on a free port, started as a person would.
 
-    Its environment is this one's without what is meant for us, and with `environment`. `database_url` is that of a
-    database of its own, where the tests run on PostgreSQL.
+    Its environment is this one's without what is meant for us, and with `environment`; where that says nothing else,
+    dictionaries read the notes. `database_url` is that of a database of its own, where the tests run on PostgreSQL.
     """
 
     def __init__(self, folder: Path, *, database_url: str = "", **environment: str) -> None:
         self.folder = folder
         self.database_url = database_url
-        self.environment = environment | ({SERVER: database_url} if database_url else {})
+        self.environment = {"LABELER": "spacy"} | environment | ({SERVER: database_url} if database_url else {})
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = int(free.getsockname()[1])

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 os.umask(0o077)
+os.environ["LABELER"] = os.environ.get("LABELER") or "spacy"
 os.environ["MARGINALIA_DATA"] = tempfile.mkdtemp(prefix="marginalia-tests-")
 
 from annotator.settings import *  # noqa: E402, F403, I001

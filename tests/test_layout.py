@@ -17,6 +17,7 @@ LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-dev.lock")
 TOP_LEVEL = {
     *("manage.py", "pyproject.toml", "annotator", "llm_labeler", "templates", "static", "tests", "docker", "README.md"),
     *("Makefile", "docs", "bench", "LICENSE", "requirements.lock", "requirements-dev.lock"),
+    "requirements-torch.lock",
 }
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from annotator import programs
@@ -18,3 +20,11 @@ def test_there_are_as_many_web_processes_as_asked_for(monkeypatch: pytest.Monkey
     monkeypatch.setenv("WEB_PROCESSES", "0")
     with pytest.raises(programs.CannotStart, match="from 1 to 32, not '0'"):
         programs.web(8000)
+
+
+def test_the_small_models_server_is_one_of_the_programs_only_where_it_is_the_labeler(settings: Any) -> None:
+    assert programs.model_server() is None
+    settings.LABELER = "gemma"
+    server = programs.model_server()
+    assert server is not None
+    assert f"unix://{server.argv[-1]}" == settings.LABELERS["gemma"]["runtime"]["url"]

@@ -104,6 +104,11 @@ ROUTES: dict[str, Row] = {
     "browse:revoke": Row(get=NO, post="302 404 303 403 403 403"),
     "browse:set_role": Row(get=NO, post="302 404 422 403 403 403"),
     "browse:remove": Row(get="302 404 200 403 403 403", post="302 404 303 403 403 403"),
+    "browse:guideline": Row(get="302 404 200 200 200 200", post=NO),
+    "browse:new_guideline": Row(get="302 404 200 403 403 403", post="302 404 303 403 403 403"),
+    "browse:labelers": Row(get="302 404 200 403 403 403", post=NO),
+    "browse:new_labeler": Row(get="302 404 200 403 403 403", post="302 404 422 403 403 403"),
+    "browse:read_with": Row(get=NO, post="302 404 422 403 403 403"),
     "projects:invitation": Row(get="410 410 410 410 410 410", post="410 410 410 410 410 410"),  # not a link of ours
     "review:start": Row(get="302 404 200 200 200 403", post=NO),
     "review:next": Row(get=NO, post="302 404 303 303 303 403"),
@@ -124,6 +129,7 @@ ROUTES: dict[str, Row] = {
     "suggestions:run": Row(get="302 404 200 403 200 200", post=NO),
     "suggestions:cancel": Row(get=NO, post="302 404 303 403 403 403"),
     "suggestions:retry": Row(get=NO, post="302 404 303 403 403 403"),
+    "quality:quality": Row(get="302 404 200 403 403 200", post=NO),
     "builds:builds": Row(get="302 404 200 403 403 200", post=NO),
     "builds:new": Row(get="302 404 200 403 403 200", post=NO),
     "builds:create": Row(get=NO, post="302 404 422 403 403 422"),
@@ -183,14 +189,7 @@ def world(
     monkeypatch: pytest.MonkeyPatch,
 ) -> World:
     monkeypatch.setattr(settings, "BUILDS_DIR", tmp_path)
-    people = {
-        "anonymous": None,
-        "outsider": charlie,
-        "lead": alice,
-        "annotator": bob,
-        "adjudicator": adam,
-        "data_scientist": dana,
-    }
+    people = dict(zip(ROLES, (None, charlie, alice, bob, adam, dana), strict=True))
     return World(
         people=people,
         ids=make_objects(project, reader=bob, uploader=dana),

@@ -206,3 +206,18 @@ def test_a_folder_has_one_supervisor(tmp_path: Path):
         pass
     with only_supervisor(tmp_path):
         pass
+
+
+def test_without_a_folder_for_logs_a_childs_output_goes_where_its_supervisors_does(tmp_path: Path):
+    script = (
+        "import os, sys; from pathlib import Path; from annotator.supervisor import Child, Supervisor\n"
+        f"folder = Path({str(tmp_path)!r})\n"
+        "child = Child(name='child', argv=(sys.executable, '-c', 'print(\"READ\" + \"Y\")'), folder=folder)\n"
+        "with Supervisor(logs=None, record=folder / 'children', environment=os.environ, say=print) as running:\n"
+        "    running.start(child)\n"
+        "    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)\n"
+        "    running.check()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert "READY" in done.stdout
+    assert "child stopped (exit code 0), starting it again in 1 s\n" in done.stdout

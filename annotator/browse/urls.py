@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotator.browse import people_views, views
+from annotator.browse import guideline_views, labeler_views, people_views, views
 
 app_name = "browse"
 urlpatterns = [
@@ -10,6 +10,11 @@ urlpatterns = [
     path("p/<str:project_id>/", views.overview, name="overview"),
     path("p/<str:project_id>/notes/", views.documents, name="documents"),
     path("p/<str:project_id>/workers/", views.workers, name="workers"),
+    path("p/<str:project_id>/guideline/", guideline_views.guideline, name="guideline"),
+    path("p/<str:project_id>/guideline/new/", guideline_views.new_version, name="new_guideline"),
+    path("p/<str:project_id>/labelers/", labeler_views.labelers, name="labelers"),
+    path("p/<str:project_id>/labelers/new/", labeler_views.new_labeler, name="new_labeler"),
+    path("p/<str:project_id>/labelers/read/", labeler_views.read, name="read_with"),
     path("p/<str:project_id>/people/", people_views.people, name="people"),
     path("p/<str:project_id>/people/invite/", people_views.invite, name="invite"),
     path("p/<str:project_id>/people/invitations/<str:invitation_id>/revoke/", people_views.revoke, name="revoke"),

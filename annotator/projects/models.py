@@ -60,6 +60,24 @@ class SchemaVersion(models.Model):
         return schema_from_json(self.definition)
 
 
+class Guideline(models.Model):
+    """One immutable version of how a project's labels are to be given, in Markdown, for people and models alike.
+
+    A change is a new version; the newest counts.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="guidelines")
+    number = models.PositiveIntegerField()
+    text = models.TextField()
+    digest = models.CharField(max_length=64, help_text="sha256 of the text")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["project", "number"]
+        constraints = [models.UniqueConstraint(fields=["project", "number"], name="guideline_number")]
+
+
 class Invitation(models.Model):
     """A link that makes whoever follows it first a member, with an account of their own or a new one.
 

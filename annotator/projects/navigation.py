@@ -15,6 +15,7 @@ _ITEMS = (
     ("Notes", "browse:documents", Action.READ_NOTES),
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),
+    ("Quality", "quality:quality", Action.MEASURE),
     ("Datasets", "builds:builds", Action.BUILD),
     ("People", "browse:people", Action.MANAGE),
     ("Data", "purges:data", Action.MANAGE),

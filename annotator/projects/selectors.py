@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from annotator.accounts.models import User
 from annotator.accounts.selectors import token_digest
-from annotator.projects.models import Invitation, Membership, Project, SchemaVersion
+from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 
 
 class InvitationInvalid(Exception):
@@ -23,6 +23,16 @@ def memberships_of(user: User) -> QuerySet[Membership]:
 def current_schema(project: Project) -> SchemaVersion:
     """The newest schema version. One query."""
     return project.schema_versions.order_by("-number")[:1].get()
+
+
+def current_guideline(project: Project) -> Guideline | None:
+    """The newest version of the guideline. One query."""
+    return project.guidelines.order_by("-number").first()
+
+
+def guidelines_of(project: Project) -> QuerySet[Guideline]:
+    """All versions of the guideline, newest first, with who wrote them. One query."""
+    return project.guidelines.select_related("created_by").order_by("-number")
 
 
 def project_named(slug: str) -> Project | None:

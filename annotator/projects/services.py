@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from itertools import chain, count
 
@@ -11,9 +12,12 @@ from django.utils.text import slugify
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
 from annotator.core.schema import Schema
-from annotator.projects.models import Membership, Project, SchemaVersion
+from annotator.projects.models import Guideline, Membership, Project, SchemaVersion
+from annotator.projects.selectors import current_guideline
 
 NAME_LENGTH = 120
+# It stands in every prompt of a labeler that has it: about 5,000 tokens.
+GUIDELINE_LENGTH = 20_000
 
 
 class ProjectError(ValueError):
@@ -58,6 +62,39 @@ def add_schema_version(*, project: Project, schema: Schema, actor: User | None, 
         object_id=project.public_id,
         now=now,
         detail={"number": version.number, "digest": version.digest},
+    )
+    return version
+
+
+@transaction.atomic
+def add_guideline(*, project: Project, text: str, actor: User | None, now: datetime) -> Guideline:
+    """The next version of the guideline; the newest one itself where nothing changed. Its ends are stripped.
+
+    An empty text is a version too: from it on there is none. Raises ProjectError for a text that is too long.
+    """
+    text = text.strip()
+    if len(text) > GUIDELINE_LENGTH:
+        raise ProjectError(f"the guideline has {len(text):,} characters: at most {GUIDELINE_LENGTH:,} are wanted")
+    Project.objects.select_for_update().get(pk=project.pk)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    newest = current_guideline(project)
+    if newest is not None and newest.digest == digest:
+        return newest
+    version = Guideline.objects.create(
+        project=project,
+        number=newest.number + 1 if newest else 1,
+        text=text,
+        digest=digest,
+        created_by=actor,
+        created_at=now,
+    )
+    record_event(
+        project=project.public_id,
+        actor=actor,
+        verb="guideline.add",
+        object_id=project.public_id,
+        now=now,
+        detail={"number": version.number, "digest": digest},
     )
     return version
 

@@ -21,6 +21,7 @@ _SCOPES: dict[Action, tuple[Scope, ...]] = {
     Action.IMPORT: (Scope.IMPORT,),
     Action.RUN: (Scope.RUN,),
     Action.BUILD: (Scope.BUILD,),
+    Action.MEASURE: (Scope.READ,),
     Action.MANAGE: (Scope.MANAGE,),
 }
 

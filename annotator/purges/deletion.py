@@ -13,9 +13,17 @@ from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
-from annotator.projects.models import Invitation, Membership, Project, SchemaVersion
+from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.review.models import Decision, ReviewItem
-from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+from annotator.suggestions.models import (
+    ExamplePool,
+    Labeler,
+    LabelJob,
+    LabelRun,
+    PromptExample,
+    ServerPermission,
+    Suggestion,
+)
 
 _Table = tuple[type[Model], str, str]
 
@@ -27,12 +35,16 @@ OF_NOTES: tuple[_Table, ...] = (
     (AnnotationSet, "document", "n_sets"),
     (Suggestion, "document", "n_suggestions"),
     (LabelJob, "document", "n_label_jobs"),
+    (PromptExample, "document", "n_prompt_examples"),
     (Document, "pk", "n_notes"),
 )
 # What else belongs to a project, once its notes are gone, with its way to the project.
 OF_PROJECTS: tuple[_Table, ...] = (
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
+    (ExamplePool, "project", "n_example_pools"),
+    (Guideline, "project", "n_guidelines"),
+    (ServerPermission, "project", "n_server_permissions"),
     (SchemaVersion, "project", "n_schema_versions"),
     (Invitation, "project", "n_invitations"),
     (Membership, "project", "n_memberships"),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.text import Truncator
 
 from annotator.annotations.models import Annotation
+from annotator.core.doubts import Sign, signs
 from annotator.core.schema import Attribute
 from annotator.core.spans import Span
 from annotator.core.tokens import move_boundary, snap
@@ -27,6 +28,7 @@ from annotator.review.selectors import (
     place_of,
     target_for,
 )
+from annotator.suggestions.models import Suggestion
 
 CONTEXT_CHARS = 60
 REASONS = {
@@ -143,8 +145,7 @@ def note_context(view: NoteView, *, focus: str) -> dict[str, Any]:
         "suggestion": suggestion,
         "annotation": target if isinstance(target, Annotation) else None,
         "labeler": labeler_of(suggestion) if suggestion else None,
-        # How the labeler found the span, in words; empty where it does not say.
-        "match_kind": str(suggestion.signals.get("kind", "")).replace("_", " ") if suggestion else "",
+        "signs": _signs(suggestion) if suggestion else [],
         "reason": REASONS.get(mark.reason) if mark else None,
         "queue": draw_queue(view.queue[:QUEUE_SHOWN], current=key, note_url=note_url, reasons=REASONS),
         "n_more": max(view.n_open - QUEUE_SHOWN, 0),
@@ -217,6 +218,15 @@ def _told(view: NoteView, mark: Mark | None) -> str:
     kind = "Your span" if mark.place is None else "Suggestion"
     words = [mark.label.name, *(value for _, value in sorted(mark.attributes.items()))]
     return f"{kind}: {Truncator(mark.surface).chars(80)}, {', '.join(words)}."
+
+
+def _signs(suggestion: Suggestion) -> list[Sign]:
+    return signs(
+        label=suggestion.label,
+        alignment=suggestion.alignment,
+        place=f"{suggestion.start}–{suggestion.end}",
+        signals=suggestion.signals,
+    )
 
 
 def _first(view: NoteView) -> str:

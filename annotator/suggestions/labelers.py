@@ -1,19 +1,37 @@
-"""The labeler that new runs use, as the installation is set up."""
+"""The labeler that new runs use, as the installation is set up, and others of its model."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import QuerySet
 
+from annotator.accounts.models import User
+from annotator.audit.services import record_event
 from annotator.core import prompting
-from annotator.core.chunks import OVERLAP, WINDOW
+from annotator.core.scoring import SIGNALS_VERSION
 from annotator.documents.models import Document
-from annotator.projects.models import Project
+from annotator.projects.models import Guideline, Project
 from annotator.projects.selectors import current_schema
-from annotator.suggestions.models import Labeler
+from annotator.suggestions.models import ExamplePool, Labeler
 from annotator.suggestions.services import LabelerSpec, labeler_for, unread_documents
+
+# How an answer can be held to the format; `llm_labeler.backends.Constraint` does it.
+CONSTRAINTS = {
+    "copy": "Format, and quotes from the note only",
+    "json": "Format only",
+    "none": "Free",
+}
+
+# What of an entry of `settings.LABELERS` decides how its model is asked.
+_DECODING = ("window", "overlap", "template", "constraint", "n_passes", "max_tokens", "second", "config")
+
+
+class LabelerRefused(Exception):
+    """A labeler that cannot be made as asked; the message says why."""
 
 
 def default_spec() -> LabelerSpec:
@@ -24,14 +42,59 @@ def default_spec() -> LabelerSpec:
         backend=settings.LABELER,
         model_id=chosen["model_id"],
         revision=chosen["revision"],
-        prompt_digest=prompting.template_digest(),
-        decoding={"window": WINDOW, "overlap": OVERLAP, "config": chosen.get("config", {})},
+        prompt_digest=prompting.template_digest(chosen["template"]),
+        decoding={name: chosen[name] for name in _DECODING if name in chosen} | {"signals": SIGNALS_VERSION},
     )
 
 
 def default_labeler(*, project: Project, now: datetime) -> Labeler:
     """The Labeler of `settings.LABELER` with the project's newest schema, made if it is new. Two queries."""
     return labeler_for(project=project, schema_version=current_schema(project), spec=default_spec(), now=now)
+
+
+@transaction.atomic
+def make_labeler(
+    *,
+    project: Project,
+    template: str,
+    guideline: Guideline | None,
+    pool: ExamplePool | None,
+    n_examples: int,
+    constraint: str,
+    n_passes: int,
+    actor: User,
+    now: datetime,
+) -> Labeler:
+    """The installation's model with other prompts or another way of asking, in the project's newest schema.
+
+    Of equal ones there is one. `n_examples` counts with a pool only. Raises LabelerRefused.
+    """
+    version = current_schema(project)
+    if template == prompting.COMPACT and (guideline or pool):
+        raise LabelerRefused("the compact prompt has neither guideline nor examples: take the full one")
+    if pool is not None and pool.schema_version_id != version.pk:
+        raise LabelerRefused(f"example pool {pool.number} was frozen in an older schema: freeze a new one")
+    default = default_spec()
+    spec = replace(
+        default,
+        prompt_digest=prompting.template_digest(template),
+        decoding={**default.decoding, "template": template, "constraint": constraint, "n_passes": n_passes},
+        guideline=guideline,
+        pool=pool,
+        n_examples=n_examples if pool else 0,
+    )
+    is_known = Labeler.objects.filter(project=project, schema_version=version, digest=spec.digest).exists()
+    labeler = labeler_for(project=project, schema_version=version, spec=spec, now=now)
+    if not is_known:
+        record_event(
+            project=project.public_id,
+            actor=actor,
+            verb="labeler.make",
+            object_id=project.public_id,
+            now=now,
+            detail={"labeler": labeler.pk, "digest": labeler.digest},
+        )
+    return labeler
 
 
 def new_documents(*, project: Project) -> QuerySet[Document]:

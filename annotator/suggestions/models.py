@@ -6,8 +6,43 @@ from django.db.models import F, Q
 
 from annotator.core.spans import Span
 from annotator.documents.models import Document
-from annotator.projects.models import Project, SchemaVersion
+from annotator.projects.models import Guideline, Project, SchemaVersion
 from annotator.web.ids import new_public_id
+
+
+class ExamplePool(models.Model):
+    """Windows of finished notes with the answers that are right for them, frozen: prompts show the nearest of them.
+
+    A purge may take examples away; a pool that lacks some is used no more, since nothing could be made again with it.
+    """
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="example_pools")
+    schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64, help_text="sha256 of texts, items and their order")
+    n_examples = models.PositiveIntegerField()
+    options = models.JSONField(default=dict, help_text="seed, window, and how many notes were looked at")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["project", "number"]
+        constraints = [models.UniqueConstraint(fields=["project", "number"], name="example_pool_number")]
+
+
+class PromptExample(models.Model):
+    """One example of a pool: a window of a note, and its answer's items as `core.prompting` writes them."""
+
+    pool = models.ForeignKey(ExamplePool, on_delete=models.PROTECT, related_name="examples")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="+")
+    patient_id = models.CharField(max_length=200, blank=True)
+    position = models.PositiveIntegerField()
+    text = models.TextField()
+    items = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["pool", "position"]
+        constraints = [models.UniqueConstraint(fields=["pool", "position"], name="prompt_example_position")]
 
 
 class Labeler(models.Model):
@@ -20,12 +55,26 @@ class Labeler(models.Model):
     model_id = models.CharField(max_length=200)
     revision = models.CharField(max_length=64)
     prompt_digest = models.CharField(max_length=64, blank=True)
-    decoding = models.JSONField(default=dict, help_text="windows and sampling")
+    decoding = models.JSONField(default=dict, help_text="windows, prompt template and sampling")
+    guideline = models.ForeignKey(Guideline, on_delete=models.PROTECT, null=True, related_name="+")
+    pool = models.ForeignKey(ExamplePool, on_delete=models.PROTECT, null=True, related_name="+")
+    n_examples = models.PositiveSmallIntegerField(default=0, help_text="of the pool, in each prompt")
     digest = models.CharField(max_length=64, help_text="of all of the above but the schema, which has its own")
     created_at = models.DateTimeField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "schema_version", "digest"], name="labeler_once")]
+
+
+class ServerPermission(models.Model):
+    """A model server on another machine that a project's notes may be sent to, by its name: `https://HOST:PORT`."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    server = models.CharField(max_length=300)
+    allowed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "server"], name="server_permission_once")]
 
 
 class LabelRun(models.Model):
@@ -41,6 +90,9 @@ class LabelRun(models.Model):
     number = models.PositiveIntegerField()
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="runs")
     status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
+    trouble = models.CharField(
+        max_length=500, blank=True, help_text="what its notes wait for, where the model is away; never note text"
+    )
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
@@ -73,6 +125,8 @@ class LabelJob(models.Model):
     error = models.CharField(max_length=500, blank=True, help_text="never note text")
     n_suggestions = models.PositiveIntegerField(default=0)
     n_unaligned = models.PositiveIntegerField(default=0)
+    n_truncated = models.PositiveIntegerField(default=0, help_text="windows whose answer stayed cut off")
+    n_problems = models.PositiveIntegerField(default=0, help_text="parts of answers that could not be read")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     routed_at = models.DateTimeField(null=True)
@@ -96,6 +150,7 @@ class Suggestion(models.Model):
     class Alignment(models.TextChoices):
         EXACT = "exact"
         NORMALIZED = "normalized"
+        FUZZY = "fuzzy"
         UNALIGNED = "unaligned"
 
     job = models.ForeignKey(LabelJob, on_delete=models.PROTECT, related_name="suggestions")

@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from annotator.core.chart import LineChart, Segment, line_chart, segments
-from annotator.core.wording import counted, duration_words, remaining_words
+from annotator.core.prompting import FULL, template_digest
+from annotator.core.wording import counted, duration_words, remaining_words, sentence
 from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE
 from annotator.jobs.selectors import WorkerHealth
-from annotator.suggestions.models import LabelRun
+from annotator.suggestions.labelers import CONSTRAINTS
+from annotator.suggestions.models import Labeler, LabelRun
 from annotator.suggestions.selectors import FailureReason, RunPace, RunProgress, RunRate
+from annotator.suggestions.services import LabelerSpec
 from annotator.web.pills import Pill
 
 FEWEST_STEPS = 3
@@ -66,12 +69,60 @@ _WORKER_PILLS = {
 _WORK = {MAIN_QUEUE: "Imports, datasets", LABEL_QUEUE: "Pre-labelling", ROUTE_QUEUE: "routing"}
 
 
+@dataclass(frozen=True, slots=True)
+class LabelerRow:
+    """One line of the list of labelers; `cannot` says why it reads no note now, "" where it can."""
+
+    labeler: Labeler
+    prompt: str
+    windows: str
+    answers: str
+    n_runs: int
+    cannot: str
+
+
+def labeler_row(labeler: Labeler, *, spec: LabelerSpec, schema_number: int) -> LabelerRow:
+    """A row of `labelers_of`; `spec` is the installation's own, `schema_number` that of the newest schema."""
+    decoding = labeler.decoding
+    template = decoding.get("template", "")
+    n_passes = decoding.get("n_passes", 0)
+    constraint = CONSTRAINTS.get(decoding.get("constraint", ""), "")
+    return LabelerRow(
+        labeler=labeler,
+        prompt=f"{template} {labeler.prompt_digest[:8]}".strip(),
+        windows=f"{decoding['window']:,} characters, {decoding['overlap']:,} shared" if "window" in decoding else "",
+        answers=", ".join(filter(None, [constraint, counted(n_passes, "further reading") if n_passes else ""])),
+        n_runs=labeler.n_runs,  # type: ignore[attr-defined]
+        cannot=_why_not(labeler, spec, schema_number),
+    )
+
+
+def _why_not(labeler: Labeler, spec: LabelerSpec, schema_number: int) -> str:
+    if labeler.backend == "import":
+        return "Its suggestions were imported"
+    if labeler.schema_version.number != schema_number:
+        return f"Has schema version {labeler.schema_version.number}; {schema_number} counts"
+    if (labeler.backend, labeler.model_id, labeler.revision) != (spec.backend, spec.model_id, spec.revision):
+        return "Its model is not the one that runs here now"
+    decoding = labeler.decoding
+    if labeler.prompt_digest != template_digest(decoding.get("template", FULL)) or any(
+        decoding.get(name) != spec.decoding.get(name) for name in ("signals", "config")
+    ):
+        return "It was made by another version or setup of this program"
+    n_left = labeler.n_examples_left or 0  # type: ignore[attr-defined]
+    if labeler.pool is not None and n_left < labeler.pool.n_examples:
+        return f"Pool {labeler.pool.number} has lost examples to a purge"
+    return ""
+
+
 def run_pill(run: LabelRun, progress: RunProgress, *, is_stuck: bool = False) -> Pill:
     """The run's state; `is_stuck` where nobody works on it."""
     if not progress.is_finished:
         if run.status == Run.CANCELLED:
             return Pill("Stopping", "warn", "clock")
-        return Pill("Waiting for a worker", "warn", "clock") if is_stuck else Pill("Running", "accent", "dot")
+        if is_stuck:
+            return Pill("Waiting for a worker", "warn", "clock")
+        return Pill("Waiting for the model", "warn", "clock") if run.trouble else Pill("Running", "accent", "dot")
     if run.status == Run.CANCELLED:
         return Pill("Cancelled", "", "minus")
     if progress.n_failed:
@@ -124,6 +175,26 @@ def yield_words(progress: RunProgress) -> str:
         return counted(progress.n_suggestions, "suggestion")
     share = 100 * progress.n_unaligned / (progress.n_suggestions + progress.n_unaligned)
     return f"{counted(progress.n_suggestions, 'suggestion')}; {share:.1f}% of all quotes are not in their notes"
+
+
+def loss_words(progress: RunProgress) -> str:
+    """What the answers did not give: `3 windows were cut off, and 12 parts of answers were not readable`; "" where
+    nothing is lost.
+    """
+    parts = []
+    if progress.n_truncated:
+        parts.append(f"the answers to {counted(progress.n_truncated, 'window')} were cut off")
+    if progress.n_problems:
+        parts.append(f"{counted(progress.n_problems, 'part')} of answers could not be read")
+    return sentence(" and ".join(parts)) + " What could be read is kept." if parts else ""
+
+
+def trouble_words(run: LabelRun, progress: RunProgress) -> str:
+    """Why the notes wait where the model is away, and what happens; "" where it is not."""
+    if not run.trouble or not progress.n_waiting:
+        return ""
+    waits = "1 note waits and is" if progress.n_waiting == 1 else f"{progress.n_waiting:,} notes wait and are"
+    return f"{sentence(run.trouble)} {waits} read as soon as the model answers; none is lost."
 
 
 def stuck_words(progress: RunProgress) -> str:

@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, QuerySet, Sum
+from django.db.models import Count, IntegerField, Min, OuterRef, QuerySet, Subquery, Sum
 
 from annotator.projects.models import Project
-from annotator.suggestions.models import LabelJob, LabelRun
+from annotator.suggestions.models import ExamplePool, Labeler, LabelJob, LabelRun, PromptExample
 
 RATE_MINUTES = 60
 PACE_MINUTES = 5
 FEWEST_FOR_PACE = 3
+_SUMMED = ("n_suggestions", "n_unaligned", "n_truncated", "n_problems")
 
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """Notes of a run by state; the last two in suggestions."""
+    """Notes of a run by state; then suggestions, windows whose answer was cut off, and parts that were not readable."""
 
     n_total: int
     n_done: int
@@ -28,6 +29,8 @@ class RunProgress:
     n_cancelled: int
     n_suggestions: int
     n_unaligned: int
+    n_truncated: int
+    n_problems: int
 
     @property
     def is_finished(self) -> bool:
@@ -76,11 +79,11 @@ def progress_of_runs(run_ids: Sequence[int]) -> dict[int, RunProgress]:
         LabelJob.objects.filter(run_id__in=run_ids)
         .order_by()
         .values_list("run_id", "status")
-        .annotate(n=Count("pk"), suggested=Sum("n_suggestions"), unaligned=Sum("n_unaligned"))
+        .annotate(Count("pk"), *map(Sum, _SUMMED))
     )
-    by_run: dict[int, dict[str, tuple[int, int, int]]] = {run_id: {} for run_id in run_ids}
+    by_run: dict[int, dict[str, Sequence[int]]] = {run_id: {} for run_id in run_ids}
     for run_id, status, *counts in rows:
-        by_run[run_id][status] = (counts[0], counts[1], counts[2])
+        by_run[run_id][status] = counts
     return {run_id: _progress(by_status) for run_id, by_status in by_run.items()}
 
 
@@ -157,26 +160,50 @@ def runs_of(project: Project) -> QuerySet[LabelRun]:
     """
     return (
         LabelRun.objects.filter(project=project)
-        .select_related("labeler__schema_version", "created_by")
+        .select_related("labeler__schema_version", "labeler__guideline", "labeler__pool", "created_by")
         .order_by("-number")
     )
+
+
+def labelers_of(project: Project) -> QuerySet[Labeler]:
+    """The project's labelers, newest first, with schema version, guideline and pool; `n_runs` counts their runs, and
+    `n_examples_left` what the pool has left. One query.
+    """
+    left = PromptExample.objects.filter(pool=OuterRef("pool"), document__project=OuterRef("project")).order_by()
+    return (
+        project.labelers.select_related("schema_version", "guideline", "pool")
+        .annotate(
+            n_runs=Count("runs"),
+            n_examples_left=Subquery(
+                left.values("pool").annotate(n=Count("pk")).values("n"), output_field=IntegerField()
+            ),
+        )
+        .order_by("-created_at", "-pk")
+    )
+
+
+def pools_of(project: Project) -> QuerySet[ExamplePool]:
+    """The project's pools, newest first. One query."""
+    return project.example_pools.select_related("schema_version").order_by("-number")
 
 
 def _mean(counts: Sequence[int]) -> float:
     return sum(counts) / len(counts)
 
 
-def _progress(by_status: Mapping[str, tuple[int, int, int]]) -> RunProgress:
-    def count(status: LabelJob.Status) -> int:
-        return by_status.get(status, (0, 0, 0))[0]
+def _progress(by_status: Mapping[str, Sequence[int]]) -> RunProgress:
+    """From the number of jobs in each state, and the sums of their `_SUMMED`."""
 
+    def count(status: LabelJob.Status) -> int:
+        return by_status.get(status, (0,))[0]
+
+    sums = [sum(column) for column in zip(*by_status.values(), strict=True)] or [0] * (1 + len(_SUMMED))
     return RunProgress(
-        n_total=sum(n for n, _, _ in by_status.values()),
+        n_total=sums[0],
         n_done=count(LabelJob.Status.DONE),
         n_failed=count(LabelJob.Status.FAILED),
         n_running=count(LabelJob.Status.RUNNING),
         n_waiting=count(LabelJob.Status.QUEUED),
         n_cancelled=count(LabelJob.Status.CANCELLED),
-        n_suggestions=sum(suggested for _, suggested, _ in by_status.values()),
-        n_unaligned=sum(unaligned for _, _, unaligned in by_status.values()),
+        **dict(zip(_SUMMED, sums[1:], strict=True)),
     )

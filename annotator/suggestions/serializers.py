@@ -24,6 +24,9 @@ class LabelerSerializer(serializers.Serializer):
     revision = serializers.CharField(allow_blank=True)
     prompt_sha256 = serializers.CharField(source="prompt_digest", allow_blank=True)
     schema_number = serializers.IntegerField(source="schema_version.number")
+    guideline_number = serializers.IntegerField(source="guideline.number", default=None, allow_null=True)
+    pool_number = serializers.IntegerField(source="pool.number", default=None, allow_null=True)
+    n_examples = serializers.IntegerField()
 
 
 class ProgressSerializer(serializers.Serializer):

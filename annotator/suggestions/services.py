@@ -10,8 +10,8 @@ import hashlib
 import json
 import random
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -24,8 +24,10 @@ from annotator.audit.services import record_event
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.jobs.bell import LABEL_QUEUE, ROUTE_QUEUE, ring
-from annotator.projects.models import Project, SchemaVersion
-from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+from annotator.projects.models import Guideline, Project, SchemaVersion
+from annotator.suggestions.disclosure import ServerNotAllowed, refuse_undisclosed, remote_server
+from annotator.suggestions.models import ExamplePool, Labeler, LabelJob, LabelRun, Suggestion
+from annotator.suggestions.prompts import PoolIncomplete, refuse_incomplete
 from annotator.web.ids import new_public_id
 from annotator.web.inserts import insert_rows
 
@@ -36,8 +38,10 @@ FIRST_BELLS = 32
 LEASE = timedelta(minutes=10)
 MAX_ATTEMPTS = 3
 _PAGE = 500
+_OF_LABELER = ("run__labeler__schema_version", "run__labeler__guideline", "run__labeler__pool")
 # How long a note's own bell for routing has until the sweeper rings for it.
 ROUTING_TIME = timedelta(seconds=30)
+_NAMED = ("name", "backend", "model_id", "revision", "prompt_digest", "decoding")
 Status = LabelJob.Status
 
 
@@ -55,10 +59,19 @@ class LabelerSpec:
     revision: str
     prompt_digest: str = ""
     decoding: Mapping[str, Any] = field(default_factory=dict)
+    guideline: Guideline | None = None
+    pool: ExamplePool | None = None
+    n_examples: int = 0
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """Guideline and pool count by what they hold, so that it is the same on every installation."""
+        named: dict[str, Any] = {name: getattr(self, name) for name in _NAMED}
+        if self.guideline is not None:
+            named["guideline"] = self.guideline.digest
+        if self.pool is not None:
+            named |= {"pool": self.pool.digest, "n_examples": self.n_examples}
+        return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,7 @@ def labeler_for(*, project: Project, schema_version: SchemaVersion, spec: Labele
         project=project,
         schema_version=schema_version,
         digest=spec.digest,
-        defaults={**asdict(spec), "created_at": now},
+        defaults={field.name: getattr(spec, field.name) for field in fields(spec)} | {"created_at": now},
     )
     return labeler
 
@@ -122,7 +135,11 @@ def labeler_for(*, project: Project, schema_version: SchemaVersion, spec: Labele
 def start_run(
     *, project: Project, labeler: Labeler, documents: QuerySet[Document], actor: User | None, now: datetime
 ) -> LabelRun:
-    """A run of `labeler` over `documents`, one queued job each. Raises RunRefused where there is no note."""
+    """A run of `labeler` over `documents`, one queued job each.
+
+    Raises RunRefused where there is no note, where the labeler's examples are not all there any more, or where the
+    notes would go to a server that they may not go to.
+    """
     run = _create_run(project=project, labeler=labeler, actor=actor, now=now)
     ids = documents.order_by("pk").values_list("pk", flat=True)
     LabelJob.objects.bulk_create(
@@ -131,13 +148,23 @@ def start_run(
     n_jobs = run.jobs.count()
     if not n_jobs:
         raise RunRefused("there is no note that this labeler has not read yet")
+    try:
+        refuse_incomplete(labeler)
+        refuse_undisclosed(labeler)
+    except (PoolIncomplete, ServerNotAllowed) as reason:
+        raise RunRefused(str(reason)) from reason
     record_event(
         project=project.public_id,
         actor=actor,
         verb="run.start",
         object_id=run.public_id,
         now=now,
-        detail={"labeler": labeler.pk, "backend": labeler.backend, "n_documents": n_jobs},
+        detail={
+            "labeler": labeler.pk,
+            "backend": labeler.backend,
+            "server": remote_server(labeler),
+            "n_documents": n_jobs,
+        },
     )
     _ring_for(run, n_jobs=n_jobs)
     return run
@@ -178,7 +205,7 @@ def claim_jobs(*, run_id: int, worker: str, now: datetime, limit: int = CLAIM_SI
         )
         if won:
             claimed.append(pk)
-    jobs = LabelJob.objects.select_related("document", "run__labeler__schema_version").in_bulk(claimed)
+    jobs = LabelJob.objects.select_related("document", *_OF_LABELER).in_bulk(claimed)
     return [jobs[pk] for pk in claimed]
 
 
@@ -210,8 +237,17 @@ def begin_job(*, job: LabelJob, claimed: Sequence[LabelJob], now: datetime) -> b
     return bool(begun)
 
 
+def renew_jobs(*, jobs: Sequence[LabelJob], now: datetime) -> set[int]:
+    """Push the leases of claimed jobs on; the ids of those that are still the caller's. Two queries."""
+    held = LabelJob.objects.filter(run_token__in=[job.run_token for job in jobs], status=Status.RUNNING)
+    held.update(lease_expires_at=now + LEASE)
+    return set(held.values_list("pk", flat=True))
+
+
 @transaction.atomic
-def commit_job(*, job: LabelJob, suggestions: Sequence[NewSuggestion], now: datetime) -> bool:
+def commit_job(
+    *, job: LabelJob, suggestions: Sequence[NewSuggestion], now: datetime, n_truncated: int = 0, n_problems: int = 0
+) -> bool:
     """Write the note's suggestions and mark it done; False, and nothing written, where the claim was lost."""
     rows = _distinct(map(suggestion_row, suggestions))
     n_suggestions, n_unaligned = _count(rows)
@@ -221,10 +257,13 @@ def commit_job(*, job: LabelJob, suggestions: Sequence[NewSuggestion], now: date
         lease_expires_at=None,
         n_suggestions=n_suggestions,
         n_unaligned=n_unaligned,
+        n_truncated=n_truncated,
+        n_problems=n_problems,
     )
     if not held:
         return False
     add_suggestions(found=[(job, rows)])
+    LabelRun.objects.filter(pk=job.run_id).exclude(trouble="").update(trouble="")
     _close_if_finished(run_id=job.run_id, now=now)
     ring(ROUTE_TASK, job.pk, queue=ROUTE_QUEUE)
     return True
@@ -255,6 +294,32 @@ def hand_back(*, job: LabelJob, error: str, now: datetime) -> None:
         _close_if_finished(run_id=job.run_id, now=now)
     else:
         ring(LABEL_TASK, job.run_id, queue=LABEL_QUEUE)
+
+
+def put_off(*, jobs: Sequence[LabelJob], begun: Collection[int], reason: str) -> None:
+    """Give claims back because the model is away; the run's page says why its notes wait. `begun`: the ids of those
+    whose attempt was counted, which it is no more. Safe to repeat.
+
+    No bell is rung, or workers would go in circles: the sweeper's next one tries again.
+    """
+    for n_counted in (0, 1):
+        tokens = [job.run_token for job in jobs if (job.pk in begun) == bool(n_counted)]
+        LabelJob.objects.filter(run_token__in=tokens, status=Status.RUNNING).update(
+            status=Status.QUEUED, attempts=F("attempts") - n_counted, lease_expires_at=None, started_at=None
+        )
+    LabelRun.objects.filter(pk__in={job.run_id for job in jobs}).update(trouble=reason[:500])
+
+
+def fail_run(*, run_id: int, jobs: Sequence[LabelJob], reason: str, now: datetime) -> None:
+    """Fail what waits of the run, and the caller's `jobs`, at once: no note of it can be read here.
+
+    A retry queues them again.
+    """
+    mine = Q(run_token__in=[job.run_token for job in jobs], status=Status.RUNNING)
+    LabelJob.objects.filter(mine | Q(status=Status.QUEUED), run_id=run_id).update(
+        status=Status.FAILED, error=reason[:500], lease_expires_at=None, finished_at=now
+    )
+    _close_if_finished(run_id=run_id, now=now)
 
 
 def release_worker(*, worker: str, now: datetime) -> int:
@@ -292,7 +357,7 @@ def retry_run(*, run: LabelRun, actor: User, now: datetime) -> int:
     n_again = again.update(status=Status.QUEUED, attempts=0, error="", finished_at=None, lease_expires_at=None)
     if not n_again:
         return 0
-    LabelRun.objects.filter(pk=run.pk).update(status=LabelRun.Status.RUNNING, finished_at=None)
+    LabelRun.objects.filter(pk=run.pk).update(status=LabelRun.Status.RUNNING, trouble="", finished_at=None)
     record_event(
         project=run.project.public_id,
         actor=actor,

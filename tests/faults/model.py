@@ -22,6 +22,7 @@ class Model:
     name = "spacy"
     model_id: str = settings.LABELERS["spacy"]["model_id"]
     revision: str = settings.LABELERS["spacy"]["revision"]
+    group_size = 8
 
     def generate(self, requests: Sequence[Request]) -> list[list[Answer]]:
         for request in requests:

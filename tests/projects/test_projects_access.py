@@ -17,7 +17,7 @@ ALLOWED = {
     "alice": set(Action),
     "bob": {Action.VIEW, Action.REVIEW},
     "adam": {Action.VIEW, Action.REVIEW, Action.READ_NOTES},
-    "dana": {Action.VIEW, Action.READ_NOTES, Action.IMPORT, Action.BUILD},
+    "dana": {Action.VIEW, Action.READ_NOTES, Action.IMPORT, Action.BUILD, Action.MEASURE},
 }
 
 

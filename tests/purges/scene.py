@@ -13,6 +13,7 @@ from annotator.accounts.models import User
 from annotator.annotations.services import NewAnnotation
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
+from annotator.builds.pools import freeze_pool
 from annotator.builds.services import create_build, write_build
 from annotator.core.spans import Span
 from annotator.documents.models import Document
@@ -36,7 +37,10 @@ PATIENT, OTHER = f"{CANARY}-patient", "p2"
 
 
 def make_scene(project: Project, bob: User, dana: User) -> None:
-    """Three notes of the patient (one of them decided by Bob), one of another patient, one that names nobody."""
+    """Three notes of the patient (one of them decided by Bob), one of another patient, one that names nobody.
+
+    A dataset and an example pool are made of what is done.
+    """
     first = _note(project, "1", patient_id=PATIENT)
     second = _note(project, "2", patient_id=PATIENT)
     other = _note(project, "other", patient_id=OTHER, word="Cough")
@@ -44,6 +48,7 @@ def make_scene(project: Project, bob: User, dana: User) -> None:
     _review(first, bob)
     make_set(second, bob, NewAnnotation(span=Span.of(0, len(CANARY)), label="Problem", attributes={}))
     make_set(other, bob)
+    freeze_pool(project=project, actor=None, now=NOW)
     build(project, dana)
 
 

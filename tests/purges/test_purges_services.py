@@ -33,8 +33,9 @@ from annotator.purges.services import (
     start_due_purges,
     take_up_purges,
 )
-from annotator.suggestions.models import LabelJob, LabelRun
-from annotator.suggestions.services import claim_jobs, retry_run
+from annotator.suggestions.models import ExamplePool, LabelJob, LabelRun
+from annotator.suggestions.prompts import PoolIncomplete, prompt_of
+from annotator.suggestions.services import LabelerSpec, RunRefused, claim_jobs, labeler_for, retry_run, start_run
 from annotator.web.ids import new_public_id
 from tests.cast import NOW, Bells, make_document
 from tests.purges.scene import (
@@ -80,12 +81,27 @@ def purge_the_rest(project: Project) -> None:
 
 def test_no_table_and_no_file_keeps_a_word_of_the_patient(scene: Project, folders: Path) -> None:
     purge_the_rest(scene)
-    assert len(rows_with(CANARY)) == 8
+    assert len(rows_with(CANARY)) == 11
     assert files_with(CANARY, folders)
     done = finish(ask(scene))
     assert done.purged_at == NOW
     assert rows_with(CANARY) == []
     assert files_with(CANARY, folders) == []
+
+
+def test_a_pool_with_examples_of_the_patient_is_used_no_more_and_keeps_the_others(scene: Project) -> None:
+    pool = ExamplePool.objects.get()
+    spec = LabelerSpec(name="Rules", backend="spacy", model_id="m", revision="1", pool=pool, n_examples=3)
+    labeler = labeler_for(project=scene, schema_version=scene.schema_versions.get(), spec=spec, now=NOW)
+    assert prompt_of(labeler).pool
+    n_of_others = pool.examples.filter(patient_id=OTHER).count()
+    tombstone = ask(scene)
+    with pytest.raises(PoolIncomplete, match="to a purge"):
+        prompt_of(labeler)
+    finish(tombstone)
+    assert 0 < pool.examples.count() == n_of_others
+    with pytest.raises(RunRefused, match="make a new labeler"):
+        start_run(project=scene, labeler=labeler, documents=scene.documents.all(), actor=None, now=NOW)
 
 
 def test_everything_of_other_patients_stays(scene: Project) -> None:
@@ -111,6 +127,7 @@ def test_the_tombstone_keeps_ids_and_counts(scene: Project, alice: User) -> None
         "n_decisions": 5,
         "n_review_items": 6,
         "n_label_jobs": 2,
+        "n_prompt_examples": 24,
         "n_builds": 1,
     }
 

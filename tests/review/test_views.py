@@ -17,7 +17,7 @@ from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.services import add_schema_version
 from annotator.review.leases import LEASE
 from annotator.review.models import Decision, ReviewItem
-from tests.cast import SCHEMA, TEXT, make_document, sign_in
+from tests.cast import SCHEMA, TEXT, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk, suggest
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -53,6 +53,24 @@ def test_the_page_shows_the_note_and_its_queue_least_certain_first(client: Clien
     texts = re.findall(r'class="item-text">([^<]*)<', html)
     assert texts == ["chest pain", "metformin", "Diabetes"]
     assert hidden(html, "target") == f"i{desk.item(CHEST_PAIN).public_id}"
+
+
+def test_the_card_says_what_made_the_score_low_doubts_first(client: Client, desk: Desk, bob: User) -> None:
+    suggestion = desk.item(CHEST_PAIN).suggestion
+    assert suggestion is not None
+    suggestion.signals = {
+        "label_share": 0.5,
+        "label_margin": 0.1,
+        "runner_up": "Anatomy",
+        "second": "spacy",
+        "second_share": 1.0,
+    }
+    suggestion.save()
+    card = body(sign_in(client, bob).get(url(desk, "note"), {"focus": f"i{desk.item(CHEST_PAIN).public_id}"}, **HTMX))
+    said = ["The model hesitated between Problem and Anatomy", "The dictionaries know it too", "Found in the note"]
+    assert sorted(said, key=card.index) == said
+    assert card.count('data-tone="warn"') == 1
+    assert "rules" in card, "which labeler"
 
 
 def test_reading_the_note_is_recorded_once(client: Client, desk: Desk, bob: User) -> None:

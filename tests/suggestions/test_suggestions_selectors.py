@@ -15,9 +15,9 @@ from annotator.suggestions.selectors import (
     run_rate,
     runs_of,
 )
-from annotator.suggestions.services import hand_back
+from annotator.suggestions.services import commit_job, hand_back
 from tests.cast import NOW
-from tests.suggestions.scene import claim, fail, finish, make_documents, make_run
+from tests.suggestions.scene import claim, fail, finish, found, make_documents, make_run
 
 pytestmark = pytest.mark.usefixtures("bells")
 
@@ -33,6 +33,14 @@ def test_progress_counts_every_note_once(project: Project) -> None:
     progress = run_progress(run_id=run.pk)
     assert (progress.n_total, progress.n_done, progress.n_running, progress.n_waiting) == (6, 3, 1, 2)
     assert (progress.n_suggestions, progress.n_unaligned, progress.is_finished) == (3, 0, False)
+
+
+def test_progress_sums_what_the_answers_lost(project: Project) -> None:
+    run = make_run(project, n=3)
+    for job in claim(run, limit=2):
+        commit_job(job=job, suggestions=found(None), n_truncated=2, n_problems=3, now=NOW)
+    progress = run_progress(run_id=run.pk)
+    assert (progress.n_unaligned, progress.n_truncated, progress.n_problems) == (2, 4, 6)
 
 
 def test_progress_of_many_runs_is_one_query(project: Project, django_assert_num_queries: Any) -> None:

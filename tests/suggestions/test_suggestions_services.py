@@ -21,9 +21,12 @@ from annotator.suggestions.services import (
     cancel_run,
     claim_jobs,
     commit_job,
+    fail_run,
     hand_back,
     mark_routed,
+    put_off,
     release_worker,
+    renew_jobs,
     retry_run,
     ring_again,
     ring_on,
@@ -317,6 +320,53 @@ def test_handing_back_a_lost_claim_changes_nothing(project: Project) -> None:
     assert (quick.status, quick.error) == (Status.RUNNING, "")
 
 
+def test_notes_that_are_put_off_wait_uncounted_and_the_run_says_why(project: Project, bells: Bells) -> None:
+    run = make_run(project, n=3)
+    jobs = claim_jobs(run_id=run.pk, worker=WORKER, now=NOW)
+    for job in jobs[:2]:
+        begin_job(job=job, claimed=jobs, now=NOW)
+    finish(jobs[:1])
+    bells.clear()
+    for _ in range(2):
+        with bells.after_commit():
+            put_off(jobs=jobs, begun={jobs[0].pk, jobs[1].pk}, reason="no answer: start it" + "x" * 900)
+    assert statuses(run) == [Status.DONE, Status.QUEUED, Status.QUEUED]
+    assert list(run.jobs.order_by("document__n_chars").values_list("attempts", flat=True)) == [1, 0, 0]
+    assert bells == []
+    run.refresh_from_db()
+    assert run.trouble.startswith("no answer: start it")
+    finish(claim(run, limit=1))
+    run.refresh_from_db()
+    assert run.trouble == ""
+
+
+def test_a_run_that_cannot_be_read_fails_what_waits_and_what_its_worker_holds(
+    project: Project, alice: User, bells: Bells
+) -> None:
+    run = make_run(project, n=4)
+    mine, theirs = claim(run, limit=1), claim(run, worker="label-2@here", limit=1)
+    finish(claim(run, worker="label-3@here", limit=1))
+    bells.clear()
+    fail_run(run_id=run.pk, jobs=mine, reason="the weights are missing", now=NOW)
+    assert statuses(run) == [Status.FAILED, Status.RUNNING, Status.DONE, Status.FAILED]
+    assert run_status(run) == LabelRun.Status.RUNNING
+    finish(theirs)
+    assert run_status(run) == LabelRun.Status.DONE
+    assert set(run.jobs.filter(status=Status.FAILED).values_list("error", flat=True)) == {"the weights are missing"}
+    assert retry_run(run=run, actor=alice, now=LATER) == 2
+
+
+def test_leases_are_renewed_of_what_is_still_held(project: Project) -> None:
+    run = make_run(project, n=2)
+    jobs = claim(run)
+    LabelJob.objects.filter(pk=jobs[0].pk).update(run_token="theirs")
+    assert renew_jobs(jobs=jobs, now=LATER) == {jobs[1].pk}
+    assert list(run.jobs.order_by("document__n_chars").values_list("lease_expires_at", flat=True)) == [
+        NOW + LEASE,
+        LATER + LEASE,
+    ]
+
+
 def test_a_worker_that_starts_again_puts_back_what_it_held(project: Project, bells: Bells) -> None:
     run = make_run(project, n=3)
     claim(run, limit=2)
@@ -395,87 +445,3 @@ def test_a_run_whose_notes_are_queued_again_while_it_ends_goes_on(project: Proje
         finish([second])
     assert retried == [0, 1]
     assert (statuses(run), run_status(run)) == ([Status.QUEUED, Status.DONE], LabelRun.Status.RUNNING)
-
-
-# Cancelled, and tried again
-
-
-def test_cancel_stops_waiting_notes_and_keeps_what_is_read(project: Project, alice: User) -> None:
-    run = make_run(project, n=3)
-    finish(claim(run, limit=1))
-    (reading,) = claim(run, limit=1)
-    cancel_run(run=run, actor=alice, now=NOW)
-    assert statuses(run) == [Status.DONE, Status.RUNNING, Status.CANCELLED]
-    assert claim(run) == []
-    assert commit_job(job=reading, suggestions=found(CHEST_PAIN), now=NOW)
-    assert Suggestion.objects.count() == 2
-    assert run_status(run) == LabelRun.Status.CANCELLED
-    assert AuditEvent.objects.get(verb="run.cancel").object_id == run.public_id
-
-
-def test_cancelling_twice_is_one_event(project: Project, alice: User) -> None:
-    run = make_run(project, n=1)
-    cancel_run(run=run, actor=alice, now=NOW)
-    cancel_run(run=run, actor=alice, now=NOW)
-    assert AuditEvent.objects.filter(verb="run.cancel").count() == 1
-
-
-def test_a_finished_run_cannot_be_cancelled(project: Project, alice: User) -> None:
-    run = make_run(project, n=1)
-    finish(claim(run))
-    cancel_run(run=run, actor=alice, now=NOW)
-    assert run_status(run) == LabelRun.Status.DONE
-    assert not AuditEvent.objects.filter(verb="run.cancel").exists()
-
-
-def test_notes_handed_back_to_a_cancelled_run_are_cancelled_by_the_sweeper(project: Project, alice: User) -> None:
-    run = make_run(project, n=1)
-    (job,) = claim(run)
-    cancel_run(run=run, actor=alice, now=NOW)
-    hand_back(job=job, error="MemoryError", now=NOW)
-    ring_again(now=NOW)
-    assert statuses(run) == [Status.CANCELLED]
-
-
-def test_a_note_of_a_cancelled_run_whose_worker_died_is_cancelled_by_the_sweeper(project: Project, alice: User) -> None:
-    run = make_run(project, n=1)
-    claim(run)
-    cancel_run(run=run, actor=alice, now=NOW)
-    ring_again(now=NOW)
-    assert statuses(run) == [Status.RUNNING], "its worker may still answer"
-    ring_again(now=LATER)
-    assert statuses(run) == [Status.CANCELLED]
-
-
-def test_retry_queues_failed_and_cancelled_notes_with_three_new_attempts(
-    project: Project, alice: User, bells: Bells
-) -> None:
-    run = make_run(project, n=3)
-    finish(claim(run, limit=1))
-    fail(run)
-    bells.clear()
-    with bells.after_commit():
-        assert retry_run(run=run, actor=alice, now=LATER) == 2
-    assert statuses(run) == [Status.DONE, Status.QUEUED, Status.QUEUED]
-    assert set(run.jobs.filter(status=Status.QUEUED).values_list("attempts", "error")) == {(0, "")}
-    assert run_status(run) == LabelRun.Status.RUNNING
-    assert bells == [(LABEL, (run.pk,), "label")]
-    event = AuditEvent.objects.get(verb="run.retry")
-    assert (event.actor, event.detail) == (alice, {"n_documents": 2})
-    finish(claim(run))
-    assert run_status(run) == LabelRun.Status.DONE
-
-
-def test_retry_resumes_a_cancelled_run(project: Project, alice: User) -> None:
-    run = make_run(project, n=2)
-    cancel_run(run=run, actor=alice, now=NOW)
-    assert retry_run(run=run, actor=alice, now=NOW) == 2
-    assert len(claim(run)) == 2
-
-
-def test_retry_of_a_run_without_a_failure_does_nothing(project: Project, alice: User) -> None:
-    run = make_run(project, n=1)
-    finish(claim(run))
-    assert retry_run(run=run, actor=alice, now=NOW) == 0
-    assert run_status(run) == LabelRun.Status.DONE
-    assert not AuditEvent.objects.filter(verb="run.retry").exists()

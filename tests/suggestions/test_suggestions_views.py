@@ -13,7 +13,7 @@ from annotator.audit.models import AuditEvent
 from annotator.jobs.services import record_beat, record_stop
 from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler, LabelJob, LabelRun
-from annotator.suggestions.services import cancel_run
+from annotator.suggestions.services import cancel_run, commit_job, fail_run, put_off
 from tests.cast import HTMX, body, make_document, sign_in
 from tests.suggestions.scene import claim, fail, finish, make_documents, make_run
 
@@ -166,6 +166,35 @@ def test_a_finished_run_comes_without_the_trigger(alice_client: Client, run: Lab
         assert "3 suggestions" in page
         assert 'id="run-cancel"' not in page
         assert url("retry", run.project.public_id, run.public_id) not in page
+
+
+def test_a_run_whose_model_is_away_says_what_to_do_and_what_waits(alice_client: Client, run: LabelRun) -> None:
+    beat()
+    jobs = claim(run, limit=2)
+    put_off(jobs=jobs, begun={job.pk for job in jobs}, reason="no answer from 127.0.0.1:8080: start the model server")
+    page = body(alice_client.get(page_of_run(run)))
+    assert "No answer from 127.0.0.1:8080: start the model server. 3 notes wait and are read" in page
+    assert "Waiting for the model" in page
+    assert "Failures" not in page
+    finish(claim(run))
+    assert "No answer" not in body(alice_client.get(page_of_run(run)))
+
+
+def test_a_run_whose_model_cannot_be_had_says_so_once(alice_client: Client, run: LabelRun) -> None:
+    fail_run(run_id=run.pk, jobs=claim(run), reason="the weights are missing: fetch them", now=timezone.now())
+    page = body(alice_client.get(page_of_run(run)))
+    assert page.count("The weights are missing: fetch them") == 1
+    assert "Retry 3" in page
+
+
+def test_a_run_says_what_the_answers_lost(alice_client: Client, run: LabelRun) -> None:
+    first, second, _ = claim(run)
+    commit_job(job=first, suggestions=[], n_truncated=3, now=timezone.now())
+    page = body(alice_client.get(page_of_run(run)))
+    assert "The answers to 3 windows were cut off. What could be read is kept." in page
+    commit_job(job=second, suggestions=[], n_problems=1, now=timezone.now())
+    page = body(alice_client.get(page_of_run(run)))
+    assert "The answers to 3 windows were cut off and 1 part of answers could not be read." in page
 
 
 def test_a_run_with_failures_says_why_and_offers_another_try(alice_client: Client, run: LabelRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -12,9 +13,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from annotator import alive, metrics, programs, sweeper
-from annotator.supervisor import Child
+from annotator.supervisor import Child, Supervisor, end_leftovers
 
 PROGRAMS = ("migrate", "web", "worker", "label-worker", "sweeper")
+TICK_SECONDS = 0.2
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -41,6 +44,8 @@ class Command(BaseCommand):
                 if not os.environ.get("STATIC_ROOT"):
                     programs.collect_static()
                 _become(programs.web(programs.read_port(port), host=host))
+            elif program == "label-worker" and (model := programs.model_server()):
+                _keep_running(model, programs.label_worker(1))
             else:
                 _become(programs.main_worker() if program == "worker" else programs.label_worker(1))
         except programs.CannotStart as error:
@@ -53,11 +58,29 @@ def _become(child: Child) -> NoReturn:
     os.execve(child.argv[0], child.argv, programs.environment())  # noqa: S606  no shell is wanted
 
 
+def _keep_running(*children: Child) -> None:
+    """The children side by side, each started again when it dies. What they write goes where this process's does."""
+    is_stopping = _stopped_by_signal()
+    record = settings.SOCKET_DIR / "label-children.json"
+    end_leftovers(record)
+    with Supervisor(logs=None, record=record, environment=programs.environment(), say=logger.warning) as supervisor:
+        for child in children:
+            supervisor.start(child)
+        while not is_stopping.wait(TICK_SECONDS):
+            supervisor.check()
+
+
 def _keep_sweeping() -> None:
-    is_stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: is_stopping.set())
+    is_stopping = _stopped_by_signal()
     while not is_stopping.is_set():
         if sweeper.sweep_or_log():
             (settings.SOCKET_DIR / alive.SWEPT).touch()
         is_stopping.wait(sweeper.EVERY_SECONDS)
+
+
+def _stopped_by_signal() -> threading.Event:
+    """Set once this process is asked to end."""
+    is_stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: is_stopping.set())
+    return is_stopping

@@ -84,8 +84,10 @@ class Command(BaseCommand):
         if broker:
             programs.wait_for_broker()
         metrics.clear(settings.METRICS_DIR)
-        self._say(f"Starting the web server and {len(workers)} workers ...")
-        for child in (programs.web(port), *workers):
+        reader = settings.LABELERS[settings.LABELER]["name"]
+        self._say(f"Starting the web server and {len(workers)} workers; notes are read by: {reader} ...")
+        model = programs.model_server()
+        for child in (programs.web(port), *([model] if model else []), *workers):
             supervisor.start(child)
         deadline = time.monotonic() + START_SECONDS
         while not programs.is_web_up(port):

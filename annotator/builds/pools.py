@@ -1,0 +1,120 @@
+"""Example pools: windows of finished notes, chosen so that all labels and many patients are in them, and frozen."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice, zip_longest
+
+from annotator.accounts.models import User
+from annotator.builds.records import NoteRecord
+from annotator.builds.selectors import ReadySet, note_pages, readiness
+from annotator.builds.windows import answered_windows
+from annotator.core.schema import Schema
+from annotator.documents.models import Document
+from annotator.projects.models import Project
+from annotator.projects.selectors import current_schema
+from annotator.suggestions.models import ExamplePool
+from annotator.suggestions.pools import NewExample, add_pool
+
+# Short windows: three of them and their answers stand in a prompt beside the note.
+EXAMPLE_WINDOW = 600
+MAX_EXAMPLES = 200
+MAX_NOTES = 400
+NO_LABEL = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A window that may become an example. `patient` groups a patient's notes; one without is its own group."""
+
+    patient: str
+    labels: frozenset[str]
+    new: NewExample
+
+
+def freeze_pool(*, project: Project, actor: User | None, now: datetime, seed: int = 0) -> ExamplePool:
+    """A pool of what is finished now, in the newest schema; the newest pool itself where it would be the same.
+
+    Reads at most MAX_NOTES notes. Raises PoolRefused.
+    """
+    version = current_schema(project)
+    sets = spread_notes(readiness(project=project).sets, n=MAX_NOTES, seed=seed)
+    notes = [note for page in note_pages(project=project, sets=sets) for note in page]
+    keys = dict(
+        Document.objects.filter(project=project, public_id__in=[note.public_id for note in notes]).values_list(
+            "public_id", "pk"
+        )
+    )
+    candidates = [
+        found
+        for note in notes
+        if note.public_id in keys
+        for found in _candidates(note, keys[note.public_id], version.schema)
+    ]
+    chosen = spread_candidates(candidates, n=MAX_EXAMPLES, seed=seed)
+    return add_pool(
+        project=project,
+        schema_version=version,
+        examples=[found.new for found in chosen],
+        options={"seed": seed, "window": EXAMPLE_WINDOW, "n_notes": len(notes)},
+        actor=actor,
+        now=now,
+    )
+
+
+def spread_notes(sets: Sequence[ReadySet], *, n: int, seed: int) -> list[ReadySet]:
+    """Up to `n` of the sets: one note of each patient before a second of any, in a random order."""
+    by_patient: dict[str, list[ReadySet]] = defaultdict(list)
+    for found in sets:
+        by_patient[found.patient_id or f"note {found.document_id}"].append(found)
+    draw = random.Random(seed)  # noqa: S311
+    groups = [by_patient[patient] for patient in sorted(by_patient)]
+    for group in groups:
+        draw.shuffle(group)
+    draw.shuffle(groups)
+    rounds = zip_longest(*groups)
+    return list(islice((found for row in rounds for found in row if found is not None), n))
+
+
+def spread_candidates(candidates: Sequence[Candidate], *, n: int, seed: int) -> list[Candidate]:
+    """Up to `n` of the candidates: each next one has the label that was chosen least, of the patient chosen least.
+
+    Windows without a span count as a label of their own, since a model must learn to say nothing.
+    """
+    left = list(candidates)
+    random.Random(seed).shuffle(left)  # noqa: S311
+    n_of_label, n_of_patient = Counter[str](), Counter[str]()
+    chosen: list[Candidate] = []
+    while left and len(chosen) < n:
+        wanted = min({label for found in left for label in _kinds(found)}, key=lambda label: (n_of_label[label], label))
+        best = min(
+            (place for place, found in enumerate(left) if wanted in _kinds(found)),
+            key=lambda place: n_of_patient[left[place].patient],
+        )
+        found = left.pop(best)
+        chosen.append(found)
+        n_of_label.update(_kinds(found))
+        n_of_patient[found.patient] += 1
+    return chosen
+
+
+def _kinds(candidate: Candidate) -> Iterable[str]:
+    return candidate.labels or (NO_LABEL,)
+
+
+def _candidates(note: NoteRecord, document_id: int, schema: Schema) -> Iterable[Candidate]:
+    """The note's windows that hold a word and whose answer is whole: no span of theirs is cut, or not the schema's."""
+    answered = answered_windows(note=note, schema=schema, window=EXAMPLE_WINDOW, overlap=0, losses=Counter())
+    for window, items in answered:
+        text = note.text[window.start : window.end]
+        n_touched = sum(found.span.start < window.end and window.start < found.span.end for found in note.spans)
+        if n_touched == len(items) and any(map(str.isalnum, text)):
+            yield Candidate(
+                patient=note.patient_id or f"note {document_id}",
+                labels=frozenset(item.label for item in items),
+                new=NewExample(document_id=document_id, text=text, items=tuple(items)),
+            )

@@ -1,0 +1,97 @@
+"""Freezing example pools: written once, and never changed but by a purge."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from annotator.accounts.models import User
+from annotator.audit.services import record_event
+from annotator.core.prompting import Item, render_answer
+from annotator.documents.models import Document
+from annotator.projects.models import Project, SchemaVersion
+from annotator.suggestions.models import ExamplePool, PromptExample
+
+
+class PoolRefused(Exception):
+    """A pool that cannot be frozen; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewExample:
+    """A window of a note with the items of the answer that is right for it."""
+
+    document_id: int
+    text: str
+    items: tuple[Item, ...]
+
+
+@transaction.atomic
+def add_pool(
+    *,
+    project: Project,
+    schema_version: SchemaVersion,
+    examples: Sequence[NewExample],
+    options: Mapping[str, Any],
+    actor: User | None,
+    now: datetime,
+) -> ExamplePool:
+    """The project's next pool; the newest itself where it would be the same.
+
+    Raises PoolRefused where there is no example, or where a note of one has been purged since it was read.
+    """
+    if not examples:
+        raise PoolRefused("there is no finished note to take examples from")
+    Project.objects.select_for_update().get(pk=project.pk)  # as a purge does
+    wanted = {new.document_id for new in examples}
+    notes = {note.pk: note for note in Document.objects.filter(project=project, pk__in=wanted).defer("text")}
+    if len(notes) < len(wanted):
+        raise PoolRefused("notes were purged while examples were chosen: try again")
+    rows = [
+        PromptExample(
+            document=notes[new.document_id],
+            patient_id=notes[new.document_id].patient_id,
+            position=position,
+            text=new.text,
+            items=json.loads(render_answer(new.items, schema=schema_version.schema)),
+        )
+        for position, new in enumerate(examples)
+    ]
+    digest = _digest(rows)
+    newest = project.example_pools.order_by("-number").first()
+    if newest is not None and (newest.digest, newest.schema_version_id) == (digest, schema_version.pk):
+        return newest
+    pool = ExamplePool.objects.create(
+        project=project,
+        schema_version=schema_version,
+        number=newest.number + 1 if newest else 1,
+        digest=digest,
+        n_examples=len(rows),
+        options=dict(options),
+        created_by=actor,
+        created_at=now,
+    )
+    for row in rows:
+        row.pool = pool
+    PromptExample.objects.bulk_create(rows, batch_size=200)
+    record_event(
+        project=project.public_id,
+        actor=actor,
+        verb="pool.freeze",
+        object_id=project.public_id,
+        now=now,
+        detail={"number": pool.number, "digest": digest, "n_examples": pool.n_examples, "options": pool.options},
+    )
+    return pool
+
+
+def _digest(rows: Sequence[PromptExample]) -> str:
+    """Of all that a choice of examples depends on."""
+    told = [[row.document.public_id, row.patient_id, row.text, row.items] for row in rows]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""The guideline: its versions, what changed, and who may write the next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+from annotator.accounts.models import User
+from annotator.audit.models import AuditEvent
+from annotator.projects.models import Project
+from annotator.projects.services import GUIDELINE_LENGTH, add_guideline
+from tests.cast import NOW, body, sign_in
+
+
+def url(name: str, project: Project) -> str:
+    return reverse(f"browse:{name}", args=[project.public_id])
+
+
+def write(project: Project, *texts: str) -> None:
+    for number, text in enumerate(texts):
+        add_guideline(project=project, text=text, actor=None, now=NOW + timedelta(days=number))
+
+
+def test_a_lead_writes_the_first_version_and_the_next(alice_client: Client, project: Project) -> None:
+    assert "Write the first version" in body(alice_client.get(url("guideline", project)))
+    response = alice_client.post(url("new_guideline", project), {"text": "Mark drugs.\r\nNot foods.\r\n"})
+    assert (response.status_code, response["Location"]) == (303, url("guideline", project))
+    assert project.guidelines.get().text == "Mark drugs.\nNot foods."
+    form = alice_client.get(url("new_guideline", project)).content.decode()
+    assert "Mark drugs.\nNot foods.</textarea>" in form
+    assert AuditEvent.objects.get(verb="guideline.add").detail["number"] == 1
+
+
+def test_the_newest_version_is_shown_with_what_it_changed(alice_client: Client, project: Project) -> None:
+    write(project, "Mark drugs.\nNot foods.", "Mark drugs.\nNot <foods> & teas.")
+    page = body(alice_client.get(url("guideline", project)))
+    assert "<b>Version 2</b> counts" in page
+    assert "<del><span>−</span>Not foods.</del><ins><span>+</span>Not &lt;foods&gt; &amp; teas.</ins>" in page
+    older = body(alice_client.get(url("guideline", project), {"version": 1}))
+    assert "<b>Version 1</b> is an older one" in older and 'class="diff"' not in older
+    for unknown in ("3", "x", "²", "9" * 40):
+        assert alice_client.get(url("guideline", project), {"version": unknown}).status_code == 404
+
+
+def test_an_equal_text_is_no_new_version(alice_client: Client, project: Project) -> None:
+    write(project, "Mark drugs.")
+    alice_client.post(url("new_guideline", project), {"text": " Mark drugs.\n"})
+    assert project.guidelines.count() == 1
+
+
+def test_an_empty_text_takes_the_guideline_back(alice_client: Client, project: Project) -> None:
+    write(project, "Mark drugs.")
+    assert alice_client.post(url("new_guideline", project), {"text": ""}).status_code == 303
+    assert "This version is empty" in body(alice_client.get(url("guideline", project)))
+
+
+def test_a_text_that_is_too_long_comes_back_with_the_reason(alice_client: Client, project: Project) -> None:
+    response = alice_client.post(url("new_guideline", project), {"text": "x" * (GUIDELINE_LENGTH + 1)})
+    assert response.status_code == 422
+    assert "at most 20,000 are wanted" in body(response)
+    assert not project.guidelines.exists()
+
+
+def test_an_annotator_reads_it_and_writes_none(client: Client, project: Project, bob: User) -> None:
+    write(project, "Mark drugs.")
+    reader = sign_in(client, bob)
+    page = body(reader.get(url("guideline", project)))
+    assert "Mark drugs." in page and "Write the next version" not in page
+    assert reader.post(url("new_guideline", project), {"text": "x"}).status_code == 403
+
+
+def test_the_page_takes_as_many_queries_for_many_versions(
+    alice_client: Client, project: Project, django_assert_max_num_queries: Any
+) -> None:
+    write(project, *(f"Version {n}." for n in range(9)))
+    with django_assert_max_num_queries(9):
+        alice_client.get(url("guideline", project))

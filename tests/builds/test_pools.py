@@ -1,0 +1,111 @@
+"""Example pools: what is chosen of the finished notes, and that a pool stays as it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from annotator.accounts.models import User
+from annotator.audit.models import AuditEvent
+from annotator.builds import pools
+from annotator.builds.pools import Candidate, freeze_pool, spread_candidates, spread_notes
+from annotator.builds.selectors import ReadySet
+from annotator.projects.models import Project
+from annotator.suggestions.models import ExamplePool, PromptExample
+from annotator.suggestions.pools import NewExample, PoolRefused
+from tests.builds.scene import annotate, make_scene
+from tests.cast import NOW, make_document
+
+
+def freeze(project: Project, **options: Any) -> ExamplePool:
+    return freeze_pool(project=project, actor=None, now=NOW, **options)
+
+
+def items_of(pool: ExamplePool) -> dict[str, list[Any]]:
+    return {found.text: found.items for found in pool.examples.all()}
+
+
+def test_a_pool_holds_windows_of_finished_notes_with_their_answers(project: Project, bob: User) -> None:
+    make_scene(project, bob)
+    pool = freeze(project)
+    found = items_of(pool)
+    assert pool.n_examples == len(found) == 5
+    assert found["Metformin."] == [{"text": "Metformin", "label": "Medication"}]
+    assert found["Nothing new."] == []
+    (first,) = (items for text, items in found.items() if text.startswith("Fever"))
+    assert [item["label"] for item in first] == ["Problem", "Problem", "Medication"]
+    assert first[1] == {"text": ["Stiffness in the left", "knee"], "label": "Problem", "assertion": "possible"}
+    assert {found.patient_id for found in pool.examples.all()} == {"p1", "p2", "p3", ""}
+    assert AuditEvent.objects.get(verb="pool.freeze").detail["digest"] == pool.digest
+
+
+def test_what_is_equal_is_frozen_once_and_what_changed_is_another_pool(project: Project, bob: User) -> None:
+    make_scene(project, bob)
+    pool = freeze(project)
+    assert freeze(project) == pool
+    annotate(make_document(project, text="Cough.", external_id="f-1"), bob, ("Cough", "Problem"))
+    before = items_of(pool)
+    later = freeze(project)
+    assert (later.number, later.n_examples) == (2, 6)
+    assert items_of(pool) == before
+
+
+def test_a_window_that_cuts_a_span_is_no_example(project: Project, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "EXAMPLE_WINDOW", 13)
+    note = make_document(project, text="Fever today. Chronic venous insufficiency.")
+    annotate(note, bob, ("Fever", "Problem"), ("Chronic venous insufficiency", "Problem"))
+    assert [found.text.strip() for found in freeze(project).examples.all()] == ["Fever today."]
+
+
+def test_without_a_finished_note_nothing_is_frozen(project: Project) -> None:
+    make_document(project)
+    with pytest.raises(PoolRefused, match="no finished note"):
+        freeze(project)
+    assert not ExamplePool.objects.exists()
+
+
+def test_a_note_that_is_purged_meanwhile_stops_the_freezing(
+    project: Project, other_project: Project, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_scene(project, bob)
+    choose = pools.spread_candidates
+
+    def purge_and_choose(*given: Any, **options: Any) -> list[Candidate]:
+        project.documents.filter(patient_id="p1").update(project=other_project)
+        return choose(*given, **options)
+
+    monkeypatch.setattr(pools, "spread_candidates", purge_and_choose)
+    with pytest.raises(PoolRefused, match="purged"):
+        freeze(project)
+    assert not PromptExample.objects.exists()
+
+
+def candidate(patient: str, *labels: str) -> Candidate:
+    return Candidate(patient=patient, labels=frozenset(labels), new=NewExample(document_id=0, text="", items=()))
+
+
+def test_rare_labels_and_empty_windows_get_their_share() -> None:
+    many = [candidate(f"p{n}", "Problem") for n in range(50)]
+    few = [candidate("p1", "Test"), candidate("p2", "Test"), candidate("p3"), candidate("p3")]
+    chosen = spread_candidates(many + few, n=6, seed=1)
+    assert Counter(label for found in chosen for label in found.labels or [""]) == {"": 2, "Problem": 2, "Test": 2}
+
+
+def test_no_patient_is_taken_twice_while_another_waits() -> None:
+    given = [candidate("p1", "Problem")] * 30 + [candidate(f"p{n}", "Problem") for n in range(2, 6)]
+    assert len({found.patient for found in spread_candidates(given, n=5, seed=3)}) == 5
+
+
+def test_each_patient_gives_one_note_before_a_second() -> None:
+    sets = [ReadySet(n, n, f"{n}", patient, "x", None) for n, patient in enumerate(["a"] * 9 + ["b", "c", ""])]
+    chosen = spread_notes(sets, n=4, seed=2)
+    assert sorted(found.patient_id for found in chosen) == ["", "a", "b", "c"]
+    assert spread_notes(list(reversed(sets)), n=4, seed=2) != [] and len(spread_notes(sets, n=99, seed=2)) == 12
+
+
+def test_the_same_seed_chooses_the_same() -> None:
+    given = [candidate(f"p{n % 7}", *(["Problem"] if n % 2 else ["Test"])) for n in range(40)]
+    first = spread_candidates(given, n=9, seed=5)
+    assert [id(found) for found in first] == [id(found) for found in spread_candidates(given, n=9, seed=5)]
