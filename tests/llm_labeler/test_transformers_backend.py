@@ -82,7 +82,7 @@ def test_a_json_answer_is_of_the_schemas_form(backend: Backend) -> None:
     form = {"type": "array", "maxItems": 2, "items": item}
     request = Request(messages=request_for().messages, schema=form, constraint=Constraint.JSON, max_tokens=200)
     answers = backend.generate([request, request])
-    assert answers[0] == answers[1]
+    assert answers[0][0].text == answers[1][0].text
     assert all(item["a"] in ("b", "ä") for item in json.loads(answers[0][0].text))
 
 
@@ -91,7 +91,7 @@ def test_log_probabilities_are_the_models_own_under_a_constraint(backend: Backen
         [request_for(constraint=Constraint.NONE, max_tokens=1, n_top=512), request_for(max_tokens=1, n_top=512)]
     )
     assert held.text == "["
-    assert held.tokens[0].top == free.tokens[0].top
+    assert dict(held.tokens[0].top) == pytest.approx(dict(free.tokens[0].top), abs=1e-4)
     assert (held.text, held.tokens[0].logprob) in held.tokens[0].top
     assert held.tokens[0].logprob < free.tokens[0].logprob < 0
     assert not held.is_masked
