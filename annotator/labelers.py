@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator import runtime
-from annotator.core.chunks import OVERLAP, WINDOW
+from annotator.core.chunks import OVERLAP, SMALL_WINDOW, WINDOW
 from annotator.core.prompting import COMPACT, FULL
 from annotator.core.servers import server_address
 
@@ -27,7 +27,7 @@ NAMES = ("gemma", "transformers", "openai", "spacy")
 DIALECTS = ("llama.cpp", "vllm", "openai")
 
 # How the small model is asked: as it was trained. Larger ones read the whole guideline.
-_SMALL = {"template": COMPACT, "window": 300, "overlap": 0, "max_tokens": 768, "second": "spacy"}
+_SMALL = {"template": COMPACT, "window": SMALL_WINDOW, "overlap": 0, "max_tokens": 768, "second": "spacy"}
 _LARGE = {"template": FULL, "window": WINDOW, "overlap": OVERLAP}
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from annotator.core.chunks import SMALL_WINDOW
 from annotator.core.evaluation import EvaluatedNote, Evaluation, FoundSpan, evaluate, is_in_text
 from annotator.core.prompting import COMPACT, TEMPLATES
 from annotator.core.schema import Schema, SchemaError, schema_from_json
@@ -34,7 +35,7 @@ RUNTIMES = ("llama.cpp", "torch")
 DIALECTS = ("llama.cpp", "vllm", "openai")
 SCHEMA = Path(__file__).resolve().parent.parent / "annotator" / "demo" / "schema.json"
 # As the small model was trained; larger ones read all that there is to be told.
-SMALL = Decoding(template=COMPACT, window=300, overlap=0, max_tokens=768)
+SMALL = Decoding(template=COMPACT, window=SMALL_WINDOW, overlap=0, max_tokens=768)
 NONE, SPACY = "none", "spacy"
 
 

@@ -26,6 +26,8 @@ _STARTS_ITEM = re.compile(r"[-*\u2022]\s|\d{1,2}[.)]\s")
 # The windows that the labeler reads and that datasets are cut into, in code points: a model is used on the windows that
 # it was trained on.
 WINDOW, OVERLAP = 1500, 150
+# Those of the small model, which was trained on them; they do not overlap.
+SMALL_WINDOW = 300
 
 
 class ChunkError(ValueError):

@@ -7,14 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from annotator.core.chunks import chunks
+from annotator.core.chunks import SMALL_WINDOW, chunks
 from annotator.core.prompting import COMPACT, item_of, render_answer, render_messages
 from annotator.core.schema import Schema, schema_from_json
 from annotator.core.spans import Span
 from llm_labeler.synthetic.rules import ASSERTIONS, LABELS, Grammar, Marked
 
-# The windows that the small model reads, in code points.
-WINDOW = 300
 ASSERTION = "assertion"
 # How often a note is written in one case, or wrapped like a terminal's lines.
 _LOWERED, _RAISED, _WRAPPED = 0.06, 0.03, 0.08
@@ -68,7 +66,7 @@ def rows(found: Iterator[SyntheticNote], seed: int) -> Iterator[TrainingRow]:
     for number, note in enumerate(found):
         chance = random.Random(f"{seed} {number} schema")
         schema = _schema(chance)
-        for window in chunks(note.text, WINDOW):
+        for window in chunks(note.text, SMALL_WINDOW):
             part = note.text[window.start : window.end]
             if part.isspace():
                 continue

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotator.core.chunks import SMALL_WINDOW
 from annotator.core.prompting import note_of, render_answer
 from annotator.core.spans import Span
 from annotator.core.text import normal_text
 from llm_labeler.align import Quote, align
 from llm_labeler.parse import parse_answer
-from llm_labeler.synthetic.notes import WINDOW, full_schema, note_of_rule, notes, rows
+from llm_labeler.synthetic.notes import full_schema, note_of_rule, notes, rows
 from llm_labeler.synthetic.rules import Grammar, GrammarError, load_grammar, read_grammar
 
 DEMO = Path(__file__).parents[2] / "annotator" / "demo" / "notes"
@@ -111,7 +112,7 @@ def test_every_answer_leads_back_to_its_spans(grammar: Grammar, seed: int) -> No
         assert surface.strip() == surface and surface
     for row in rows(iter([note]), seed):
         window = note_of([{"role": "user", "content": row.prompt}])
-        assert len(window) <= WINDOW
+        assert len(window) <= SMALL_WINDOW
         parsed = parse_answer(row.answer, full_schema())
         assert not parsed.problems
         quotes = [Quote(item.quotes, "\0".join((item.label, *item.quotes))) for item in parsed.items]
