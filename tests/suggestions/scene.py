@@ -73,3 +73,12 @@ def fail(run: LabelRun, *, error: str = "ValueError", now: datetime = NOW) -> No
     while jobs := claim(run, now=now):
         for job in jobs:
             hand_back(job=job, error=error, now=now)
+
+
+def statuses(run: LabelRun) -> list[str]:
+    return list(run.jobs.order_by("document__n_chars").values_list("status", flat=True))
+
+
+def run_status(run: LabelRun) -> str:
+    run.refresh_from_db()
+    return run.status

@@ -18,24 +18,11 @@ from annotator.suggestions.services import (
     ring_again,
 )
 from tests.cast import NOW, Bells
-from tests.suggestions.scene import CHEST_PAIN, claim, fail, finish, found, make_run
+from tests.suggestions.scene import CHEST_PAIN, claim, fail, finish, found, make_run, run_status, statuses
 
 LATER = NOW + LEASE + timedelta(seconds=1)
 Status = LabelJob.Status
-LABEL, ROUTE = services.LABEL_TASK, services.ROUTE_TASK
 pytestmark = pytest.mark.usefixtures("bells")
-
-
-def statuses(run: LabelRun) -> list[str]:
-    return list(run.jobs.order_by("document__n_chars").values_list("status", flat=True))
-
-
-def run_status(run: LabelRun) -> str:
-    run.refresh_from_db()
-    return run.status
-
-
-# Cancelled, and tried again
 
 
 def test_cancel_stops_waiting_notes_and_keeps_what_is_read(project: Project, alice: User) -> None:
@@ -97,7 +84,7 @@ def test_retry_queues_failed_and_cancelled_notes_with_three_new_attempts(
     assert statuses(run) == [Status.DONE, Status.QUEUED, Status.QUEUED]
     assert set(run.jobs.filter(status=Status.QUEUED).values_list("attempts", "error")) == {(0, "")}
     assert run_status(run) == LabelRun.Status.RUNNING
-    assert bells == [(LABEL, (run.pk,), "label")]
+    assert bells == [(services.LABEL_TASK, (run.pk,), "label")]
     event = AuditEvent.objects.get(verb="run.retry")
     assert (event.actor, event.detail) == (alice, {"n_documents": 2})
     finish(claim(run))

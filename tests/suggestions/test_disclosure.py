@@ -9,7 +9,13 @@ from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
 from annotator.core.servers import ServerError
 from annotator.projects.models import Project
-from annotator.suggestions.disclosure import ServerNotAllowed, allow_server, forbid_server, refuse_undisclosed
+from annotator.suggestions.disclosure import (
+    ServerNotAllowed,
+    allow_server,
+    forbid_server,
+    refuse_undisclosed,
+    remote_server,
+)
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import Labeler, LabelRun, ServerPermission
 from annotator.suggestions.services import RunRefused
@@ -70,7 +76,9 @@ def test_leave_is_given_once(project: Project):
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "unix:///run/model.sock"])
 def test_a_server_of_this_machine_needs_no_leave(project: Project, settings: Any, url: str):
     use_server(settings, url)
-    refuse_undisclosed(default_labeler(project=project, now=NOW))
+    labeler = default_labeler(project=project, now=NOW)
+    refuse_undisclosed(labeler)
+    assert remote_server(labeler) == ""
 
 
 def test_a_server_without_tls_cannot_be_allowed(project: Project):

@@ -33,21 +33,23 @@ from annotator.suggestions.services import (
     unread_documents,
 )
 from tests.cast import NOW, Bells
-from tests.suggestions.scene import CHEST_PAIN, WORKER, claim, fail, finish, found, make_documents, make_run
+from tests.suggestions.scene import (
+    CHEST_PAIN,
+    WORKER,
+    claim,
+    fail,
+    finish,
+    found,
+    make_documents,
+    make_run,
+    run_status,
+    statuses,
+)
 
 LATER = NOW + LEASE + timedelta(seconds=1)
 Status = LabelJob.Status
 LABEL, ROUTE = services.LABEL_TASK, services.ROUTE_TASK
 pytestmark = pytest.mark.usefixtures("bells")
-
-
-def statuses(run: LabelRun) -> list[str]:
-    return list(run.jobs.order_by("document__n_chars").values_list("status", flat=True))
-
-
-def run_status(run: LabelRun) -> str:
-    run.refresh_from_db()
-    return run.status
 
 
 # Started
