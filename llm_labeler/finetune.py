@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -101,13 +101,17 @@ def learning_rate(progress: float) -> float:
     return min(1.0, max((1.0 - progress) / COOLDOWN, 0.02))
 
 
-def train(*, base: Path, found: Sequence[TrainingRow], seed: int, out: Path) -> None:
-    """Train on `found` once and save the adapter to `out`."""
+def train(*, base: Path, found: Sequence[TrainingRow], seed: int, out: Path, start: Path | None = None) -> None:
+    """Train on `found` once and save the adapter to `out`; it goes on from the adapter in `start` where one is given."""
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
-    config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
-    model = get_peft_model(model, config)
+    if start:
+        model = PeftModel.from_pretrained(model, start, is_trainable=True)
+        model = model.to(torch.float32)
+    else:
+        config = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
+        model = get_peft_model(model, config)
     model.train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.0)
@@ -144,6 +148,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m llm_labeler.finetune", description=__doc__)
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model, as safetensors")
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
+    parser.add_argument("--start", type=Path, help="folder of an adapter to go on from")
     parser.add_argument("--rows", type=int, default=2000, help="synthetic training rows (default: 2000)")
     parser.add_argument("--data", type=Path, help="rows as JSON lines (prompt, answer) instead of synthetic ones")
     parser.add_argument("--seed", type=int, default=1)
@@ -155,7 +160,7 @@ def main() -> int:
         found = [TrainingRow(row["prompt"], row["answer"]) for row in map(json.loads, lines)]
     else:
         found = list(islice(rows(notes(load_grammar(), given.seed), given.seed), given.rows))
-    train(base=given.base, found=found, seed=given.seed, out=given.out)
+    train(base=given.base, found=found, seed=given.seed, out=given.out, start=given.start)
     return 0
 
 
