@@ -31,7 +31,7 @@ run: .venv/run.stamp $(if $(filter transformers,$(LABELER)),.venv/torch.stamp)
 	  "") LABELER=gemma; $(FETCH) gemma --instead "dictionaries and rules read the notes (LABELER=spacy)" || LABELER=spacy;; \
 	  gemma) $(FETCH) gemma || exit 1;; \
 	  transformers) $(FETCH) "$${LABELER_MODEL:-gemma}" $${LABELER_ADAPTER:+--adapter "$$LABELER_ADAPTER"} \
-	    --record "$$DATA/model.json" || exit 1;; \
+	    --torch --record "$$DATA/model.json" || exit 1;; \
 	esac; exec $(BIN)/python manage.py up --port "$$PORT" --data "$$DATA"
 
 test: .venv/dev.stamp

@@ -87,12 +87,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("model", help="gemma, an id like google/medgemma-1.5-4b-it, or a folder")
     parser.add_argument("--revision", help="commit or branch on Hugging Face (default: the newest)")
     parser.add_argument("--adapter", help="folder of a LoRA adapter that goes with the model")
+    parser.add_argument("--torch", action="store_true", help="have gemma's weights as PyTorch reads them, too")
     parser.add_argument("--instead", help="what happens where it cannot be had, said in the same line")
     parser.add_argument("--record", type=Path, help="file to write down what was fetched: model.json of a data folder")
     given = parser.parse_args(arguments)
     try:
         if given.model == GEMMA:
-            fetch_gemma()
+            path = fetch_gemma()
+            if given.torch:
+                _convert(path)
         else:
             found = _recorded(given) or fetch_model(given.model, revision=given.revision, adapter=given.adapter)
             print(f"{found['model_id']} is here, at revision {found['revision']}")  # noqa: T201
@@ -105,6 +108,19 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _convert(path: Path) -> None:
+    try:
+        from llm_labeler.backends import BackendError, weights
+    except ImportError:
+        raise CannotFetch("it needs PyTorch: LABELER=transformers make run installs it") from None
+    if not weights.converted_folder(gemma.BASE_SHA256).is_dir():
+        print("Converting it for PyTorch (once, a minute or two) ...", flush=True)  # noqa: T201
+    try:
+        weights.converted(path, gemma.BASE_SHA256)
+    except BackendError as error:
+        raise CannotFetch(str(error)) from None
 
 
 def _is_whole(path: Path) -> bool:

@@ -102,7 +102,7 @@ def learning_rate(progress: float) -> float:
 
 
 def train(*, base: Path, found: Sequence[TrainingRow], seed: int, out: Path, start: Path | None = None) -> None:
-    """Train on `found` once and save the adapter to `out`; it goes on from the adapter in `start` where one is given."""
+    """Train on `found` once, from the adapter in `start` on where one is given, and save the adapter to `out`."""
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)

@@ -76,7 +76,7 @@ def _refuse_last(user: User) -> None:
     """Raises AccountError where nobody but the user administers. The rows are locked, so that two administrators who
     take it from each other do not both succeed.
     """
-    active = User.objects.select_for_update().filter(is_staff=True, is_active=True).order_by("pk")
+    active = User.objects.select_for_update(no_key=True).filter(is_staff=True, is_active=True).order_by("pk")
     if [administrator.pk for administrator in active] == [user.pk]:
         raise AccountError(f"{user.username!r} is the last administrator: make another one first")
 

@@ -25,6 +25,7 @@ from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.jobs.services import JobRefused, advance_job, cancel_job, create_job, finish_job, start_job
 from annotator.projects.models import Project
+from annotator.projects.services import lock_projects
 
 _PARTIAL = ".partial"
 _OURS = re.compile(r"[a-z2-7]{16}(\.[0-9a-f]+\.partial)?")
@@ -43,7 +44,7 @@ def create_build(
     title = clean_name(name)
     check_formats(formats)
     refuse_empty(readiness(project=project, annotator=options.annotator))
-    Project.objects.select_for_update().get(pk=project.pk)
+    lock_projects(project)
     newest = project.dataset_builds.order_by("-number").first()
     build = DatasetBuild.objects.create(
         project=project,
@@ -96,7 +97,7 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
         manifest = written.manifest
         with transaction.atomic():
             now = clock()
-            _lock(build.project)
+            lock_projects(build.project)
             finish_job(job=job, now=now)
             DatasetBuild.objects.filter(pk=build.pk).update(manifest=manifest)
             _note_documents(build, written.documents)
@@ -255,11 +256,6 @@ def sweep_builds() -> None:
         is_partial = name != folder.name
         if (name.rpartition(".")[2] not in tokens) if is_partial else (name not in with_files):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lock(project: Project) -> None:
-    """Let no purge of the project's notes come between; it locks the project as well."""
-    list(Project.objects.select_for_update().filter(pk=project.pk).values_list("pk"))
 
 
 def _note_documents(build: DatasetBuild, public_ids: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from annotator.exchange.sources import Source
 from annotator.jobs.services import JobRefused
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.selectors import current_schema
-from annotator.projects.services import set_member
+from annotator.projects.services import lock_projects, set_member
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.services import (
@@ -325,6 +325,7 @@ def _add_suggestions(
 
 def _annotator(project: Project, username: str, actor: User | None, now: datetime) -> User:
     """The user of that name as a member; a new one cannot sign in, since nobody does by importing."""
+    lock_projects(project)
     user = user_named(username)
     if user is None:
         try:

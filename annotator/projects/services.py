@@ -24,6 +24,17 @@ class ProjectError(ValueError):
     """A project that cannot be made as asked."""
 
 
+def lock_projects(*projects: Project) -> None:
+    """Let nobody else who locks one of them come between while this transaction goes on. To be done before it records
+    an event.
+
+    Rows that refer to a project may still be committed: whoever commits one may hold the audit chain, which who has
+    locked the project wants next, and each would wait for the other.
+    """
+    keys = [project.pk for project in projects]
+    list(Project.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
+
+
 @transaction.atomic
 def create_project(*, name: str, schema: Schema, lead: User | None, now: datetime, n_readers: int = 1) -> Project:
     """A project with the first version of its schema, led by `lead`. Raises ProjectError where the name has no letter.
@@ -75,7 +86,7 @@ def add_guideline(*, project: Project, text: str, actor: User | None, now: datet
     text = text.strip()
     if len(text) > GUIDELINE_LENGTH:
         raise ProjectError(f"the guideline has {len(text):,} characters: at most {GUIDELINE_LENGTH:,} are wanted")
-    Project.objects.select_for_update().get(pk=project.pk)
+    lock_projects(project)
     digest = hashlib.sha256(text.encode()).hexdigest()
     newest = current_guideline(project)
     if newest is not None and newest.digest == digest:

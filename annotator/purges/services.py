@@ -27,6 +27,7 @@ from annotator.exchange.spool import remove_folder
 from annotator.jobs.models import Job
 from annotator.jobs.services import advance_job, create_job, finish_job, start_job
 from annotator.projects.models import Invitation, Membership, Project
+from annotator.projects.services import lock_projects
 from annotator.purges.deletion import delete_notes, delete_project, delete_work, lock_notes
 from annotator.purges.disk import clear_disk
 from annotator.purges.models import Tombstone
@@ -49,7 +50,7 @@ def purge_notes(*, project: Project, doomed: Doomed, actor: User | None, now: da
 
     Who asks for what somebody has asked for already gets that purge. Raises PurgeRefused where there is no such note.
     """
-    _lock(project)
+    lock_projects(project)
     notes = doomed_notes(project=project, doomed=doomed)
     if not notes.exists():
         asked = _asked_already(project, doomed)
@@ -74,7 +75,7 @@ def purge_project(
     Who asks for what somebody has asked for already gets that purge. Raises PurgeRefused where the last day that is
     the cause has been put off meanwhile.
     """
-    _lock(project)
+    lock_projects(project)
     asked = Tombstone.objects.filter(project=project.public_id, subject=Tombstone.Subject.PROJECT).first()
     if asked is not None:
         return asked
@@ -149,7 +150,7 @@ def run_purge(*, job: Job, clock: Callable[[], datetime]) -> None:
     while batch := _next_batch(tombstone):
         with transaction.atomic():
             advance("Notes")
-            _lock(*_graves(tombstone))
+            lock_projects(*_graves(tombstone))
             lock_notes(batch)
             _count(tombstone, delete_notes(batch))
     advance("Datasets")
@@ -258,7 +259,7 @@ def _forget_uploads(tombstone: Tombstone, now: datetime) -> None:
 def _delete_graves(tombstone: Tombstone) -> None:
     with transaction.atomic():
         for project in _graves(tombstone):
-            _lock(project)
+            Project.objects.select_for_update().get(pk=project.pk)  # wholly: nothing may come to refer to it now
             counts = Counter(n_builds=delete_work(DatasetBuild, project)) + delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:
                 _count(tombstone, counts)
@@ -272,12 +273,6 @@ def _count(tombstone: Tombstone, counts: Counter[str]) -> None:
 
 def _cancel_labelling(jobs: QuerySet[LabelJob], now: datetime) -> None:
     jobs.filter(status=LabelJob.Status.QUEUED).update(status=LabelJob.Status.CANCELLED, finished_at=now)
-
-
-def _lock(*projects: Project) -> None:
-    """Let nobody begin a run or finish a dataset in them while this transaction goes on."""
-    keys = [project.pk for project in projects]
-    list(Project.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk"))
 
 
 def _record(tombstone: Tombstone, verb: str, actor: User | None, now: datetime, detail: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from annotator.audit.services import record_event
 from annotator.core.prompting import Item, render_answer
 from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
+from annotator.projects.services import lock_projects
 from annotator.suggestions.models import ExamplePool, PromptExample
 
 
@@ -48,7 +49,7 @@ def add_pool(
     """
     if not examples:
         raise PoolRefused("there is no finished note to take examples from")
-    Project.objects.select_for_update().get(pk=project.pk)  # as a purge does
+    lock_projects(project)  # as a purge does
     wanted = {new.document_id for new in examples}
     notes = {note.pk: note for note in Document.objects.filter(project=project, pk__in=wanted).defer("text")}
     if len(notes) < len(wanted):

@@ -30,7 +30,7 @@ class LabelerSerializer(serializers.Serializer):
 
 
 class ProgressSerializer(serializers.Serializer):
-    """Notes of a run by state; the last two in suggestions."""
+    """Notes of a run by state, suggestions, and what was lost of the model's answers: windows and items."""
 
     n_total = serializers.IntegerField()
     n_done = serializers.IntegerField()
@@ -40,6 +40,8 @@ class ProgressSerializer(serializers.Serializer):
     n_cancelled = serializers.IntegerField()
     n_suggestions = serializers.IntegerField()
     n_unaligned = serializers.IntegerField()
+    n_truncated = serializers.IntegerField(help_text="Windows whose answer was cut off.")
+    n_problems = serializers.IntegerField(help_text="Parts of answers that could not be read.")
 
 
 class RunSerializer(serializers.Serializer):
@@ -49,6 +51,7 @@ class RunSerializer(serializers.Serializer):
     number = serializers.IntegerField()
     status = serializers.ChoiceField(LabelRun.Status.choices)
     labeler = LabelerSerializer()
+    trouble = serializers.CharField(allow_blank=True, help_text="Why the run waits for its model; empty if it doesn't.")
     progress = serializers.SerializerMethodField()
     created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True)
     created_at = serializers.DateTimeField()

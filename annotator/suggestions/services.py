@@ -25,6 +25,7 @@ from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.jobs.bell import LABEL_QUEUE, ROUTE_QUEUE, ring
 from annotator.projects.models import Guideline, Project, SchemaVersion
+from annotator.projects.services import lock_projects
 from annotator.suggestions.disclosure import ServerNotAllowed, refuse_undisclosed, remote_server
 from annotator.suggestions.models import ExamplePool, Labeler, LabelJob, LabelRun, Suggestion
 from annotator.suggestions.prompts import PoolIncomplete, refuse_incomplete
@@ -461,7 +462,7 @@ def _done_job(run: LabelRun, document_id: int, rows: Sequence[SuggestionRow], no
 
 
 def _create_run(*, project: Project, labeler: Labeler, actor: User | None, now: datetime) -> LabelRun:
-    Project.objects.select_for_update().get(pk=project.pk)
+    lock_projects(project)
     newest = project.label_runs.order_by("-number").first()
     return LabelRun.objects.create(
         project=project,

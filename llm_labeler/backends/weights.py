@@ -152,13 +152,13 @@ def _place_of(model: str, revision: str | None) -> _Place:
         path = gemma.base_path()
         if not path.is_file() or file_digest(path) != gemma.BASE_SHA256:
             raise BackendError(f"{gemma.BASE_ID} is not in {path.parent}: run python -m llm_labeler.fetch gemma")
-        return _Place(_converted(path, gemma.BASE_SHA256), model, gemma.BASE_SHA256)
+        return _Place(converted(path, gemma.BASE_SHA256), model, gemma.BASE_SHA256)
     path = Path(model).expanduser()
     if path.is_file():
         if path.suffix != ".gguf":
             raise BackendError(f"model {model!r} is a file: a folder or a GGUF file is wanted")
         digest = file_digest(path)
-        return _Place(_converted(path, digest), path.stem, digest)
+        return _Place(converted(path, digest), path.stem, digest)
     if path.is_dir():
         if (path / ADAPTER_CONFIG).is_file() and not (path / "config.json").is_file():
             raise BackendError(f"model {model!r} is an adapter: name it as adapter, and its base as model")
@@ -189,9 +189,14 @@ def _is_whole(folder: Path) -> bool:
     return (folder / "config.json").is_file() and any(folder.glob("*.safetensors"))
 
 
-def _converted(path: Path, digest: str) -> Path:
-    """The folder of a GGUF file's weights as bfloat16 safetensors, made once: it takes a minute."""
-    folder = gemma.cache_folder() / f"gguf-{digest[:32]}"
+def converted_folder(digest: str) -> Path:
+    """Where the safetensors of a GGUF file of that sha256 lie, or will."""
+    return gemma.cache_folder() / f"gguf-{digest[:32]}"
+
+
+def converted(path: Path, digest: str) -> Path:
+    """The folder of a GGUF file's weights as bfloat16 safetensors, made once, in a minute. Raises BackendError."""
+    folder = converted_folder(digest)
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)

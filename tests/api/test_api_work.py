@@ -20,7 +20,7 @@ from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.projects.models import Project
-from annotator.suggestions.models import LabelJob
+from annotator.suggestions.models import LabelJob, LabelRun
 from tests.api.scene import CANARY, Api, assert_problem, make_build, results
 from tests.cast import NOW, SCHEMA, Bells, make_document, make_set
 
@@ -80,6 +80,14 @@ def test_a_run_is_started_watched_stopped_and_tried_again(api: Api, project: Pro
     address = f"./runs/{run['id']}/"
     assert api.post(f"{address}cancel/").json()["progress"]["n_cancelled"] == 1
     assert api.get(address).json()["status"] == "cancelled"
+    LabelRun.objects.update(trouble="the model does not answer")
+    LabelJob.objects.update(n_truncated=2, n_problems=1)
+    seen = api.get(address).json()
+    assert (seen["trouble"], seen["progress"]["n_truncated"], seen["progress"]["n_problems"]) == (
+        "the model does not answer",
+        2,
+        1,
+    )
     assert api.post(f"{address}retry/").json()["status"] == "running"
     assert len(results(api.get("./runs/?status=running"))) == 1
     assert results(api.get("./runs/?status=done")) == []

@@ -15,6 +15,7 @@ import pytest
 from huggingface_hub import errors
 
 from llm_labeler import fetch, gemma
+from llm_labeler.backends import weights
 from llm_labeler.backends.digests import adapter_digest, model_digest, revision_with
 
 MODEL = b"abcdefghij"
@@ -202,6 +203,16 @@ def test_a_folder_and_its_adapter_are_named_by_what_is_in_them(tmp_path: Path):
     found = fetch.fetch_model(str(model), adapter=str(adapter))
     assert found["model_id"] == "tuned"
     assert found["revision"] == revision_with(model_digest(model), adapter_digest(adapter))
+
+
+def test_for_torch_the_weights_are_converted_before_the_start(index: Index, capsys: pytest.CaptureFixture[str]):
+    assert fetch.main(["gemma", "--torch"]) == 1
+    said = capsys.readouterr()
+    assert "Converting it for PyTorch" in said.out
+    assert f"{gemma.BASE_FILE} cannot be read as a model" in said.err
+    weights.converted_folder(gemma.BASE_SHA256).mkdir()  # as a conversion leaves it
+    assert fetch.main(["gemma", "--torch"]) == 0
+    assert "Converting" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from annotator.accounts.models import User
+from annotator.audit.models import AuditEvent
+from annotator.audit.services import record_event
 from annotator.builds import services as builds
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
@@ -22,6 +24,7 @@ from annotator.exchange.uploads import ImportOptions, run_import, start_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.projects.models import Project
+from annotator.projects.services import lock_projects
 from annotator.purges import services
 from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed
@@ -237,3 +240,29 @@ def test_an_import_and_a_purge_at_once_leave_nothing(
     at_once(lambda: run(job, run_import), lambda: purge(scene))
     assert rows_with(CANARY) == []
     assert files_with(CANARY, folders) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_has_locked_a_project_gets_its_audit_chain_from_who_commits_a_note(scene: Project) -> None:
+    """The database looks at a note's project when the note is committed, and its writer has the chain by then."""
+    is_locked, is_recorded = threading.Event(), threading.Event()
+
+    def record(verb: str) -> None:
+        record_event(project=scene.public_id, actor=None, verb=verb, object_id=scene.public_id, now=NOW)
+
+    def lock() -> None:
+        with transaction.atomic():
+            lock_projects(scene)
+            is_locked.set()
+            is_recorded.wait(1)  # SQLite lets nobody write meanwhile
+            record("run.start")
+
+    def write() -> None:
+        is_locked.wait(10)
+        with transaction.atomic():
+            make_document(scene, external_id="late")
+            record("documents.import")
+            is_recorded.set()
+
+    at_once(lock, write)
+    assert AuditEvent.objects.filter(verb__in=["run.start", "documents.import"]).count() == 2

@@ -449,13 +449,13 @@ def test_a_last_day_that_is_put_off_at_the_last_moment_counts(
     scene: Project, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Project.objects.filter(pk=scene.pk).update(retain_until=NOW.date() - timedelta(days=1))
-    lock = services._lock
+    lock = services.lock_projects
 
     def put_off(*projects: Project) -> None:
         set_retention(project=scene, until=NOW.date() + timedelta(days=90), actor=alice, now=NOW)
         lock(*projects)
 
-    monkeypatch.setattr(services, "_lock", put_off)
+    monkeypatch.setattr(services, "lock_projects", put_off)
     start_due_purges(now=NOW)
     assert not Tombstone.objects.exists()
     assert scene.memberships.exists()
