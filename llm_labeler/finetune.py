@@ -101,8 +101,13 @@ def learning_rate(progress: float) -> float:
     return min(1.0, max((1.0 - progress) / COOLDOWN, 0.02))
 
 
-def train(*, base: Path, found: Sequence[TrainingRow], seed: int, out: Path, start: Path | None = None) -> None:
-    """Train on `found` once, from the adapter in `start` on where one is given, and save the adapter to `out`."""
+def train(
+    *, base: Path, found: Sequence[TrainingRow], seed: int, out: Path, start: Path | None = None, is_bf16: bool = False
+) -> None:
+    """Train on `found` once, from the adapter in `start` on where one is given, and save the adapter to `out`.
+
+    With `is_bf16` matrices are multiplied in bfloat16; the adapter and its optimizer stay in float32.
+    """
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
@@ -123,7 +128,8 @@ def train(*, base: Path, found: Sequence[TrainingRow], seed: int, out: Path, sta
     for step, batch in enumerate(plan):
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * learning_rate((step + 1) / len(plan))
-        loss = answer_loss(model, batch, generator)
+        with torch.autocast("cpu", torch.bfloat16, enabled=is_bf16):
+            loss = answer_loss(model, batch, generator)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
@@ -152,6 +158,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=2000, help="synthetic training rows (default: 2000)")
     parser.add_argument("--data", type=Path, help="rows as JSON lines (prompt, answer) instead of synthetic ones")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--bf16", action="store_true", help="half the time where the processor has AVX512-BF16 or AMX")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -160,7 +167,7 @@ def main() -> int:
         found = [TrainingRow(row["prompt"], row["answer"]) for row in map(json.loads, lines)]
     else:
         found = list(islice(rows(notes(load_grammar(), given.seed), given.seed), given.rows))
-    train(base=given.base, found=found, seed=given.seed, out=given.out, start=given.start)
+    train(base=given.base, found=found, seed=given.seed, out=given.out, start=given.start, is_bf16=given.bf16)
     return 0
 
 
