@@ -18,11 +18,12 @@ from annotator.core.servers import server_address
 
 # The small model with our adapter, as `llm_labeler.gemma` has it: the web process has neither. A test compares.
 GEMMA_ID = "gemma-3-270m+marginalia"
-GEMMA_REVISION = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac+9529b71813710715"
+GEMMA_REVISION = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac+25c9c6d93bc8f8ca"
 GEMMA_FILE = "gemma-3-270m-q4_k_m.gguf"
 GEMMA_SECONDS = 600.0  # a lease's length: two cores that others keep busy are slow
 MODEL_SOCKET = "model.sock"
 MODEL_RECORD = "model.json"  # what llm_labeler.fetch found LABELER_MODEL to be
+LONGEST = {"name": 120, "model_id": 200, "revision": 64}  # as the columns of a Labeler
 NAMES = ("gemma", "transformers", "openai", "spacy")
 DIALECTS = ("llama.cpp", "vllm", "openai")
 
@@ -44,14 +45,19 @@ def chosen_name() -> str:
 
 
 def labelers(chosen: str, *, data: Path, sockets: Path) -> dict[str, dict[str, Any]]:
-    """By name: the chosen labeler, and those that need no more than what every installation has."""
+    """By name: the chosen labeler, and the dictionaries, which every installation has."""
     if os.environ.get("LABELER_MODEL") and chosen not in ("transformers", "openai"):
         raise ValueError(f"LABELER={chosen} has its own model: unset LABELER_MODEL, or use LABELER=transformers")
-    found = {"spacy": _spacy(), "gemma": _gemma(sockets)}
+    found = {"spacy": _spacy()}
+    if chosen == "gemma":
+        found["gemma"] = _gemma(sockets)
     if chosen == "transformers":
         found["transformers"] = _transformers(data)
     if chosen == "openai":
         found["openai"] = _openai()
+    for name, longest in LONGEST.items():
+        if len(found[chosen][name]) > longest:
+            raise ValueError(f"LABELER={chosen}: its {name.replace('_', ' ')} has more than {longest} characters")
     return found
 
 
@@ -155,7 +161,7 @@ def _record(data: Path, *, model: str, adapter: str) -> dict[str, str]:
     if (record.get("model"), record.get("adapter")) != (model, adapter):
         raise ValueError(
             f"LABELER_MODEL={model} has not been fetched: make run does it, or python -m llm_labeler.fetch {model} "
-            f"--record {data / MODEL_RECORD}"
+            f"--record {data / MODEL_RECORD}" + (f" --adapter {adapter}" if adapter else "")
         )
     return record
 

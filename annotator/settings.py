@@ -31,6 +31,8 @@ LABELER_DIALECT   of openai: llama.cpp, vllm, or openai for any other (default)
 LABELER_REVISION  of openai: which version of the model the server has, for the record
 LABELER_CONCURRENCY  of openai: requests at once (default: 8)
 LABELER_THREADS   of gemma: of llama.cpp (default: 1 on two cores, half of more)
+LABEL_WORKERS     processes that read notes, under `make run` (default: 1)
+WEB_PROCESSES     web processes of four threads each (default: 2)
 MARGINALIA_CACHE  where the small model is kept between installations (default: ~/.cache/marginalia)
 """
 

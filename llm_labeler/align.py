@@ -23,6 +23,7 @@ MAX_GAP = 200
 _DROPPED = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff")
 _PLAIN = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2032": "'", "\u2212": "-", "\u2044": "/"}
 _PLAIN |= dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", "-")
+_FRACTION_SLASH = "\u2044"
 
 
 class Alignment(StrEnum):
@@ -57,7 +58,8 @@ def align(text: str, quotes: Sequence[Quote]) -> list[Aligned]:
 
     A hint is believed only where the text reads so. Else exact occurrences count, at word bounds where there are any;
     where there are none, those that differ in case, white space and Unicode form only; where there are none either, and
-    the quote is of one piece, those in nearly the same spelling (`llm_labeler.spelling`).
+    the quote is of one piece, those in nearly the same spelling (`llm_labeler.spelling`). A quote of one piece that
+    stands to the letter only inside words is taken at word bounds in another form where there are such places.
     """
     source = _Source(text)
     candidates = [source.candidates(quote) for quote in quotes]
@@ -110,44 +112,55 @@ class _Source:
         return self._known[pieces]
 
     def _looked_for(self, pieces: tuple[str, ...]) -> tuple[Alignment, list[Span]]:
+        # Of one piece, all places stand at word bounds or none does: see `_best`.
         exact = _joined([self._exact(piece.strip()) for piece in pieces])
-        if exact:
+        if exact and (len(pieces) > 1 or self._is_at_word_bounds(exact[0])):
             return Alignment.EXACT, exact
         normalized = _joined([self._normalized(piece) for piece in pieces])
+        if exact and not (normalized and self._is_at_word_bounds(normalized[0])):
+            return Alignment.EXACT, exact
         if normalized or len(pieces) > 1:
             return Alignment.NORMALIZED, normalized
-        return Alignment.FUZZY, _joined([self._words.find(_normal(piece)[0]) for piece in pieces])
+        return Alignment.FUZZY, _joined([self._near(piece) for piece in pieces])
 
     def _exact(self, piece: str) -> list[tuple[int, int]]:
         return self._best((start, start + len(piece)) for start in _starts(self.text, piece))
 
     def _normalized(self, piece: str) -> list[tuple[int, int]]:
-        """Places whose normal form is that of `piece`; never a part of one character, nor a base without its marks."""
+        """Places whose normal form is that of `piece`."""
         wanted = _normal(piece)[0].strip()
-        normal, origins = self._normal_text
-        return self._best(
-            (origins[start], origins[start + len(wanted) - 1] + 1)
-            for start in _starts(normal, wanted)
-            if self._is_whole(start, start + len(wanted))
-        )
+        found = ((start, start + len(wanted)) for start in _starts(self._normal_text[0], wanted))
+        return self._best(self._original(found))
 
-    def _is_whole(self, start: int, end: int) -> bool:
-        """Whether a part of the normal text is made of whole characters of the original."""
+    def _near(self, piece: str) -> list[tuple[int, int]]:
+        """Places in nearly the same spelling as `piece`."""
+        return list(self._original(self._words.find(_normal(piece)[0])))
+
+    def _original(self, places: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """The bounds in the original of places in the normal text, without those that split a character.
+
+        Neither a part of one character is a place, nor a base without its marks.
+        """
         normal, origins = self._normal_text
-        return (start == 0 or origins[start - 1] != origins[start]) and (
-            end == len(normal) or (origins[end] != origins[end - 1] and not unicodedata.combining(normal[end]))
-        )
+        for start, end in places:
+            if start > 0 and origins[start - 1] == origins[start]:
+                continue
+            if end < len(normal) and (origins[end - 1] == origins[end] or unicodedata.combining(normal[end])):
+                continue
+            yield origins[start], origins[end - 1] + 1
 
     def _best(self, places: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         """The first places at word bounds, or the first of all where there are none such."""
         whole: list[tuple[int, int]] = []
         parts: list[tuple[int, int]] = []
         for place in places:
-            is_whole = not (_joins(self.text, place[0]) or _joins(self.text, place[1]))
-            (whole if is_whole else parts).append(place)
+            (whole if self._is_at_word_bounds(Span.of(*place)) else parts).append(place)
             if len(whole) == MAX_OCCURRENCES:
                 break
         return whole or parts[:MAX_OCCURRENCES]
+
+    def _is_at_word_bounds(self, span: Span) -> bool:
+        return not (_joins(self.text, span.start) or _joins(self.text, span.end))
 
     @cached_property
     def _normal_text(self) -> tuple[str, list[int]]:
@@ -155,7 +168,7 @@ class _Source:
 
     @cached_property
     def _words(self) -> Words:
-        return Words(*self._normal_text)
+        return Words(self._normal_text[0])
 
 
 def _starts(text: str, piece: str) -> Iterator[int]:
@@ -189,9 +202,11 @@ def _normal(text: str) -> tuple[str, list[int]]:
                 characters.append(" ")
                 origins.append(offset)
             continue
-        folded = original if original.isascii() else _PLAIN.get(original) or unicodedata.normalize("NFKD", original)
+        folded = original if original.isascii() else unicodedata.normalize("NFKD", original)
+        if _FRACTION_SLASH in folded[1:] and text[offset - 1 : offset].isdigit():
+            folded = f" {folded}"  # "2\u00bd" is 2 1/2, not 21/2
         for character in unicodedata.normalize("NFKD", folded.casefold()):
-            characters.append(" " if character.isspace() else character)
+            characters.append(" " if character.isspace() else _PLAIN.get(character, character))
             origins.append(offset)
     return "".join(characters), origins
 

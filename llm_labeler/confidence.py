@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
@@ -54,12 +54,15 @@ class TokenPlaces:
         return closing[1].logprob
 
     def over(self, place: Place) -> Iterator[tuple[int, Token]]:
-        """The tokens that lie over `place` or a part of it, with their starts, in order."""
+        """The tokens that lie over `place` or a part of it, with their starts, in order.
+
+        One that ends within a character has no text of its own, and lies where that character begins.
+        """
         if not self._has_places or place[0] >= place[1]:
             return
-        index = bisect_right(self._ends, place[0])
+        index = bisect_left(self._ends, place[0])
         while index < len(self._tokens) and self._starts[index] < place[1]:
-            if self._starts[index] < self._ends[index]:
+            if self._ends[index] > place[0] or not self._tokens[index].text:
                 yield self._starts[index], self._tokens[index]
             index += 1
 

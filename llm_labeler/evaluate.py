@@ -23,7 +23,7 @@ from annotator.core.evaluation import EvaluatedNote, Evaluation, FoundSpan, eval
 from annotator.core.prompting import COMPACT, TEMPLATES
 from annotator.core.schema import Schema, SchemaError, schema_from_json
 from llm_labeler import gemma
-from llm_labeler.backends import Backend, BackendError, Constraint, load_backend
+from llm_labeler.backends import Backend, BackendError, Constraint, load_backend, openai
 from llm_labeler.backends.digests import adapter_digest, file_digest, revision_with
 from llm_labeler.gold import Gold, GoldError, GoldNote, read_gold
 from llm_labeler.pipeline import Decoding, LabelResult, label_notes
@@ -88,9 +88,12 @@ def decoding_of(given: argparse.Namespace) -> Decoding:
         "template": given.template,
         "constraint": Constraint(given.constraint) if given.constraint else None,
         "n_passes": given.passes,
+        "is_rechecked": given.recheck or None,
     }
     base = SMALL if _is_small(given) else Decoding()
     decoding = replace(base, seed=given.seed, **{name: value for name, value in wanted.items() if value is not None})
+    if decoding.n_passes < 0:
+        raise UsageError(f"--passes {decoding.n_passes}: from 0 is wanted")
     if not 0 <= 2 * decoding.overlap <= decoding.window:
         raise UsageError(f"--overlap {decoding.overlap}: from 0 to half of the window of {decoding.window} is wanted")
     return decoding
@@ -100,18 +103,20 @@ def decoding_of(given: argparse.Namespace) -> Decoding:
 def opened(given: argparse.Namespace) -> Iterator[tuple[Backend, dict[str, Any]]]:
     """The labeler's backend, and what of its runtime is worth telling. Raises BackendError, CannotServe, UsageError."""
     name = given.labeler
+    if given.adapter and name != "transformers":
+        raise UsageError("--adapter goes with --labeler transformers only")
     if name == SPACY:
         yield load_backend(SPACY), {"runtime": "spacy", "threads": 1}
     elif name == "openai":
         if not (given.url and given.model):
             raise UsageError("--labeler openai needs --url and --model")
         key = os.environ.get("LABELER_API_KEY") or ""
-        backend = load_backend("openai", url=given.url, model=given.model, api_key=key, dialect=given.dialect)
-        yield backend, {"runtime": f"server ({given.dialect})"}
+        server = openai.load(url=given.url, model=given.model, api_key=key, dialect=given.dialect)
+        yield server, {"runtime": f"server ({server.dialect})"}
     elif name == "transformers":
         if not given.model:
             raise UsageError("--labeler transformers needs --model: a name or a folder")
-        yield load_backend("transformers", model=given.model), {"runtime": "torch"}
+        yield load_backend("transformers", model=given.model, adapter=given.adapter), {"runtime": "torch"}
     elif given.runtime == "torch":
         base = {} if name == "gemma" else {"model": str(gemma.base_path())}
         yield load_backend("transformers", **base), {"runtime": "torch"}
@@ -161,7 +166,7 @@ def run(given: argparse.Namespace) -> Run:
             "model": backend.model_id,
             "revision": backend.revision,
             **runtime,
-            **_asked(decoding),
+            **_asked(decoding, backend),
             "second": second.name if second else None,
             "gold": given.gold.name,
             "map": labels,
@@ -205,13 +210,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--template", choices=TEMPLATES)
     made.add_argument("--constraint", choices=[str(each) for each in Constraint])
     made.add_argument("--passes", type=int, help="sampled answers beside the first, for the agreement signals")
+    made.add_argument("--recheck", action="store_true", help="ask about each span again alone: the signal yes_share")
     made.add_argument(
         "--second", choices=(SPACY, NONE), help="who reads along, for signals only (default: spacy beside gemma)"
     )
     made.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="of gemma and gemma-base")
     made.add_argument("--model", help="of transformers and openai")
+    made.add_argument("--adapter", metavar="FOLDER", help="of transformers: a LoRA adapter that goes with the model")
     made.add_argument("--url", help="of openai; LABELER_API_KEY holds its key, where it wants one")
-    made.add_argument("--dialect", choices=DIALECTS, default="openai", help="of openai: which server it is")
+    made.add_argument("--dialect", choices=DIALECTS, help="of openai: which server it is (default: what it tells)")
     return made
 
 
@@ -230,22 +237,27 @@ def _labelled(
 
 
 def _evaluated(note: GoldNote, result: LabelResult) -> EvaluatedNote:
-    lost = [each.quote for each in result.spans if each.span is None]
+    lost = [each.pieces for each in result.spans if each.span is None]
     return EvaluatedNote(
         gold=note.gold,
         found=[FoundSpan(each.span, each.label, each.score, each.signals) for each in result.spans if each.span],
         n_unaligned=len(lost),
-        n_invented=sum(not is_in_text(quote, note.text) for quote in lost),
+        n_invented=sum(not all(is_in_text(piece, note.text) for piece in pieces) for pieces in lost),
     )
 
 
-def _asked(decoding: Decoding) -> dict[str, Any]:
+def _asked(decoding: Decoding, backend: Backend) -> dict[str, Any]:
+    """How it was asked, with the constraint that answers were held to: some servers have no word for copying."""
+    constraint = decoding.constraint
+    if isinstance(backend, openai.OpenAIBackend):
+        constraint = backend.held_to(constraint)
     return {
         "window": decoding.window,
         "overlap": decoding.overlap,
         "template": decoding.template,
-        "constraint": str(decoding.constraint),
+        "constraint": str(constraint),
         "n_passes": decoding.n_passes,
+        "is_rechecked": decoding.is_rechecked,
         "seed": decoding.seed,
     }
 

@@ -4,7 +4,7 @@ The loss is on the answer only. Its softmax runs over the tokens that the batch 
 weighted for the whole vocabulary (importance sampling; Jean et al. 2015, arXiv:1412.2007): over all 262,144 tokens it
 would cost more than the model itself. The sample is drawn anew for every batch, so that no token stays untrained.
 
-    python -m llm_labeler.finetune --rows 2000 --seed 1 --out adapter/
+    python -m llm_labeler.finetune --base FOLDER --rows 2000 --seed 1 --out adapter/
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ Key = tuple[str, str]
 class LabelledSpan:
     """What a model said: a quote with label and attributes, and where it lies in the note; `span` None is unaligned.
 
-    `quote` is the model's own wording, pieces joined by a space.
+    `quote` is the model's own wording, its `pieces` joined by a space.
     """
 
     span: Span | None
@@ -30,6 +30,7 @@ class LabelledSpan:
     attributes: Mapping[str, str]
     alignment: Alignment
     signals: Signals = field(default_factory=dict)
+    pieces: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
@@ -84,16 +85,18 @@ def merged(text: str, windows: Iterable[tuple[Chunk, Sequence[LabelledSpan]]]) -
 
     Spans equal in fragments and label are one, with the signals of the best scored. Nested and overlapping spans stay.
     A span that reaches an inner edge of its window goes where another window has a span of the same label that holds
-    it and lies across that edge: the window could only quote a part of that.
+    it and lies across that edge: the window could only quote a part of that. What two windows quote alike is no part.
     """
     findings = [(window, labelled) for window, spans in windows for labelled in spans]
+    n_windows = Counter(key for _, spans in windows for key in {labelled.key for labelled in spans})
     by_label: dict[str, list[Span]] = {}
     for _, labelled in findings:
         if labelled.span:
             by_label.setdefault(labelled.label, []).append(labelled.span)
     best: dict[Key, LabelledSpan] = {}
     for window, labelled in findings:
-        if labelled.span and _is_cut(text, window, labelled.span, by_label[labelled.label]):
+        is_seen_once = n_windows[labelled.key] == 1
+        if labelled.span and is_seen_once and _is_cut(text, window, labelled.span, by_label[labelled.label]):
             continue
         if labelled.key not in best or labelled.score > best[labelled.key].score:
             best[labelled.key] = labelled
@@ -144,12 +147,10 @@ def _agreement(found: LabelledSpan, readings: Sequence[Sequence[LabelledSpan]]) 
 def _second(labelled: LabelledSpan, others: Sequence[LabelledSpan], name: str) -> Signals:
     ours = labelled.span
     shares = [(shared(ours, other.span), other.label) for other in others if ours and other.span]
-    signals: Signals = {
-        "second": name,
-        "second_share": max((share for share, label in shares if label == labelled.label), default=0.0),
-    }
+    agreeing = max((share for share, label in shares if label == labelled.label), default=0.0)
+    signals: Signals = {"second": name, "second_share": agreeing}
     share, label = max(shares, default=(0.0, ""))
-    if label != labelled.label and share >= SAME:
+    if share >= SAME and share > agreeing:
         signals["second_label"] = label
     return signals
 

@@ -27,8 +27,8 @@ _SCALAR = re.compile(
 _LIST_START = re.compile(r"\[\s*+(?=\{|\]|\Z)")
 _WRAPPED_LIST = re.compile(r"\{\s*+[\"'](?!text[\"'])\w{1,40}[\"']\s*+:\s*+\[\s*+(?=\{|\])")
 _ITEM_START = re.compile(r"\{\s*+[\"']")
-# Behind the end of a list: items that go on all the same.
-_MORE_ITEMS = re.compile(r"\{\s*+([\"'])text\1\s*+:")
+# Behind the end of a list: items that go on all the same, their keys in any order.
+_MORE_ITEMS = re.compile(r"\{\s*+(?=[\"'])[^{}]*?([\"'])(?:text|label)\1\s*+:")
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 # In single quotes, or with quotation marks that should have been escaped: it ends at the one that a value can end with.
 _LOOSE_STRING = re.compile(r"([\"'])((?:\\.|(?!\1)[^\\]|\1(?!\s*+(?:[,:}\]]|\Z))){0,1000}+)\1", re.DOTALL)
@@ -55,11 +55,10 @@ class ParsedItem:
 
 @dataclass(frozen=True, slots=True)
 class ParsedAnswer:
-    """The items that could be read, what was wrong with the others, and whether the answer ends where a list ends."""
+    """The items that could be read, and what was wrong with the others."""
 
     items: tuple[ParsedItem, ...]
     problems: tuple[str, ...]
-    is_complete: bool
 
 
 class _Broken(ValueError):
@@ -79,16 +78,15 @@ def parse_answer(text: str, schema: Schema) -> ParsedAnswer:
     opening = _list_start(text, position)
     if opening is None:
         is_blank = not text[position:].strip()
-        return ParsedAnswer((), ("the answer is empty" if is_blank else "the answer holds no JSON list",), False)
+        return ParsedAnswer((), ("the answer is empty" if is_blank else "the answer holds no JSON list",))
     items: list[ParsedItem] = []
     problems: list[str] = []
-    position, n_items, is_complete = opening, 0, False
+    position, n_items = opening, 0
     while True:
         position = _end(_SPACE, text, position)
         if text.startswith("]", position):
             more = _MORE_ITEMS.search(text, position)
             if more is None:
-                is_complete = True
                 break
             position = more.start()
         if position >= len(text):
@@ -110,7 +108,7 @@ def parse_answer(text: str, schema: Schema) -> ParsedAnswer:
             # No item holds the beginning of another, unless what looks like its end is not.
             behind = _ITEM_START.search(text, start + 1)
             position = behind.start() if behind else following
-    return ParsedAnswer(tuple(items), tuple(problems), is_complete)
+    return ParsedAnswer(tuple(items), tuple(problems))
 
 
 def _list_start(text: str, position: int) -> int | None:

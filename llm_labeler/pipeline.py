@@ -119,9 +119,10 @@ def label_notes(
     """What `backend` finds in each text, in offsets of that text, as (its place in `texts`, result), as notes finish.
 
     For every span with offsets `span.surface(text)` is what was quoted, apart from what its alignment names. `second`
-    reads the same windows; its spans are not added, they only tell of the others. `keep` is called before each group:
-    notes that it does not give back are read no further. With `failed`, a note that cannot be read is handed there
-    and the others go on; without, the error is raised. BackendAway is always raised.
+    reads the same windows; its spans are not added, they only tell of the others. `keep` is called before each
+    group, and before each note where a group failed: notes that it does not give back are read no further. With
+    `failed`, a note that cannot be read is handed there and the others go on; without, the error is raised. BackendAway
+    is always raised.
     """
     reader = Reader(
         schema=schema,
@@ -200,7 +201,8 @@ class _Labelling:
                 yield group[0], error
                 return
             for place in notes:
-                yield from self._guarded([part for part in group if part.note == place])
+                if place in self._kept([place]):
+                    yield from self._guarded([part for part in group if part.note == place])
 
     def _take(self, part: Part, read: Read) -> None:
         """Keep what was read, or queue the window again in halves, ahead of all others."""

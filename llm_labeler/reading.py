@@ -108,7 +108,9 @@ class Reader:
         )
 
     def _read(self, part: Part, answers: Sequence[Answer], others: Sequence[Answer]) -> Read:
-        readings = [self._labelled(part, answer) for answer in answers]
+        # What a drawn answer would have said behind its cut is not known: it takes no part in the agreement.
+        whole = [answers[0], *(answer for answer in answers[1:] if answer.finish_reason != "length")]
+        readings = [self._labelled(part, answer) for answer in whole]
         spans = agreed([spans for spans, _ in readings])
         if self.second:
             spans = compared(
@@ -132,6 +134,7 @@ class Reader:
                 attributes=item.attributes,
                 alignment=aligned.alignment,
                 signals=span_signals(item, aligned, places, self.schema.label_names),
+                pieces=item.quotes,
             )
             for item, aligned in zip(parsed.items, align(part.text, quotes), strict=True)
         ]

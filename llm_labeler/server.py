@@ -23,7 +23,7 @@ from llm_labeler import gemma
 from llm_labeler.backends.digests import adapter_digest, file_digest, revision_with
 
 HOST = "127.0.0.1"
-CONTEXT_TOKENS = 4096  # of one slot: the longest prompt of our windows and its answer
+CONTEXT_TOKENS = 12_288  # of one slot: the longest guideline, eight examples, a window and its answer
 MOST_THREADS = 256
 
 

@@ -19,15 +19,18 @@ MIN_LETTERS = 5
 MAX_EDITS_PER_LETTER = 0.15
 MAX_WORDS = 40
 MAX_PLACES = 200
-# Signs that change a number are words of their own, and a number keeps the points and strokes inside it.
-_WORD = re.compile(r"[<>=+\u00b1%]|(?:(?<!\w)-(?=\d))?[^\W_]+(?:(?<=\d)[.,:/-](?=\d)[^\W_]+)*+")
+# Signs that change a number are words of their own, and a number keeps the points and strokes inside it, and a fraction
+# behind it ("2 1/2").
+_WORD = re.compile(
+    r"[<>=+\u00b1%]|(?:(?<!\w)-(?=\d))?[^\W_]+(?:(?<=\d)(?:[.,:/-](?=\d)| (?=\d/\d{1,2}(?![\w/])))[^\W_]+)*+"
+)
 _DIGIT = re.compile(r"\d")
 
 
 class Words:
-    """The words of a text in normal form, by spelling and by place. `origins` are the characters' original offsets."""
+    """The words of a text in normal form, by spelling and by place."""
 
-    def __init__(self, normal: str, origins: Sequence[int]) -> None:
+    def __init__(self, normal: str) -> None:
         kept = [index for index, character in enumerate(normal) if not unicodedata.combining(character)]
         bare = "".join(normal[index] for index in kept)
         self._words: list[str] = []
@@ -36,10 +39,10 @@ class Words:
         for match in _WORD.finditer(bare):
             self._at.setdefault(match[0], []).append(len(self._words))
             self._words.append(match[0])
-            last = kept[match.end() - 1]
-            while last + 1 < len(normal) and unicodedata.combining(normal[last + 1]):
-                last += 1
-            self._places.append((origins[kept[match.start()]], origins[last] + 1))
+            end = kept[match.end() - 1] + 1
+            while end < len(normal) and unicodedata.combining(normal[end]):
+                end += 1
+            self._places.append((kept[match.start()], end))
         self._alike: dict[tuple[str, int], list[str]] = {}
         for word in self._at:
             if len(word) >= MIN_LETTERS and not _DIGIT.search(word):
@@ -47,11 +50,11 @@ class Words:
         self._near: dict[str, dict[str, int]] = {}
 
     def find(self, normal_quote: str) -> list[tuple[int, int]]:
-        """Original bounds of the places that read nearly as `normal_quote`, ascending.
+        """Bounds in the normal text of the places that read nearly as `normal_quote`, ascending.
 
         All of them read alike; none where two wordings are equally near, or where there are too many to tell.
         """
-        quote = Words(normal_quote, range(len(normal_quote)))._words
+        quote = Words(normal_quote)._words
         n_letters = sum(map(len, quote))
         if n_letters < MIN_LETTERS or len(quote) > MAX_WORDS:
             return []

@@ -8,10 +8,10 @@ from functools import cache, partial
 
 from celery import Task, shared_task
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from annotator.core.prompting import Example, template_digest
+from annotator.core.prompting import TEMPLATES, Example, template_digest
 from annotator.core.scoring import SIGNALS_VERSION
 from annotator.jobs.patience import patiently
 from annotator.suggestions import services
@@ -32,8 +32,8 @@ class WrongModel(Exception):
 def label_run(self: Task, run_id: int) -> None:
     """Label up to `CLAIM_SIZE` notes of the run together. A failed note goes back to the queue; the others go on.
 
-    Where the model is away, all go back uncounted, until the sweeper rings. Where it cannot be had at all, the run's
-    notes fail at once, with what to do.
+    Where the model is away, all go back uncounted, until the sweeper rings. Where the database is away, those that were
+    not begun go back uncounted. Where the model cannot be had at all, the run's notes fail at once, with what to do.
     """
     worker = self.request.hostname or "eager"
     jobs = services.claim_jobs(run_id=run_id, worker=worker, now=timezone.now())
@@ -48,6 +48,8 @@ def label_run(self: Task, run_id: int) -> None:
         return
     except (WrongModel, BackendError, PoolIncomplete, ServerNotAllowed) as refusal:
         _fail_run(run_id, jobs, str(refusal))
+    except (OperationalError, InterfaceError) as error:
+        claim.hand_back(error)
     except Exception as error:
         if claim.begun:
             claim.hand_back(error)
@@ -71,9 +73,9 @@ class _Claim:
     def label(self) -> None:
         """Label all of them. Raises BackendAway, or what says that none can be read, before one is begun."""
         labeler = self._left[0].run.labeler
-        refuse_undisclosed(labeler)
+        patiently(partial(refuse_undisclosed, labeler))
         backend, second = _backends(labeler)
-        prompt = prompt_of(labeler)
+        prompt = patiently(partial(prompt_of, labeler))
         # A note that was begun before may have killed its worker: it is read alone, so that it costs no other.
         doubtful = [[job] for job in self._left if job.attempts]
         for jobs in ([job for job in self._left if not job.attempts], *doubtful):
@@ -109,7 +111,7 @@ class _Claim:
     def _begin(self, job: LabelJob) -> bool:
         if job.pk in self.begun:
             return True
-        if not patiently(lambda: services.begin_job(job=job, claimed=[job], now=timezone.now())):
+        if not patiently(lambda: services.begin_job(job=job, now=timezone.now())):
             return False
         self.begun.add(job.pk)
         return True
@@ -172,8 +174,10 @@ def _backends(labeler: Labeler) -> tuple[Backend, Backend | None]:
             f"the worker has {backend.model_id} {backend.revision}: start a new run"
         )
     decoding = labeler.decoding
+    template = Decoding.from_json(decoding).template
     if (
-        labeler.prompt_digest != template_digest(Decoding.from_json(decoding).template)
+        template not in TEMPLATES
+        or labeler.prompt_digest != template_digest(template)
         or decoding.get("signals", SIGNALS_VERSION) != SIGNALS_VERSION
     ):
         raise WrongModel("the run was made for another version of this program: start a new run")

@@ -24,6 +24,7 @@ from annotator.web.paging import page_of
 class GuidelineForm(forms.Form):
     """Shape only; how long the text may be is the service's business."""
 
+    changes = forms.IntegerField(min_value=0, max_value=999_999, widget=forms.HiddenInput)
     text = forms.CharField(
         label="Guideline",
         required=False,
@@ -50,21 +51,27 @@ def new_version(request: HttpRequest, project_id: str) -> HttpResponse:
     """The form of the next version, filled with the newest."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
     project, status = membership.project, 200
+    newest = current_guideline(project)
     if request.method == "POST":
-        form = GuidelineForm(request.POST)
+        data = request.POST.copy()
+        form = GuidelineForm(data)
         if form.is_valid():
             text = form.cleaned_data["text"].replace("\r\n", "\n")
+            changes = form.cleaned_data["changes"]
             try:
-                made = add_guideline(project=project, text=text, actor=membership.user, now=timezone.now())
+                made = add_guideline(
+                    project=project, text=text, actor=membership.user, now=timezone.now(), changes=changes
+                )
             except ProjectError as error:
                 form.add_error("text", sentence(str(error)))
+                # Who keeps it once more has been told of the version that it replaces.
+                data["changes"] = str(newest.number if newest else 0)
             else:
                 messages.success(request, f"Version {made.number} of the guideline is the one that counts.")
                 return see_other(request, reverse("browse:guideline", args=[project_id]))
         status = 422
     else:
-        newest = current_guideline(project)
-        form = GuidelineForm(initial={"text": newest.text if newest else ""})
+        form = GuidelineForm(initial={"text": newest.text if newest else "", "changes": newest.number if newest else 0})
     context = page_context(membership, current="Overview", crumb="Guideline") | {"form": form}
     return render(request, "browse/new_guideline.html", context, status=status)
 

@@ -154,6 +154,7 @@ def stop_builds(*, project: Project, now: datetime) -> None:
 @transaction.atomic
 def cancel_build(*, build: DatasetBuild, actor: User, now: datetime) -> bool:
     """Ask the build to stop; False where it has ended already."""
+    lock_projects(build.project)
     job = Job.objects.select_for_update().get(pk=_job_of(build).pk)
     if job.is_finished:
         return False

@@ -57,7 +57,8 @@ def chunks(text: str, max_chars: int, overlap: int = 0) -> list[Chunk]:
 
     Cut at the best bound in the second half of the allowed size: a section, else a paragraph, a sentence, a line, a
     token; a longer token is cut as it comes. With `overlap`, each chunk but the first begins with whole sentences of
-    the one before, up to that many code points. Raises ChunkError unless max_chars >= 1 and overlap <= max_chars / 2.
+    the one before, up to that many code points; where a longer sentence was cut, with whole tokens of it. Raises
+    ChunkError unless max_chars >= 1 and overlap <= max_chars / 2.
     """
     if max_chars < 1:
         raise ChunkError(f"max_chars is {max_chars}: at least 1 is wanted")
@@ -96,11 +97,15 @@ def _cut(bounds: dict[int, _Bound], places: list[int], half: int, reached: int, 
 
 
 def _next_start(bounds: dict[int, _Bound], places: list[int], start: int, end: int, overlap: int) -> int:
-    """The first sentence bound at most `overlap` before `end`, and after `start`; else `end`."""
-    for place in places[bisect_left(places, max(end - overlap, start + 1)) : bisect_left(places, end)]:
-        if bounds[place] >= _Bound.SENTENCE:
-            return place
-    return end
+    """The first sentence bound at most `overlap` before `end`, and after `start`.
+
+    Without one, the first bound there is where `end` cuts a sentence, so that what lies across the cut is not lost;
+    else `end`.
+    """
+    inner = places[bisect_left(places, max(end - overlap, start + 1)) : bisect_left(places, end)]
+    cuts_sentence = bounds.get(end, _Bound.TOKEN) < _Bound.SENTENCE
+    first = inner[0] if inner and cuts_sentence else end
+    return next((place for place in inner if bounds[place] >= _Bound.SENTENCE), first)
 
 
 def _bounds(text: str) -> dict[int, _Bound]:

@@ -88,6 +88,8 @@ class Ranked:
     """How well a number ranks the spans that have it: right is a strict match, or an overlap."""
 
     n: int
+    n_right: int
+    n_right_overlap: int
     auroc: float | None
     auroc_overlap: float | None
 
@@ -280,7 +282,13 @@ def _ranked_signals(spans: Sequence[_Judged]) -> dict[str, Ranked]:
     ranked = {}
     for name in sorted(rows):
         values, strict, overlap = zip(*rows[name], strict=True)
-        ranked[name] = Ranked(n=len(values), auroc=auroc(values, strict), auroc_overlap=auroc(values, overlap))
+        ranked[name] = Ranked(
+            n=len(values),
+            n_right=sum(strict),
+            n_right_overlap=sum(overlap),
+            auroc=auroc(values, strict),
+            auroc_overlap=auroc(values, overlap),
+        )
     return ranked
 
 

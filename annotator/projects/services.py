@@ -78,10 +78,13 @@ def add_schema_version(*, project: Project, schema: Schema, actor: User | None, 
 
 
 @transaction.atomic
-def add_guideline(*, project: Project, text: str, actor: User | None, now: datetime) -> Guideline:
+def add_guideline(
+    *, project: Project, text: str, actor: User | None, now: datetime, changes: int | None = None
+) -> Guideline:
     """The next version of the guideline; the newest one itself where nothing changed. Its ends are stripped.
 
-    An empty text is a version too: from it on there is none. Raises ProjectError for a text that is too long.
+    `changes` is the number of the version that the text was made of, 0 for none. An empty text is a version too: from
+    it on there is none. Raises ProjectError for a text that is too long, or that another version has come before.
     """
     text = text.strip()
     if len(text) > GUIDELINE_LENGTH:
@@ -91,6 +94,10 @@ def add_guideline(*, project: Project, text: str, actor: User | None, now: datet
     newest = current_guideline(project)
     if newest is not None and newest.digest == digest:
         return newest
+    if changes is not None and newest is not None and newest.number != changes:
+        raise ProjectError(
+            f"version {newest.number} was written meanwhile: look at what it changes, and keep this text once more"
+        )
     version = Guideline.objects.create(
         project=project,
         number=newest.number + 1 if newest else 1,

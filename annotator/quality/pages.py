@@ -71,7 +71,7 @@ def lead(gold: GoldNotes | None, evaluation: Evaluation | None) -> Lead:
     if gold is None or evaluation is None:
         return Lead("", "No labeler has read a note of this project yet.")
     if not gold.notes:
-        return Lead("", "There is nothing to measure on yet: no note that it has read is finished.")
+        return Lead("", "There is nothing to measure on yet: of these notes it has read none that is finished.")
     basis = counted(len(gold.notes), "finished note")
     if evaluation.strict.n_gold < FEWEST_GOLD:
         return Lead(
@@ -95,10 +95,8 @@ def caveats(gold: GoldNotes) -> list[str]:
     if gold.n_finished > len(gold.notes):
         found.append(f"{len(gold.notes)} of {gold.n_finished:,} finished notes, drawn at random, are measured on.")
     if gold.n_several:
-        notes = counted(gold.n_several, "note")
-        found.append(
-            f"{notes} that several people have finished {_wait(gold.n_several)} for adjudication and left out."
-        )
+        several = counted(gold.n_several, "note")
+        found.append(f"Left out: {several} of this project that several people have finished and none has adjudicated.")
     if gold.n_other_labels:
         found.append(
             f"{counted(gold.n_other_labels, 'gold span')} of labels that the labeler does not know are left out."
@@ -156,7 +154,12 @@ def signal_rows(evaluation: Evaluation) -> list[SignalRow]:
     if _why_no_auroc(evaluation.score.n_right, evaluation.score.n):
         return []
     return [
-        SignalRow(name.replace("_", " "), ranked.n, _share(ranked.auroc), _share(ranked.auroc_overlap))
+        SignalRow(
+            name.replace("_", " "),
+            ranked.n,
+            "–" if _why_no_auroc(ranked.n_right, ranked.n) else _share(ranked.auroc),
+            "–" if _why_no_auroc(ranked.n_right_overlap, ranked.n) else _share(ranked.auroc_overlap),
+        )
         for name, ranked in evaluation.signals.items()
     ]
 
@@ -235,7 +238,3 @@ def _interval(interval: Sequence[float]) -> str:
 def _share(value: float | None) -> str:
     """`.72`, `1.00`."""
     return "–" if value is None else f"{value:.2f}".removeprefix("0")
-
-
-def _wait(n: int) -> str:
-    return "waits" if n == 1 else "wait"

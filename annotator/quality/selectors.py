@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from django.db.models import Count, Exists, Max, OuterRef
+from django.db.models import Count, Max
 
 from annotator.annotations.models import Annotation
 from annotator.builds.selectors import readiness
@@ -16,7 +16,7 @@ from annotator.core.matching import Labelled
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision
 from annotator.suggestions.models import Labeler, LabelJob, Suggestion
 
 # More notes say little more, and would keep the page waiting.
@@ -83,7 +83,8 @@ def gold_notes(*, project: Project, labeler: Labeler, source: GoldSource) -> Gol
     ready = readiness(project=project)
     sets = {found.document_id: found.set_id for found in ready.sets}
     jobs = _last_jobs(labeler, among=sets)
-    reviewed = _reviewed(project)
+    decided = _decided(project)
+    reviewed = {found.document_id for found in ready.sets if (found.document_id, found.annotator) in decided}
     chosen = [document for document in jobs if source == GoldSource.ALL or document not in reviewed]
     n_finished = len(chosen)
     del chosen[MOST_NOTES:]
@@ -120,11 +121,10 @@ def _last_jobs(labeler: Labeler, *, among: Collection[int]) -> dict[int, int]:
     return {document: job for document, (_, job) in sorted(last.items(), key=lambda item: (item[1][0], item[0]))}
 
 
-def _reviewed(project: Project) -> set[int]:
-    """The notes that somebody decided in: they were read with suggestions on the page."""
-    items = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, document__project=project).order_by()
-    decided = items.filter(Exists(Decision.objects.filter(note_item=OuterRef("pk"))))
-    return set(decided.values_list("document_id", flat=True))
+def _decided(project: Project) -> set[tuple[int, str]]:
+    """Who decided in which note: they read it with suggestions on the page."""
+    decisions = Decision.objects.filter(note_item__document__project=project).order_by()
+    return set(decisions.values_list("note_item__document_id", "reviewer__public_id").distinct())
 
 
 def _gold(sets: Sequence[int], labels: Collection[str]) -> tuple[Mapping[int, list[Labelled]], int]:

@@ -12,11 +12,13 @@ from django.db.models import QuerySet
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
 from annotator.core import prompting
-from annotator.core.scoring import SIGNALS_VERSION
+from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
 from annotator.documents.models import Document
 from annotator.projects.models import Guideline, Project
 from annotator.projects.selectors import current_schema
+from annotator.projects.services import lock_projects
 from annotator.suggestions.models import ExamplePool, Labeler
+from annotator.suggestions.prompts import PoolIncomplete, refuse_incomplete
 from annotator.suggestions.services import LabelerSpec, labeler_for, unread_documents
 
 # How an answer can be held to the format; `llm_labeler.backends.Constraint` does it.
@@ -27,7 +29,10 @@ CONSTRAINTS = {
 }
 
 # What of an entry of `settings.LABELERS` decides how its model is asked.
-_DECODING = ("window", "overlap", "template", "constraint", "n_passes", "max_tokens", "second", "config")
+_DECODING = (
+    "window", "overlap", "template", "constraint", "n_passes", "temperature", "seed", "max_tokens", "is_rechecked",
+    "second", "config",
+)  # fmt: skip
 
 
 class LabelerRefused(Exception):
@@ -43,7 +48,8 @@ def default_spec() -> LabelerSpec:
         model_id=chosen["model_id"],
         revision=chosen["revision"],
         prompt_digest=prompting.template_digest(chosen["template"]),
-        decoding={name: chosen[name] for name in _DECODING if name in chosen} | {"signals": SIGNALS_VERSION},
+        decoding={name: chosen[name] for name in _DECODING if name in chosen}
+        | {"signals": SIGNALS_VERSION, "score": SCORE_VERSION},
     )
 
 
@@ -69,6 +75,7 @@ def make_labeler(
 
     Of equal ones there is one. `n_examples` counts with a pool only. Raises LabelerRefused.
     """
+    lock_projects(project)
     version = current_schema(project)
     if template == prompting.COMPACT and (guideline or pool):
         raise LabelerRefused("the compact prompt has neither guideline nor examples: take the full one")
@@ -85,6 +92,10 @@ def make_labeler(
     )
     is_known = Labeler.objects.filter(project=project, schema_version=version, digest=spec.digest).exists()
     labeler = labeler_for(project=project, schema_version=version, spec=spec, now=now)
+    try:
+        refuse_incomplete(labeler)
+    except PoolIncomplete as lost:
+        raise LabelerRefused(str(lost)) from lost
     if not is_known:
         record_event(
             project=project.public_id,

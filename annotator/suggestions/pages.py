@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from annotator.core.chart import LineChart, Segment, line_chart, segments
-from annotator.core.prompting import FULL, template_digest
+from annotator.core.prompting import FULL, TEMPLATES, template_digest
 from annotator.core.wording import counted, duration_words, remaining_words, sentence
 from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE
 from annotator.jobs.selectors import WorkerHealth
@@ -105,9 +105,9 @@ def _why_not(labeler: Labeler, spec: LabelerSpec, schema_number: int) -> str:
     if (labeler.backend, labeler.model_id, labeler.revision) != (spec.backend, spec.model_id, spec.revision):
         return "Its model is not the one that runs here now"
     decoding = labeler.decoding
-    if labeler.prompt_digest != template_digest(decoding.get("template", FULL)) or any(
-        decoding.get(name) != spec.decoding.get(name) for name in ("signals", "config")
-    ):
+    template = decoding.get("template", FULL)
+    is_ours = template in TEMPLATES and labeler.prompt_digest == template_digest(template)
+    if not is_ours or any(decoding.get(name) != spec.decoding.get(name) for name in ("signals", "score", "config")):
         return "It was made by another version or setup of this program"
     n_left = labeler.n_examples_left or 0  # type: ignore[attr-defined]
     if labeler.pool is not None and n_left < labeler.pool.n_examples:

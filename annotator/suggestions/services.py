@@ -66,7 +66,7 @@ class LabelerSpec:
 
     @property
     def digest(self) -> str:
-        """Guideline and pool count by what they hold, so that it is the same on every installation."""
+        """Guideline and pool count by what they hold."""
         named: dict[str, Any] = {name: getattr(self, name) for name in _NAMED}
         if self.guideline is not None:
             named["guideline"] = self.guideline.digest
@@ -221,17 +221,15 @@ def ring_on(*, run_id: int, now: datetime) -> None:
         _close_if_finished(run_id=run_id, now=now)
 
 
-def begin_job(*, job: LabelJob, claimed: Sequence[LabelJob], now: datetime) -> bool:
-    """Count the attempt at `job`, and push the leases of all that the caller still has `claimed` on.
+def begin_job(*, job: LabelJob, now: datetime) -> bool:
+    """Count the attempt at `job`, and renew its lease.
 
     Attempts count notes that were begun, so that one that kills its worker does not fail those claimed with it. False
     where the claim was lost. Safe to repeat.
     """
     n_attempts = job.attempts + 1
-    tokens = [other.run_token for other in claimed]
-    LabelJob.objects.filter(run_token__in=tokens, status=Status.RUNNING).update(lease_expires_at=now + LEASE)
     begun = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
-        attempts=n_attempts, started_at=now
+        attempts=n_attempts, started_at=now, lease_expires_at=now + LEASE
     )
     if begun:
         job.attempts = n_attempts
@@ -340,6 +338,7 @@ def release_worker(*, worker: str, now: datetime) -> int:
 @transaction.atomic
 def cancel_run(*, run: LabelRun, actor: User, now: datetime) -> None:
     """Stop the run: waiting notes are cancelled, the ones being read keep their result, suggestions stay."""
+    lock_projects(run.project)
     stopped = LabelRun.objects.filter(pk=run.pk, status=LabelRun.Status.RUNNING).update(
         status=LabelRun.Status.CANCELLED, finished_at=now
     )
@@ -352,6 +351,7 @@ def cancel_run(*, run: LabelRun, actor: User, now: datetime) -> None:
 @transaction.atomic
 def retry_run(*, run: LabelRun, actor: User, now: datetime) -> int:
     """Queue the run's failed and cancelled notes again; how many."""
+    lock_projects(run.project)
     again = LabelJob.objects.filter(
         run=run, status__in=[Status.FAILED, Status.CANCELLED], document__project=run.project_id
     )

@@ -20,6 +20,8 @@ BACKENDS: Mapping[str, str] = {
     "spacy": "llm_labeler.backends.spacy",
     "transformers": "llm_labeler.backends.transformers",
 }
+# What Gemma's authors sample from; what a server does by itself differs from server to server.
+TOP_K, TOP_P = 64, 0.95
 
 
 class BackendError(ValueError):

@@ -18,11 +18,10 @@ from typing import Any
 import torch
 from torch.nn.functional import pad
 
+from llm_labeler.backends import TOP_K, TOP_P
 from llm_labeler.backends.constraints import Matcher, allowed_tokens
 from llm_labeler.backends.states import States
 
-# What Gemma's authors sample from.
-TOP_K, TOP_P = 64, 0.95
 # Tokens of an answer that room is kept for when rows are chosen; longer ones are met by halving.
 ANSWER_TOKENS = 256
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+# Weights, configuration, tokenizer and chat template; what llm_labeler.fetch brings.
+MODEL_FILES = ("*.safetensors", "*.json", "*.jinja", "tokenizer.model")
 ADAPTER_WEIGHTS, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
 
@@ -15,8 +17,8 @@ def file_digest(path: Path) -> str:
 
 
 def model_digest(folder: Path) -> str:
-    """sha256, in hex, over weights, configuration and tokenizer of a model's folder, by name."""
-    return _digest_of(sorted([*folder.glob("*.safetensors"), folder / "config.json", *folder.glob("tokenizer.*")]))
+    """sha256, in hex, over the `MODEL_FILES` of a model's folder, by name."""
+    return _digest_of(sorted(path for pattern in MODEL_FILES for path in folder.glob(pattern)))
 
 
 def adapter_digest(folder: Path) -> str:

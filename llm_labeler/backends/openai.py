@@ -17,7 +17,7 @@ import httpx2
 
 from annotator.core.prompting import note_of
 from annotator.core.servers import ServerAddress, ServerError, server_address
-from llm_labeler.backends import Answer, BackendAway, BackendError, Constraint, Request
+from llm_labeler.backends import TOP_K, TOP_P, Answer, BackendAway, BackendError, Constraint, Request
 from llm_labeler.backends.completions import AnswerError, read_answer
 from llm_labeler.chat import safe_messages
 from llm_labeler.copying import copy_gbnf, copy_lark
@@ -25,8 +25,6 @@ from llm_labeler.copying import copy_gbnf, copy_lark
 MOST_TRIES = 6  # over 15 seconds: what a server needs to start
 FIRST_WAIT_SECONDS = 0.5
 CONNECT_SECONDS = 10.0
-# Sampling as Gemma's authors advise it; what a server does by itself differs from server to server.
-TOP_P, TOP_K = 0.95, 64
 _TRANSIENT = frozenset((408, 429, 500, 502, 503, 504))
 _TOO_LONG = ("exceed_context_size", "context_length_exceeded", "maximum context length", "context size")
 
@@ -41,6 +39,10 @@ class Dialect(StrEnum):
 
 # "owned_by" of a server's models, where it tells which dialect it speaks.
 _OWNERS = {"llamacpp": Dialect.LLAMA_CPP, "vllm": Dialect.VLLM}
+
+
+class _NoAnswer(BackendAway):
+    """A request that came to nothing: the server is gone, or the request is more than it can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class _Client:
 
 
 class OpenAIBackend:
-    """Answers prompts by a server's model, which is asked for when the backend is made.
+    """Answers prompts by a server's model, which is asked for when the backend is made. `dialect`: how it is spoken to.
 
     Raises BackendError where the server does not offer the model, or speaks another dialect than ours.
     """
@@ -79,15 +81,24 @@ class OpenAIBackend:
         self.group_size = concurrency
         self._client = client
         self._model = model
-        self._dialect = asyncio.run(self._agreed(dialect))
+        self.dialect, own = asyncio.run(self._agreed(dialect))
+        # llama.cpp tells the model's own log-probabilities; the others mask first (tests hold the first to it).
+        self._is_masking = own != Dialect.LLAMA_CPP
 
     @property
     def constraints(self) -> frozenset[Constraint]:
         """What the server can hold an answer to; COPY becomes JSON where it is not among them."""
-        return frozenset(Constraint) - ({Constraint.COPY} if self._dialect == Dialect.OPENAI else set())
+        return frozenset(Constraint) - ({Constraint.COPY} if self.dialect == Dialect.OPENAI else set())
+
+    def held_to(self, wanted: Constraint) -> Constraint:
+        """The constraint that answers have where `wanted` is asked for."""
+        return wanted if wanted in self.constraints else Constraint.JSON
 
     def generate(self, requests: Sequence[Request]) -> list[list[Answer]]:
-        """Answer i of a request is one of its own, with `seed + i`. Raises BackendAway where the server is gone."""
+        """Answer i of a request is one of its own, with `seed + i`.
+
+        Raises BackendAway where the server is gone, and BackendError where it is there and fails at a request.
+        """
         return asyncio.run(self._answers(requests))
 
     async def _answers(self, requests: Sequence[Request]) -> list[list[Answer]]:
@@ -97,16 +108,32 @@ class OpenAIBackend:
             return list(await asyncio.gather(*(asyncio.gather(*group) for group in asked)))
 
     async def _answer(self, http: httpx2.AsyncClient, slots: asyncio.Semaphore, request: Request, i: int) -> Answer:
-        held_to = request.constraint if request.constraint in self.constraints else Constraint.JSON
+        held_to = self.held_to(request.constraint)
         async with slots:
-            found = await self._ask(http, "POST", "v1/chat/completions", self._body(request, held_to, request.seed + i))
+            found = await self._completion(http, self._body(request, held_to, request.seed + i))
         try:
             answer = read_answer(found, n_top=request.n_top)
         except AnswerError as error:
             raise BackendError(f"{self._named()} {error}") from None
-        # llama.cpp tells the model's own log-probabilities; the others mask first (tests hold the first to it).
-        is_masked = held_to != Constraint.NONE and self._dialect != Dialect.LLAMA_CPP
-        return replace(answer, is_masked=is_masked)
+        return replace(answer, is_masked=self._is_masking and held_to != Constraint.NONE)
+
+    async def _completion(self, http: httpx2.AsyncClient, body: Mapping[str, Any]) -> Any:
+        try:
+            return await self._ask(http, "POST", "v1/chat/completions", body)
+        except _NoAnswer as failure:
+            if not await self._is_there(http):
+                raise
+            raise BackendError(
+                f"{failure}; it still runs, so a note may be too much for it: use a smaller window"
+            ) from None
+
+    async def _is_there(self, http: httpx2.AsyncClient) -> bool:
+        """Whether the server still answers anything."""
+        try:
+            response = await http.get("v1/models", timeout=CONNECT_SECONDS)
+        except httpx2.TransportError:
+            return False
+        return response.status_code == 200
 
     def _body(self, request: Request, held_to: Constraint, seed: int) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -120,21 +147,21 @@ class OpenAIBackend:
             "logprobs": True,
             "top_logprobs": max(request.n_top, 1),  # llama.cpp takes 0 for none at all
         }
-        if self._dialect != Dialect.OPENAI:
+        if self.dialect != Dialect.OPENAI:
             body["top_k"] = TOP_K
-        if self._dialect == Dialect.LLAMA_CPP:
+        if self.dialect == Dialect.LLAMA_CPP:
             body |= {"cache_prompt": True, "min_p": 0.0}
         if held_to == Constraint.JSON:
             wanted = {"name": "spans", "schema": request.schema, "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
-        elif held_to == Constraint.COPY and self._dialect == Dialect.LLAMA_CPP:
+        elif held_to == Constraint.COPY and self.dialect == Dialect.LLAMA_CPP:
             body["grammar"] = copy_gbnf(request.schema, note_of(request.messages))
         elif held_to == Constraint.COPY:
             body["structured_outputs"] = {"grammar": copy_lark(request.schema, note_of(request.messages))}
         return body
 
-    async def _agreed(self, wanted: Dialect | None) -> Dialect:
-        """The dialect that is wanted, else the one that the server tells."""
+    async def _agreed(self, wanted: Dialect | None) -> tuple[Dialect, Dialect]:
+        """The dialect that is wanted, else the server's own; and its own, where it tells that, else the first."""
         async with self._client.open() as http:
             found = await self._ask(http, "GET", "v1/models", None)
         models = found.get("data") if isinstance(found, dict) else None
@@ -144,10 +171,10 @@ class OpenAIBackend:
             raise BackendError(f"{self._named()} has no model {self._model!r}, but {names}: set LABELER_MODEL to one")
         spoken = _OWNERS.get(str(offered[self._model]))
         if wanted is None:
-            return spoken or Dialect.OPENAI
+            wanted = spoken or Dialect.OPENAI
         if spoken is not None and wanted not in (spoken, Dialect.OPENAI):
             raise BackendError(f"{self._named()} is {spoken}, not {wanted}: set LABELER_DIALECT={spoken}")
-        return wanted
+        return wanted, spoken or wanted
 
     async def _ask(self, http: httpx2.AsyncClient, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         """What the server answers, as parsed JSON; asked again where that may help, each time after a longer wait."""
@@ -157,7 +184,7 @@ class OpenAIBackend:
                 response = await http.request(method, path, json=body)
             except httpx2.ReadTimeout:
                 seconds = self._client.timeout_seconds
-                raise BackendAway(f"{self._named()} has not answered within {seconds:.0f} s: see its load") from None
+                raise _NoAnswer(f"{self._named()} has not answered within {seconds:.0f} s: see its load") from None
             except httpx2.TransportError as error:
                 if is_last:
                     raise BackendAway(self._unreachable(error)) from None
@@ -165,9 +192,8 @@ class OpenAIBackend:
                 if response.status_code not in _TRANSIENT:
                     return self._content(response)
                 if is_last:
-                    raise BackendAway(
-                        f"{self._named()} is overloaded or not ready (HTTP {response.status_code}): see its log"
-                    )
+                    away = _NoAnswer if response.status_code == 500 else BackendAway
+                    raise away(f"{self._named()} is overloaded or not ready (HTTP {response.status_code}): see its log")
             await asyncio.sleep(FIRST_WAIT_SECONDS * 2 ** (n_tries - 1))
         raise AssertionError  # the last try returns or raises
 
@@ -191,7 +217,7 @@ class OpenAIBackend:
                 "start it with a longer one (vLLM: --max-model-len, llama.cpp: --ctx-size)"
             )
         raise BackendError(
-            f"{self._named()} refuses our requests (HTTP {code}): see whether it is {self._dialect}, "
+            f"{self._named()} refuses our requests (HTTP {code}): see whether it is {self.dialect}, "
             "and gives log-probabilities and answers in a JSON schema"
         )
 

@@ -52,8 +52,9 @@ class TransformersBackend:
     def generate(self, requests: Sequence[Request]) -> list[list[Answer]]:
         """For each request its `n` answers. Where memory does not suffice, the batch is halved and stays so.
 
-        Raises BackendError where one request alone is too much.
+        Raises BackendError where one request alone is too much; the batch is then as it was.
         """
+        n_rows = self._n_rows
         prompts = [self.prompt_tokens(request) for request in requests]
         answers: dict[tuple[int, int], Answer] = {}
         wanted = [(index, number) for index, request in enumerate(requests) for number in range(request.n)]
@@ -62,6 +63,8 @@ class TransformersBackend:
             if self._fill(rows, answers):
                 break
             if min(self._n_rows, len(left)) == 1:
+                self._free()
+                self._n_rows = n_rows
                 raise BackendError(
                     f"{self.model_id} runs out of memory at one prompt of {max(map(len, prompts))} tokens: use a "
                     "smaller window, fewer examples, quantization '4bit' or a smaller model"

@@ -32,7 +32,7 @@ def make_states(project: Project, reviewer: User) -> LabelRun:
     )
     while jobs := claim_jobs(run_id=run.pk, worker="w", now=NOW):
         for job in jobs:
-            begin_job(job=job, claimed=jobs, now=NOW)
+            begin_job(job=job, now=NOW)
             if job.document.external_id == "2-failed":
                 hand_back(job=job, error="ValueError", now=NOW)
             else:

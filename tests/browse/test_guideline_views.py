@@ -26,7 +26,7 @@ def write(project: Project, *texts: str) -> None:
 
 def test_a_lead_writes_the_first_version_and_the_next(alice_client: Client, project: Project) -> None:
     assert "Write the first version" in body(alice_client.get(url("guideline", project)))
-    response = alice_client.post(url("new_guideline", project), {"text": "Mark drugs.\r\nNot foods.\r\n"})
+    response = alice_client.post(url("new_guideline", project), {"text": "Mark drugs.\r\nNot foods.\r\n", "changes": 0})
     assert (response.status_code, response["Location"]) == (303, url("guideline", project))
     assert project.guidelines.get().text == "Mark drugs.\nNot foods."
     form = alice_client.get(url("new_guideline", project)).content.decode()
@@ -47,21 +47,36 @@ def test_the_newest_version_is_shown_with_what_it_changed(alice_client: Client, 
 
 def test_an_equal_text_is_no_new_version(alice_client: Client, project: Project) -> None:
     write(project, "Mark drugs.")
-    alice_client.post(url("new_guideline", project), {"text": " Mark drugs.\n"})
+    alice_client.post(url("new_guideline", project), {"text": " Mark drugs.\n", "changes": 0})
     assert project.guidelines.count() == 1
 
 
 def test_an_empty_text_takes_the_guideline_back(alice_client: Client, project: Project) -> None:
     write(project, "Mark drugs.")
-    assert alice_client.post(url("new_guideline", project), {"text": ""}).status_code == 303
+    assert alice_client.post(url("new_guideline", project), {"text": "", "changes": 1}).status_code == 303
     assert "This version is empty" in body(alice_client.get(url("guideline", project)))
 
 
 def test_a_text_that_is_too_long_comes_back_with_the_reason(alice_client: Client, project: Project) -> None:
-    response = alice_client.post(url("new_guideline", project), {"text": "x" * (GUIDELINE_LENGTH + 1)})
+    response = alice_client.post(url("new_guideline", project), {"text": "x" * (GUIDELINE_LENGTH + 1), "changes": 0})
     assert response.status_code == 422
     assert "at most 20,000 are wanted" in body(response)
     assert not project.guidelines.exists()
+
+
+def test_what_another_lead_wrote_meanwhile_is_not_replaced_unseen(alice_client: Client, project: Project) -> None:
+    write(project, "Mark drugs.")
+    form = body(alice_client.get(url("new_guideline", project)))
+    assert 'name="changes" value="1"' in form
+    write(project, "Mark drugs and doses.")
+    mine = {"text": "Mark no foods.", "changes": 1}
+    response = alice_client.post(url("new_guideline", project), mine)
+    assert response.status_code == 422
+    page = body(response)
+    assert "Version 2 was written meanwhile" in page and "Mark no foods." in page
+    assert 'name="changes" value="2"' in page
+    assert alice_client.post(url("new_guideline", project), mine | {"changes": 2}).status_code == 303
+    assert project.guidelines.count() == 3
 
 
 def test_an_annotator_reads_it_and_writes_none(client: Client, project: Project, bob: User) -> None:
@@ -69,7 +84,7 @@ def test_an_annotator_reads_it_and_writes_none(client: Client, project: Project,
     reader = sign_in(client, bob)
     page = body(reader.get(url("guideline", project)))
     assert "Mark drugs." in page and "Write the next version" not in page
-    assert reader.post(url("new_guideline", project), {"text": "x"}).status_code == 403
+    assert reader.post(url("new_guideline", project), {"text": "x", "changes": 0}).status_code == 403
 
 
 def test_the_page_takes_as_many_queries_for_many_versions(

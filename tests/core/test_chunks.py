@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.core.chunks import Chunk, ChunkError, chunks, sentences
+from annotator.core.sections import sections
+from annotator.core.tokens import token_spans
 
 PIECES = st.sampled_from(
     [
@@ -41,11 +44,15 @@ def test_chunks_with_overlap_cover_the_text_and_go_on(text: str, max_chars: int,
     overlap = data.draw(st.integers(0, max_chars // 2))
     found = chunks(text, max_chars, overlap)
     reached = 0
+    inner = [start for start, _ in token_spans(text)]
+    whole = {part.start for part in [*sentences(text), *sections(text)]}
     for before, chunk in zip([None, *found], found, strict=False):
         assert chunk.start <= reached < chunk.end
         assert reached - chunk.start <= overlap
         assert chunk.end - chunk.start <= max_chars
         assert before is None or before.start < chunk.start
+        if before is not None and chunk.start == reached and reached not in whole:
+            assert not any(max(before.start, reached - overlap - 1) < place < reached for place in inner)
         reached = chunk.end
     assert reached == len(text)
 
@@ -78,6 +85,20 @@ def test_the_overlap_is_made_of_whole_sentences() -> None:
     first, second = parts(text, 40, 15)[:2]
     assert first == "One two three. Four five. Six seven. "
     assert second.startswith("Six seven.")
+
+
+def test_a_cut_inside_a_long_sentence_overlaps_by_whole_tokens() -> None:
+    text = "Medications: " + ", ".join(f"drug{i} {i} mg" for i in range(300))
+    found = chunks(text, 1500, 150)
+    assert len(found) > 2
+    for before, chunk in pairwise(found):
+        assert 140 <= before.end - chunk.start <= 150
+        assert chunk.start in dict(token_spans(text))
+
+
+def test_a_cut_between_long_sentences_needs_no_overlap() -> None:
+    first, second = chunks("Word word word word word word word word word end. " * 2, 60, 20)
+    assert second.start == first.end == 50
 
 
 @pytest.mark.parametrize(("max_chars", "overlap"), [(0, 0), (-3, 0), (10, -1), (10, 6)])

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from annotator.core.spans import Span
 from annotator.core.tokens import token_spans
-from llm_labeler.align import Alignment, Quote, _chain, _normal, align
+from llm_labeler.align import Alignment, Quote, _chain, _joins, _normal, align
 
 WORDS = ["pain", "Fever", "effusion", "2.5", "25", "e\u0301", "\u00e9", "İ", "i\u0307", "ß", "SS", "ﬁ", "fi"]
+NUMBERS = ["2", "1", "\u00bd", "1/2", "\u215f"]
 FOREIGN = [
     "\u05db\u05d0\u05b5\u05d1",
     "\u0623\u0644\u0645",
@@ -22,7 +23,7 @@ FOREIGN = [
     "\u75db",
 ]
 SIGNS = [" ", " ", "\n", "\r\n", "\u00a0", "\u00ad", "\u200b", "\ufeff", "-", "\u2013", "\u2019", "'", ",", "<"]
-PIECES = st.sampled_from(WORDS + FOREIGN + SIGNS)
+PIECES = st.sampled_from(WORDS + NUMBERS + FOREIGN + SIGNS)
 TEXTS = st.lists(PIECES, min_size=1, max_size=20).map("".join)
 
 
@@ -32,12 +33,14 @@ def places(text: str, *quotes: str) -> list[int | None]:
 
 
 @given(TEXTS, st.data())
-def test_an_exact_quote_is_found_where_it_reads_so(text: str, data: st.DataObject) -> None:
+def test_an_exact_quote_at_word_bounds_is_found_where_it_reads_so(text: str, data: st.DataObject) -> None:
     found = token_spans(text)
     assume(found)
     first = data.draw(st.integers(0, len(found) - 1))
     last = data.draw(st.integers(first, len(found) - 1))
-    quote = text[found[first][0] : found[last][1]]
+    start, end = found[first][0], found[last][1]
+    assume(not _joins(text, start) and not _joins(text, end))
+    quote = text[start:end]
     (aligned,) = align(text, [Quote(pieces=(quote,), key=quote)])
     assert aligned.alignment is Alignment.EXACT
     assert aligned.span is not None
@@ -64,9 +67,10 @@ def test_what_is_found_reads_as_the_quote(text: str, quote: str) -> None:
         assert surface == quote.strip()
     elif aligned.alignment is Alignment.NORMALIZED:
         assert _normal(surface)[0].strip() == _normal(quote)[0].strip()
-        assert quote.strip() not in text
+        at_word_bounds = not _joins(text, aligned.span.start) and not _joins(text, aligned.span.end)
+        assert quote.strip() not in text or at_word_bounds
     elif aligned.alignment is Alignment.FUZZY:
-        assert re.findall(r"\d+", surface) == re.findall(r"\d+", quote)
+        assert re.findall(r"\d+", _normal(surface)[0]) == re.findall(r"\d+", _normal(quote)[0])
         assert surface.strip() == surface
 
 
@@ -92,6 +96,9 @@ def test_no_quote_breaks_the_alignment(text: str, quotes: list[str]) -> None:
         ("ﬁbrosis", "fibrosis", "ﬁbrosis"),
         ("soft\u00adened", "softened", "soft\u00adened"),
         ("SpO₂ 94", "spo2", "SpO₂"),
+        ("\u00bd tablet", "1/2 tablet", "\u00bd tablet"),
+        ("1/2 tablet", "\u00bd tablet", "1/2 tablet"),
+        ("2\u00bd tablets", "2 1/2 tablets", "2\u00bd tablets"),
     ],
 )
 def test_a_normalised_quote_maps_back_to_the_original_text(text: str, quote: str, surface: str) -> None:
@@ -134,6 +141,27 @@ def test_the_letter_comes_before_the_normal_form_and_that_before_near_spelling()
         assert (str(aligned.alignment), aligned.span.start) == (alignment, start)
 
 
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("aspirin \u00bd daily", "aspirin 1"),
+        ("Metformin 2\u00bd tablets", "Metformin 21"),
+        ("Metformin 2\u00bd tablets", "Metformin 21/2"),
+        ("Metformin 2\u00bd tablets", "Metfornin 2"),
+        ("Metformin 2 1/2 tablets", "Metfornin 2"),
+        ("2\u00bd tablets", "1/2 tablets"),
+        ("velocity 5\u33a7", "velocity 5m"),
+        ("velocity 5\u33a7", "velocitty 5m"),
+    ],
+)
+def test_no_part_of_a_fraction_or_unit_is_found(text: str, quote: str) -> None:
+    assert places(text, quote) == [None]
+
+
+def test_a_fraction_is_found_by_near_spelling() -> None:
+    assert places("take Metformin 2\u00bd tablets", "Metfornin 2 1/2 tablets") == [5]
+
+
 def test_pieces_are_not_found_by_near_spelling() -> None:
     (aligned,) = align("stiffness in both wrists", [Quote(pieces=("stifness", "wrists"), key="")])
     assert aligned.span is None
@@ -171,6 +199,22 @@ def test_a_repeat_beyond_the_occurrences_falls_on_one_that_is_taken() -> None:
 def test_a_quote_is_looked_for_at_word_bounds_first() -> None:
     assert places("CRAB in RA", "RA") == [8]
     assert places("CRAB", "RA") == [1]
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "start", "alignment"),
+    [
+        ("Pain is worse on walking; painful gait", "pain", 0, "normalized"),
+        ("Asthma. No asthmatic attacks", "asthma", 0, "normalized"),
+        ("Painless; painful gait", "pain", 10, "exact"),
+        ("Pain and pain", "pain", 9, "exact"),
+    ],
+)
+def test_a_word_in_another_case_comes_before_a_part_of_a_word(
+    text: str, quote: str, start: int, alignment: str
+) -> None:
+    (aligned,) = align(text, [Quote(pieces=(quote,), key="")])
+    assert (aligned.span, str(aligned.alignment)) == (Span.of(start, start + len(quote)), alignment)
 
 
 def test_a_hint_is_believed_only_where_the_text_reads_so() -> None:

@@ -12,13 +12,14 @@ import pytest
 from annotator.core.prompting import COMPACT, FULL, note_of
 from llm_labeler import __main__, evaluate
 from llm_labeler.backends import Answer, BackendError, Constraint, Request, Token
+from tests.llm_labeler.test_openai_backend import serving
 
 TEXT = "Chest pain since Monday. Metformin 500 mg."
 ANN = "T1\tSign 0 10\tChest pain\nT2\tDrug 25 34\tMetformin\nT3\tDate 17 23\tMonday\n"
 
 
 class Scripted:
-    """Says the same of every window, the label's probability with each item; keeps what it was asked."""
+    """Says the same of every window: quotes as JSON, labels and their probabilities. Keeps what it was asked."""
 
     name, model_id, revision, group_size = "scripted", "model-1", "abcdef", 4
 
@@ -34,7 +35,7 @@ class Scripted:
         tokens = [Token("[", 0.0)]
         for place, (quote, label, chance) in enumerate(self.items):
             tokens += [
-                Token(f'{"," if place else ""}{{"text":"{quote}","label":"', 0.0),
+                Token(f'{"," if place else ""}{{"text":{quote},"label":"', 0.0),
                 Token(label, math.log(chance)),
                 Token('"}', 0.0),
             ]
@@ -55,7 +56,7 @@ def gold(tmp_path: Path) -> Path:
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Scripted:
     """Stands for any labeler."""
     backend = Scripted(
-        ("Chest pain", "Problem", 0.9), ("Metformin 500 mg", "Medication", 0.5), ("Aspirin", "Medication", 0.8)
+        ('"Chest pain"', "Problem", 0.9), ('"Metformin 500 mg"', "Medication", 0.5), ('"Aspirin"', "Medication", 0.8)
     )
 
     @contextmanager
@@ -88,6 +89,14 @@ def test_the_last_line_holds_the_measures(gold: Path, scripted: Scripted, capsys
     told = found["conditions"]
     assert (told["model"], told["revision"], told["n_notes"], told["n_windows"]) == ("model-1", "abcdef", 1, 1)
     assert told["left_out"] == {"Date": 1}
+
+
+def test_a_quote_is_invented_where_a_piece_of_it_stands_nowhere(
+    gold: Path, scripted: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted.items = (('["Monday","Chest"]', "Problem", 0.9), ('["Chest","Aspirin"]', "Problem", 0.9))
+    found = evaluated(gold, *MAP, capsys=capsys)
+    assert (found["unaligned_rate"], found["invented_rate"]) == (1.0, 0.5)
 
 
 def test_only_labels_on_the_right_of_the_map_are_asked_for(
@@ -142,6 +151,8 @@ def test_the_table_and_the_progress_can_be_read(
         (("--labeler", "openai"), "--labeler openai needs --url and --model"),
         (("--labeler", "transformers"), "--labeler transformers needs --model"),
         (("--labeler", "spacy", "--window", "100", "--overlap", "60"), "--overlap 60: from 0 to half of the window"),
+        (("--labeler", "spacy", "--passes", "-1"), "--passes -1: from 0 is wanted"),
+        (("--labeler", "gemma", "--adapter", "/folder"), "--adapter goes with --labeler transformers only"),
         (("--labeler", "spacy", "--gold", "/nowhere"), "/nowhere: a folder with .txt and .ann files is wanted"),
         (("--labeler", "spacy", "--schema", "/nowhere.json"), "/nowhere.json"),
     ],
@@ -191,6 +202,38 @@ def test_the_small_model_runs_in_a_server_of_its_own(
     assert found["conditions"]["second"] == "scripted"
     assert events == ["start", "gemma-3-270m+marginalia" if has_adapter else "gemma-3-270m", "end"]
     assert (found["conditions"]["runtime"], found["conditions"]["threads"]) == ("llama.cpp", 1)
+
+
+@pytest.mark.parametrize(
+    ("owner", "given", "runtime", "constraint"),
+    [
+        ("vllm", (), "server (vllm)", "copy"),
+        ("someone", (), "server (openai)", "json"),
+        ("someone", ("--dialect", "vllm"), "server (vllm)", "copy"),
+        ("llamacpp", ("--dialect", "openai", "--constraint", "none"), "server (openai)", "none"),
+    ],
+)
+def test_a_server_is_asked_for_its_dialect_and_the_report_says_what_came_of_it(
+    gold: Path, capsys: pytest.CaptureFixture[str], owner: str, given: Sequence[str], runtime: str, constraint: str
+) -> None:
+    with serving(owner) as server:
+        named = ("--labeler", "openai", "--url", server.url, "--model", "small", *given)
+        told = evaluated(gold, *named, *MAP[2:], capsys=capsys)["conditions"]
+    assert (told["runtime"], told["constraint"]) == (runtime, constraint)
+
+
+def test_a_model_of_ones_own_may_have_an_adapter(
+    gold: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def load(name: str, **config: Any) -> Scripted:
+        asked.append(config)
+        return Scripted()
+
+    monkeypatch.setattr(evaluate, "load_backend", load)
+    evaluated(gold, "--labeler", "transformers", "--model", "m", "--adapter", "/folder", *MAP[2:], capsys=capsys)
+    assert asked == [{"model": "m", "adapter": "/folder"}]
 
 
 def test_the_dictionaries_can_be_evaluated(gold: Path, capsys: pytest.CaptureFixture[str]) -> None:

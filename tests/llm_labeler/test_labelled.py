@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from annotator.core.chunks import Chunk, chunks
 from annotator.core.spans import Span
 from llm_labeler.align import Alignment
-from llm_labeler.labelled import LabelledSpan, agreed, counted_in, merged, shared
+from llm_labeler.labelled import LabelledSpan, agreed, compared, counted_in, merged, shared
 
 TEXT = "Acute pain in the left knee. No fever today. ECG and CT of the chest were normal. Plan: rest."
 
@@ -57,7 +58,7 @@ def test_of_a_span_that_a_window_cuts_only_the_whole_sibling_stays(
     wanted: list[tuple[Span, str]], size: int, data: st.DataObject
 ) -> None:
     """Each window quotes what it holds of each span. What stays is every span that some window holds whole, and pieces
-    of none of those that lie across an edge."""
+    of none of those that lie across an edge, but where two windows quote the same piece (of two spans)."""
     windows = chunks(TEXT, size, data.draw(st.integers(0, size // 2)))
     seen = []
     for window in windows:
@@ -76,7 +77,10 @@ def test_of_a_span_that_a_window_cuts_only_the_whole_sibling_stays(
         if any(window.start <= span.start and span.end <= window.end for window in windows)
     }
     assert whole <= stayed
+    quotes = Counter(place for _, quoted in seen for place in set(places(quoted)))
     for place, label in stayed - whole:
+        if quotes[place, label] > 1:
+            continue
         cut = Span.parse(place)
         parents = [other for other, own in wanted if own == label and _holds(other, cut)]
         assert any((str(other), label) not in whole for other in parents)
@@ -120,6 +124,22 @@ def test_unaligned_quotes_agree_where_they_read_the_same() -> None:
     other = LabelledSpan(None, "statin", "Test", {}, Alignment.UNALIGNED)
     kept = agreed([[lost], [lost], [other]])
     assert [one.signals["agreement"] for one in kept] == [pytest.approx(2 / 3), pytest.approx(1 / 3)]
+
+
+@pytest.mark.parametrize(
+    ("others", "share", "label"),
+    [
+        ([(Span.of(0, 10), "Problem"), (Span.of(0, 10), "Test")], 1.0, None),
+        ([(Span.of(0, 8), "Problem"), (Span.of(0, 10), "Test")], 0.8, "Test"),
+        ([(Span.of(0, 10), "Problem"), (Span.of(0, 8), "Test")], 1.0, None),
+        ([(Span.of(0, 4), "Test")], 0.0, None),
+    ],
+)
+def test_a_second_labeler_gives_another_label_only_where_that_fits_better(
+    others: list[tuple[Span, str]], share: float, label: str | None
+) -> None:
+    (told,) = compared([found(Span.of(0, 10))], [found(*other) for other in others], "spacy")
+    assert (told.signals["second_share"], told.signals.get("second_label")) == (share, label)
 
 
 @pytest.mark.parametrize(

@@ -18,17 +18,21 @@ from llm_labeler.copying import copy_gbnf, copy_lark
 
 SCHEMA = schema_from_json({"labels": [{"name": "Problem", "definition": "A disease."}]})
 NOTE = "No chest pain."
+MODEL: dict[str, Any] = {"id": "small", "aliases": ["other"]}
 Reply = tuple[int, Any]
 
 
 class Server(ThreadingHTTPServer):
-    """Answers a completion by `reply(body)`; keeps the bodies it got and the most it had at once."""
+    """Answers a completion by `reply(body)`, and which models it has by `models()`.
+
+    Keeps the bodies it got and the most it had at once.
+    """
 
     daemon_threads = True
 
     def __init__(self, owner: str) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.owner = owner
+        self.models: Callable[[], Reply] = lambda: (200, {"data": [MODEL | {"owned_by": owner}]})
         self.reply: Callable[[dict[str, Any]], Reply] = lambda body: (200, said("[]"))
         self.bodies: list[dict[str, Any]] = []
         self.keys: set[str | None] = set()
@@ -44,7 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self._answer((200, {"data": [{"id": "small", "aliases": ["other"], "owned_by": self.server.owner}]}))
+        self._answer(self.server.models())
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -166,6 +170,15 @@ def test_copying_becomes_the_json_schema_where_there_is_no_word_for_it():
         assert answer.is_masked
 
 
+def test_whose_log_probabilities_they_are_depends_on_the_server_and_not_on_how_it_is_asked(server: Server):
+    ((answer,),) = openai.load(url=server.url, model="small", dialect="openai").generate([request()])
+    assert "response_format" in server.bodies[0]
+    assert not answer.is_masked
+    with serving("vllm") as other:
+        ((answer,),) = openai.load(url=other.url, model="small").generate([request()])
+    assert answer.is_masked
+
+
 def test_a_free_answer_is_held_to_nothing(server: Server):
     ((answer,),) = openai.load(url=server.url, model="small").generate([request(constraint=Constraint.NONE)])
     assert not {"grammar", "response_format", "structured_outputs"} & server.bodies[0].keys()
@@ -186,16 +199,45 @@ def test_a_server_that_stays_busy_is_away(server: Server):
     assert len(server.bodies) == openai.MOST_TRIES
 
 
-def test_a_server_that_does_not_answer_in_time_is_away(server: Server):
-    is_over = threading.Event()
-    server.reply = lambda body: (200, said("[]")) if is_over.wait(20) else (500, "")
+@pytest.fixture
+def is_over(server: Server) -> Iterator[threading.Event]:
+    """Until it is set the server answers no completion."""
+    event = threading.Event()
+    server.reply = lambda body: (200, said("[]")) if event.wait(20) else (500, "")
+    yield event
+    event.set()
+
+
+def test_a_server_that_does_not_answer_in_time_is_away(
+    server: Server, is_over: threading.Event, monkeypatch: pytest.MonkeyPatch
+):
     backend = openai.load(url=server.url, model="small", timeout_seconds=0.2)
-    try:
-        with pytest.raises(BackendAway, match="has not answered within"):
-            backend.generate([request()])
-    finally:
-        is_over.set()
+    monkeypatch.setattr(openai, "CONNECT_SECONDS", 0.2)
+    server.models = lambda: (200, {}) if is_over.wait(20) else (500, "")
+    with pytest.raises(BackendAway, match="has not answered within"):
+        backend.generate([request()])
     assert len(server.bodies) == 1
+
+
+def test_a_prompt_that_a_running_server_does_not_answer_in_time_is_at_fault(server: Server, is_over: threading.Event):
+    backend = openai.load(url=server.url, model="small", timeout_seconds=0.2)
+    with pytest.raises(BackendError, match=r"has not answered within.*it still runs.*smaller window") as failure:
+        backend.generate([request()])
+    assert not isinstance(failure.value, BackendAway)
+    assert len(server.bodies) == 1
+
+
+def test_a_prompt_that_a_running_server_always_fails_at_is_at_fault(server: Server):
+    server.reply = lambda body: (500, NOTE)
+    backend = openai.load(url=server.url, model="small")
+    with pytest.raises(BackendError, match=r"HTTP 500.*it still runs.*smaller window") as failure:
+        backend.generate([request()])
+    assert not isinstance(failure.value, BackendAway)
+    assert "chest" not in str(failure.value)
+    assert len(server.bodies) == openai.MOST_TRIES
+    server.models = lambda: (500, "")
+    with pytest.raises(BackendAway, match="HTTP 500"):
+        backend.generate([request()])
 
 
 def test_a_server_that_has_gone_is_away():

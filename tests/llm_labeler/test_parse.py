@@ -31,7 +31,6 @@ ITEMS = st.builds(
 def test_what_was_rendered_is_parsed_back(items: list[Item]) -> None:
     answer = render_answer(items, schema=SCHEMA)
     parsed = parse_answer(answer, SCHEMA)
-    assert parsed.is_complete
     assert parsed.problems == ()
     assert [item.quotes for item in parsed.items] == [(i.text,) if isinstance(i.text, str) else i.text for i in items]
     for item in parsed.items:
@@ -48,7 +47,6 @@ def test_a_cut_answer_gives_its_whole_items_and_says_so(items: list[Item], data:
     whole = parse_answer(answer, SCHEMA).items
     assert parsed.items == whole[: len(parsed.items)]
     assert parsed.problems
-    assert not parsed.is_complete
 
 
 PLAIN_ITEMS = st.lists(
@@ -152,6 +150,8 @@ def test_what_surrounds_the_items_is_passed_over(answer: str) -> None:
         '[{"text":"ECG","label":"Test",{"text":"Hb","label":"Test"]',
         '[{"text":"ECG","label":"Test"}],{"text":"Hb","label":"Test"}]',
         '[{"text":"ECG","label":"Test"}]\n[{"text":"Hb","label":"Test"}]',
+        '[{"label":"Test","text":"ECG"}]\n\n[{"label":"Test","text":"Hb"}]',
+        '[{"text":"ECG","label":"Test"}]\n[{"start":5,"text":"Hb","label":"Test"}]',
         '{"text":"ECG","label":"Test"}\n{"text":"Hb","label":"Test"}',
         '[{"text":"ECG","label":"Test"} and {"text":"Hb","label":"Test"}]',
         '[{"text":"ECG","label":"Test","x":["a"},{"text":"Hb","label":"Test"}]',
@@ -174,6 +174,17 @@ def test_an_item_that_may_lack_an_attribute_is_lost(answer: str) -> None:
     parsed = parse_answer(answer, SCHEMA)
     assert parsed.items == ()
     assert "attribute" in parsed.problems[0]
+
+
+def test_an_item_without_text_behind_the_list_is_reported() -> None:
+    parsed = parse_answer('[{"text":"ECG","label":"Test"}]\n[{"label":"Test"}]', SCHEMA)
+    assert len(parsed.items) == 1
+    assert parsed.problems == ("item 2: 'text' must be a text, or 2 to 8 pieces of one",)
+
+
+def test_what_is_no_item_behind_the_list_is_passed_over() -> None:
+    parsed = parse_answer('{"items":[{"text":"ECG","label":"Test"}],"meta":{"n":1}} {not this}', SCHEMA)
+    assert (len(parsed.items), parsed.problems) == (1, ())
 
 
 def test_an_item_with_all_attributes_need_not_be_closed() -> None:
@@ -211,7 +222,6 @@ def test_a_quoted_end_of_a_thought_hides_nothing() -> None:
 def test_an_answer_without_end_is_read_up_to_a_bound() -> None:
     parsed = parse_answer("[" + '{"text":"Hb","label":"Test"},' * (MAX_ITEMS + 1), SCHEMA)
     assert len(parsed.items) == MAX_ITEMS
-    assert not parsed.is_complete
     assert len(parsed.problems) == 1
 
 
@@ -273,5 +283,5 @@ def test_a_hinted_start_is_a_whole_number(given: str, start: int | None) -> None
 @pytest.mark.parametrize("answer", ["", "  \n", "I cannot do that."])
 def test_an_answer_without_a_list_is_a_problem(answer: str) -> None:
     parsed = parse_answer(answer, SCHEMA)
-    assert (parsed.items, parsed.is_complete) == ((), False)
+    assert parsed.items == ()
     assert len(parsed.problems) == 1

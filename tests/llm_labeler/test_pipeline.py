@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from annotator.core.prompting import Item, note_of, render_answer
 from annotator.core.schema import schema_from_json
+from annotator.core.scoring import score_of
 from annotator.core.spans import Span
 from annotator.core.tokens import token_spans
 from llm_labeler.align import Alignment
@@ -124,7 +126,7 @@ def test_attributes_are_completed_and_the_score_is_the_labels() -> None:
     rash, fever = label("No rash. Fever: fever", Scripted(lambda note: answer)).spans
     assert rash.attributes == {"assertion": "absent"}
     assert fever.attributes == {"assertion": "present"}
-    assert rash.score == pytest.approx(math.exp(-0.07))
+    assert rash.score == score_of(rash.signals) > 0
 
 
 def test_a_label_outside_the_schema_is_a_problem_and_no_span() -> None:
@@ -258,6 +260,20 @@ def test_a_note_that_the_model_fails_at_does_not_cost_the_others() -> None:
         texts_of(backend, texts)
 
 
+def test_each_note_of_a_group_that_failed_is_kept_before_it_is_read_alone() -> None:
+    backend = Failing("bad", BackendError("out of memory"), group_size=8)
+    asked: list[list[int]] = []
+
+    def keep(places: Sequence[int]) -> Collection[int]:
+        asked.append(list(places))
+        return [place for place in places if len(asked) == 1 or place != 2]
+
+    texts = [SHORT, "A bad rash.", "Another rash."]
+    assert texts_of(backend, texts, keep=keep, failed=lambda *given: None) == [(0, 1)]
+    assert asked == [[0, 1, 2], [0], [1], [2]]
+    assert backend.calls == [[SHORT]]
+
+
 def test_a_model_that_is_away_ends_the_whole() -> None:
     backend = Failing("bad", BackendAway("the server does not answer: start it"), group_size=1)
     failed: list[int] = []
@@ -340,6 +356,28 @@ def test_each_span_tells_in_how_many_readings_it_was_found() -> None:
         ("pain", "Problem"): (0.25, 0.25, 1),
     }
     assert {found.signals["n_readings"] for found in result.spans} == {4}
+
+
+class Cut(Drawn):
+    """The last `n_cut` of its drawn answers were cut off."""
+
+    n_cut = 1
+
+    def generate(self, requests: Sequence[Request]) -> list[list[Answer]]:
+        found = super().generate(requests)
+        for request, drawn in zip(requests, found, strict=True):
+            if request.temperature:
+                drawn[-self.n_cut :] = [replace(answer, finish_reason="length") for answer in drawn[-self.n_cut :]]
+        return found
+
+
+def test_a_drawn_answer_that_was_cut_off_takes_no_part_in_the_agreement() -> None:
+    backend = Cut(*[items(("fever", "Problem"))] * 3, items())
+    (found,) = label("No fever.", backend, n_passes=3).spans
+    assert (found.signals["n_readings"], found.signals["agreement"]) == (3, 1.0)
+    backend.n_cut = 3
+    (found,) = label("No fever.", backend, n_passes=3).spans
+    assert not {"n_readings", "agreement"} & found.signals.keys()
 
 
 def test_passes_are_drawn_with_a_seed_and_the_first_answer_is_not() -> None:

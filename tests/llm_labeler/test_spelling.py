@@ -11,7 +11,7 @@ LETTERS = st.sampled_from("abcdeqx")
 
 
 def surfaces(text: str, quote: str) -> list[str]:
-    return [text[start:end] for start, end in Words(text, range(len(text))).find(quote)]
+    return [text[start:end] for start, end in Words(text).find(quote)]
 
 
 @given(st.lists(WORDS, min_size=1, max_size=12), st.data())
@@ -42,6 +42,8 @@ def test_what_is_found_pairs_word_by_word(text: list[str], quote: list[str]) -> 
         ("insulin glargine 2.5 units", "insulin glargine 25 units"),
         ("insulin glargine 2-5 units", "insulin glargine 2.5 units"),
         ("insulin glargine 10 units", "insulin glargine 10000 units"),
+        ("metformin 2 1/2", "metformin 2"),
+        ("metformin 1/2", "metformin 1"),
         ("haemoglobin <100", "haemoglobin 100"),
         ("base excess of -5", "base excess of 5"),
         ("covid19 infection", "covid18 infection"),

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from annotator.core.prompting import Item, note_of, render_answer
+from annotator.jobs import patience
 from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
 from annotator.suggestions.services import CLAIM_SIZE, LABEL_TASK, MAX_ATTEMPTS, ROUTE_TASK, release_worker
@@ -242,6 +244,24 @@ def test_an_error_that_is_none_of_a_notes_hands_all_back(
     label(run)
     assert statuses(run) == [Status.DONE] + [Status.QUEUED] * (CLAIM_SIZE + 1)
     assert set(run.jobs.exclude(error="").values_list("error", flat=True)) == {"RuntimeError"}
+
+
+def test_a_database_that_is_away_before_the_first_note_costs_no_attempt(
+    run: LabelRun, model: Model, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(labeler: Labeler) -> None:
+        raise OperationalError(CANARY)
+
+    LabelJob.objects.filter(document__external_id="note-1").update(attempts=MAX_ATTEMPTS - 1)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", -1.0)
+    monkeypatch.setattr(tasks, "prompt_of", fail)
+    label(run)
+    assert set(run.jobs.values_list("status", "attempts")) == {(Status.QUEUED, 0), (Status.QUEUED, MAX_ATTEMPTS - 1)}
+    assert set(run.jobs.exclude(error="").values_list("error", flat=True)) == {"OperationalError"}
+    assert LABEL_TASK in bells.tasks()
+    run.refresh_from_db()
+    assert run.status == LabelRun.Status.RUNNING
+    assert model.notes == []
 
 
 def test_a_second_labeler_is_loaded_where_the_labeler_has_one(

@@ -192,10 +192,15 @@ def test_what_was_answered_before_memory_ran_out_is_kept(backend: Backend, monke
 
 
 def test_one_prompt_that_does_not_fit_says_what_to_do(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted(backend, monkeypatch, Scripted(n_fit=0, error=MemoryError()))
+    decoder = scripted(backend, monkeypatch, Scripted([BYTES[93]], n_fit=0, error=MemoryError()))
     with pytest.raises(BackendError, match=r"runs out of memory at one prompt.*smaller window") as refused:
         backend.generate([request_for()] * 4)
     assert "chest" not in str(refused.value)
+    assert [n_rows for _, n_rows in decoder.calls] == [8, 2, 1]
+    assert decoder.n_forgotten == 3
+    decoder.n_fit = 99
+    backend.generate([request_for()] * 4)
+    assert decoder.calls[-1] == (4, 8), "later batches are no smaller for it"
 
 
 def test_another_failure_is_not_taken_for_a_lack_of_memory(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from llm_labeler import gemma
-from llm_labeler.backends import BackendError, load_backend, weights
+from llm_labeler import fetch, gemma
+from llm_labeler.backends import BackendError, digests, load_backend, weights
 from llm_labeler.backends.weights import Weights, chosen_device, chosen_dtype, load_weights
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -45,6 +45,21 @@ def test_a_folder_is_named_by_the_digest_of_its_files(tiny_gemma: Path, tmp_path
     tensors["model.norm.weight"] += 1
     save_file(tensors, other / "model.safetensors", {"format": "pt"})
     assert loaded(other).revision != first.revision
+
+
+def test_all_that_a_fetch_brings_is_part_of_a_models_name(tmp_path: Path) -> None:
+    assert digests.MODEL_FILES == fetch.PATTERNS
+    names = ["config.json", "generation_config.json", "tokenizer_config.json", "chat_template.jinja"]
+    names += ["model.safetensors", "tokenizer.model", "tokenizer.json"]
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    seen = {digests.model_digest(tmp_path)}
+    for name in names:
+        (tmp_path / name).write_text("{ }")
+        seen.add(digests.model_digest(tmp_path))
+    assert len(seen) == len(names) + 1
+    (tmp_path / "README.md").write_text("no part of it")
+    assert digests.model_digest(tmp_path) in seen
 
 
 def test_a_model_of_the_hub_is_named_by_its_commit(

@@ -76,7 +76,7 @@ def test_few_notes_are_not_enough(alice_client: Client, project: Project, dana: 
 
 def test_nothing_finished_is_said(alice_client: Client, project: Project) -> None:
     read(project, make_labeler(project), make_notes(project, 1), *FOUND)
-    assert "no note that it has read is finished" in body(alice_client.get(url(project)))
+    assert "of these notes it has read none that is finished" in body(alice_client.get(url(project)))
 
 
 def test_nothing_read_is_said(alice_client: Client, project: Project) -> None:

@@ -44,7 +44,7 @@ def claim(run: LabelRun, *, worker: str = WORKER, now: datetime = NOW, limit: in
     """Notes that the worker has claimed and begun."""
     jobs = claim_jobs(run_id=run.pk, worker=worker, now=now, limit=limit)
     for job in jobs:
-        begin_job(job=job, claimed=jobs, now=now)
+        begin_job(job=job, now=now)
     return jobs
 
 

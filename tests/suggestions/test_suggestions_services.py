@@ -185,18 +185,18 @@ def test_an_expired_lease_is_claimed_again(project: Project) -> None:
     assert second.run_token != first.run_token
 
 
-def test_beginning_a_note_keeps_the_claims_on_the_others(project: Project) -> None:
+def test_beginning_a_note_renews_its_lease(project: Project) -> None:
     run = make_run(project, n=2)
-    jobs = claim(run)
-    assert begin_job(job=jobs[0], claimed=jobs, now=NOW + LEASE)
-    assert claim(run, now=LATER) == []
+    first, second = claim(run)
+    assert begin_job(job=first, now=NOW + LEASE)
+    assert [job.pk for job in claim(run, now=LATER)] == [second.pk]
 
 
 def test_a_lost_claim_is_not_begun(project: Project) -> None:
     run = make_run(project, n=1)
     (slow,) = claim(run)
     claim(run, worker="label-2@here", now=LATER)
-    assert not begin_job(job=slow, claimed=[slow], now=LATER)
+    assert not begin_job(job=slow, now=LATER)
 
 
 def test_a_note_that_kills_its_worker_does_not_fail_those_claimed_with_it(project: Project) -> None:
@@ -204,7 +204,7 @@ def test_a_note_that_kills_its_worker_does_not_fail_those_claimed_with_it(projec
     for attempt in range(3):
         now = NOW + attempt * 2 * LEASE
         jobs = claim_jobs(run_id=run.pk, worker=WORKER, now=now)
-        begin_job(job=jobs[0], claimed=jobs, now=now)
+        begin_job(job=jobs[0], now=now)
     assert len(claim(run, now=NOW + 6 * LEASE)) == 2
     assert statuses(run) == [Status.FAILED, Status.RUNNING, Status.RUNNING]
 
@@ -326,7 +326,7 @@ def test_notes_that_are_put_off_wait_uncounted_and_the_run_says_why(project: Pro
     run = make_run(project, n=3)
     jobs = claim_jobs(run_id=run.pk, worker=WORKER, now=NOW)
     for job in jobs[:2]:
-        begin_job(job=job, claimed=jobs, now=NOW)
+        begin_job(job=job, now=NOW)
     finish(jobs[:1])
     bells.clear()
     for _ in range(2):
