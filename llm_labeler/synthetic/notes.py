@@ -16,7 +16,7 @@ from llm_labeler.synthetic.rules import ASSERTIONS, LABELS, Grammar, Marked
 ASSERTION = "assertion"
 # How often a note is written in one case, or wrapped like a terminal's lines.
 _LOWERED, _RAISED, _WRAPPED = 0.06, 0.03, 0.08
-_ALL_LABELS, _ONE_LABEL = 0.6, 0.15
+_ALL_LABELS, _ONE_LABEL = 0.35, 0.4
 
 
 @dataclass(frozen=True, slots=True)
