@@ -18,7 +18,7 @@ from annotator.core.servers import server_address
 
 # The small model with our adapter, as `llm_labeler.gemma` has it: the web process has neither. A test compares.
 GEMMA_ID = "gemma-3-270m+marginalia"
-GEMMA_REVISION = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac+25c9c6d93bc8f8ca"
+GEMMA_REVISION = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac+96895a4fcc3c8541"
 GEMMA_FILE = "gemma-3-270m-q4_k_m.gguf"
 GEMMA_SECONDS = 600.0  # a lease's length: two cores that others keep busy are slow
 MODEL_SOCKET = "model.sock"
