@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -27,6 +28,9 @@ FIRST_WAIT_SECONDS = 0.5
 CONNECT_SECONDS = 10.0
 _TRANSIENT = frozenset((408, 429, 500, 502, 503, 504))
 _TOO_LONG = ("exceed_context_size", "context_length_exceeded", "maximum context length", "context size")
+
+
+T = TypeVar("T")
 
 
 class Dialect(StrEnum):
@@ -81,7 +85,7 @@ class OpenAIBackend:
         self.group_size = concurrency
         self._client = client
         self._model = model
-        self.dialect, own = asyncio.run(self._agreed(dialect))
+        self.dialect, own = _result_of(self._agreed(dialect))
         # llama.cpp tells the model's own log-probabilities; the others mask first (tests hold the first to it).
         self._is_masking = own != Dialect.LLAMA_CPP
 
@@ -99,7 +103,7 @@ class OpenAIBackend:
 
         Raises BackendAway where the server is gone, and BackendError where it is there and fails at a request.
         """
-        return asyncio.run(self._answers(requests))
+        return _result_of(self._answers(requests))
 
     async def _answers(self, requests: Sequence[Request]) -> list[list[Answer]]:
         slots = asyncio.Semaphore(self.group_size)
@@ -285,3 +289,9 @@ def _is_untrusted(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _result_of(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` comes to, in a thread of its own: the caller's may have an event loop, as a notebook's has."""
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        return threads.submit(asyncio.run, work).result()

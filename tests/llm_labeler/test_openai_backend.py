@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -177,6 +179,15 @@ def test_whose_log_probabilities_they_are_depends_on_the_server_and_not_on_how_i
     with serving("vllm") as other:
         ((answer,),) = openai.load(url=other.url, model="small").generate([request()])
     assert answer.is_masked
+
+
+def test_it_may_be_called_where_an_event_loop_runs_as_in_a_notebook(server: Server):
+    async def cell() -> str:
+        ((answer,),) = openai.load(url=server.url, model="small").generate([request()])
+        return answer.text
+
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(asyncio.run, cell()).result() == "[]"
 
 
 def test_a_free_answer_is_held_to_nothing(server: Server):
