@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from annotator import programs
+from annotator.labelers import labelers
 
 
 def test_every_worker_routes_beside_its_own_work(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,4 +28,5 @@ def test_the_small_models_server_is_one_of_the_programs_only_where_it_is_the_lab
     settings.LABELER = "gemma"
     server = programs.model_server()
     assert server is not None
-    assert f"unix://{server.argv[-1]}" == settings.LABELERS["gemma"]["runtime"]["url"]
+    gemma = labelers("gemma", data=settings.DATA_DIR, sockets=settings.SOCKET_DIR)["gemma"]
+    assert f"unix://{server.argv[-1]}" == gemma["runtime"]["url"]
