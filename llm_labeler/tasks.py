@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from annotator.core.prompting import TEMPLATES, Example, template_digest
-from annotator.core.scoring import SIGNALS_VERSION
+from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
 from annotator.jobs.patience import patiently
 from annotator.suggestions import services
 from annotator.suggestions.disclosure import ServerNotAllowed, refuse_undisclosed
@@ -179,6 +179,7 @@ def _backends(labeler: Labeler) -> tuple[Backend, Backend | None]:
         template not in TEMPLATES
         or labeler.prompt_digest != template_digest(template)
         or decoding.get("signals", SIGNALS_VERSION) != SIGNALS_VERSION
+        or decoding.get("score", SCORE_VERSION) != SCORE_VERSION
     ):
         raise WrongModel("the run was made for another version of this program: start a new run")
     second = decoding.get("second")

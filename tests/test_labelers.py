@@ -86,6 +86,10 @@ def test_a_server_that_can_hold_an_answer_to_copying_does(chosen: Any):
         ({"LABELER": "openai"}, "needs LABELER_URL and LABELER_MODEL"),
         ({"LABELER": "openai", "LABELER_URL": "http://far.org", "LABELER_MODEL": "x"}, "by https only"),
         ({"LABELER": "transformers", "LABELER_ADAPTER": "x"}, "needs the LABELER_MODEL"),
+        (
+            {"LABELER": "openai", "LABELER_URL": "https://a.org", "LABELER_MODEL": "x", "LABELER_REVISION": "r" * 65},
+            "its revision has more than 64 characters",
+        ),
         ({"LABELER": "transformers", "LABELER_BATCH": "0"}, "LABELER_BATCH must be a number from 1"),
     ],
 )

@@ -16,7 +16,7 @@ from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Guideline, Membership
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_guideline, guidelines_of
-from annotator.projects.services import ProjectError, add_guideline
+from annotator.projects.services import GuidelineReplaced, ProjectError, add_guideline
 from annotator.web.http import see_other
 from annotator.web.paging import page_of
 
@@ -51,7 +51,6 @@ def new_version(request: HttpRequest, project_id: str) -> HttpResponse:
     """The form of the next version, filled with the newest."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
     project, status = membership.project, 200
-    newest = current_guideline(project)
     if request.method == "POST":
         data = request.POST.copy()
         form = GuidelineForm(data)
@@ -64,13 +63,14 @@ def new_version(request: HttpRequest, project_id: str) -> HttpResponse:
                 )
             except ProjectError as error:
                 form.add_error("text", sentence(str(error)))
-                # Who keeps it once more has been told of the version that it replaces.
-                data["changes"] = str(newest.number if newest else 0)
+                if isinstance(error, GuidelineReplaced):  # who keeps it once more has been told of it
+                    data["changes"] = str(error.newest)
             else:
                 messages.success(request, f"Version {made.number} of the guideline is the one that counts.")
                 return see_other(request, reverse("browse:guideline", args=[project_id]))
         status = 422
     else:
+        newest = current_guideline(project)
         form = GuidelineForm(initial={"text": newest.text if newest else "", "changes": newest.number if newest else 0})
     context = page_context(membership, current="Overview", crumb="Guideline") | {"form": form}
     return render(request, "browse/new_guideline.html", context, status=status)

@@ -24,6 +24,14 @@ class ProjectError(ValueError):
     """A project that cannot be made as asked."""
 
 
+class GuidelineReplaced(ProjectError):
+    """A text made of a version of the guideline that is not the newest any more; `newest` is that one's number."""
+
+    def __init__(self, newest: int) -> None:
+        super().__init__(f"version {newest} was written meanwhile: look at what it changes, then keep this text again")
+        self.newest = newest
+
+
 def lock_projects(*projects: Project) -> None:
     """Let nobody else who locks one of them come between while this transaction goes on. To be done before it records
     an event.
@@ -84,7 +92,7 @@ def add_guideline(
     """The next version of the guideline; the newest one itself where nothing changed. Its ends are stripped.
 
     `changes` is the number of the version that the text was made of, 0 for none. An empty text is a version too: from
-    it on there is none. Raises ProjectError for a text that is too long, or that another version has come before.
+    it on there is none. Raises ProjectError for a text that is too long, GuidelineReplaced where another came before.
     """
     text = text.strip()
     if len(text) > GUIDELINE_LENGTH:
@@ -95,9 +103,7 @@ def add_guideline(
     if newest is not None and newest.digest == digest:
         return newest
     if changes is not None and newest is not None and newest.number != changes:
-        raise ProjectError(
-            f"version {newest.number} was written meanwhile: look at what it changes, and keep this text once more"
-        )
+        raise GuidelineReplaced(newest.number)
     version = Guideline.objects.create(
         project=project,
         number=newest.number + 1 if newest else 1,

@@ -79,6 +79,12 @@ def test_what_another_lead_wrote_meanwhile_is_not_replaced_unseen(alice_client: 
     assert project.guidelines.count() == 3
 
 
+def test_a_text_that_is_too_long_still_knows_what_it_was_made_of(alice_client: Client, project: Project) -> None:
+    write(project, "Mark drugs.", "Mark drugs and doses.")
+    too_long = {"text": "x" * (GUIDELINE_LENGTH + 1), "changes": 1}
+    assert 'name="changes" value="1"' in body(alice_client.post(url("new_guideline", project), too_long))
+
+
 def test_an_annotator_reads_it_and_writes_none(client: Client, project: Project, bob: User) -> None:
     write(project, "Mark drugs.")
     reader = sign_in(client, bob)

@@ -114,6 +114,9 @@ def test_a_labeler_whose_pool_lost_examples_says_so(
     assert "Pool 1 has lost examples to a purge" in body(alice_client.get(url("labelers", project)))
     refused = alice_client.post(url("read_with", project), {"labeler": made.digest})
     assert refused.status_code == 409
+    another = make(alice_client, project, pool="1", n_examples=1)
+    assert (another.status_code, Labeler.objects.filter(pool__isnull=False).count()) == (422, 1)
+    assert "xample pool 1 has lost" in body(another)
     assert "Make a new labeler" in body(refused)
     assert not LabelRun.objects.filter(labeler=made).exists()
 

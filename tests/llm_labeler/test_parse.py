@@ -86,7 +86,8 @@ def test_items_that_the_damage_has_not_touched_survive_it(items: list[Item], gar
 
 @given(st.text(st.sampled_from('[]{}",:\\ textlab01-e\n')))
 def test_no_answer_breaks_the_parser(answer: str) -> None:
-    parse_answer(answer, SCHEMA)
+    for item in parse_answer(answer, SCHEMA).items:
+        assert all(item.quotes) and item.label in SCHEMA.label_names
 
 
 @pytest.mark.parametrize(

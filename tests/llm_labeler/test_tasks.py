@@ -201,7 +201,9 @@ def test_a_run_for_another_model_fails_at_once_with_what_it_wants(run: LabelRun,
     assert model.notes == []
 
 
-@pytest.mark.parametrize("changed", [{"prompt_digest": "0" * 64}, {"decoding": {"signals": -1}}])
+@pytest.mark.parametrize(
+    "changed", [{"prompt_digest": "0" * 64}, {"decoding": {"signals": -1}}, {"decoding": {"score": -1}}]
+)
 def test_a_run_for_another_version_of_the_program_fails_at_once(
     run: LabelRun, model: Model, changed: dict[str, Any]
 ) -> None:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from annotator.accounts.models import User
 from annotator.projects.models import Project
 from annotator.quality.selectors import labelers_with_notes
+from annotator.suggestions.models import Suggestion
 from tests.cast import HTMX, body, sign_in
 from tests.quality.scene import FOUND, make_labeler, make_measured, make_notes, read
 
@@ -38,6 +39,14 @@ def test_the_page_says_how_good_the_labeler_is(alice_client: Client, measured: P
     assert "20 (25.0%)" in table(page, "quotes")
     assert "<dd>1.00 (1.00–1.00)<br>" in table(page, "score")
     assert "label logprob" in table(page, "signals")
+
+
+def test_a_signal_that_few_spans_have_ranks_nothing(alice_client: Client, measured: Project) -> None:
+    for found in Suggestion.objects.filter(label="Problem").order_by("score")[::39]:
+        found.signals["yes_share"] = found.score
+        found.save(update_fields=["signals"])
+    row = table(body(alice_client.get(url(measured))), "signals").split("yes share")[1].split("</tr>")[0]
+    assert row.count("–") == 2
 
 
 def test_the_charts_have_tables(alice_client: Client, measured: Project) -> None:
