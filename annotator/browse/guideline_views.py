@@ -61,10 +61,11 @@ def new_version(request: HttpRequest, project_id: str) -> HttpResponse:
                 made = add_guideline(
                     project=project, text=text, actor=membership.user, now=timezone.now(), changes=changes
                 )
+            except GuidelineReplaced as replaced:
+                form.add_error(None, sentence(str(replaced)))
+                data["changes"] = str(replaced.newest)  # who keeps the text again has been told
             except ProjectError as error:
                 form.add_error("text", sentence(str(error)))
-                if isinstance(error, GuidelineReplaced):  # who keeps it once more has been told of it
-                    data["changes"] = str(error.newest)
             else:
                 messages.success(request, f"Version {made.number} of the guideline is the one that counts.")
                 return see_other(request, reverse("browse:guideline", args=[project_id]))
