@@ -79,17 +79,17 @@ def test_snap_refuses_what_is_not_in_the_text(start: int, end: int) -> None:
 def test_snap_looks_only_at_the_neighbourhood() -> None:
     text = "chest pain\n" * 5000
     snap(text, 30_000, 30_004)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(100):
         snap(text, 30_000, 30_004)
-    assert time.perf_counter() - began < 0.3
+    assert time.process_time() - began < 0.3
 
 
 def test_a_long_note_is_parted_in_a_blink() -> None:
     text = "The patient's BP was 120/80; chest pain, no fever.\n" * 1000
-    began = time.perf_counter()
+    began = time.process_time()
     token_spans(text)
-    assert time.perf_counter() - began < 0.5  # about 0.01 s on an idle core
+    assert time.process_time() - began < 0.5  # about 0.01 s on an idle core
 
 
 LINE = "severe chest pain, today"  # tokens at 0 7 13 17 19

@@ -153,7 +153,12 @@ class Answer:
     @property
     def is_saved(self) -> bool:
         """Whether a decision that was answered so is in the database; a redirect may also lead to the sign-in page."""
-        return self.status == 200 and not self.goes_to.startswith("/accounts/")
+        return self.status == 200 and not self.is_to_sign_in
+
+    @property
+    def is_to_sign_in(self) -> bool:
+        """Whether it leads to the sign-in page: by 302, or by 200 and a header where htmx had asked."""
+        return self.goes_to.startswith("/accounts/")
 
 
 @dataclass
