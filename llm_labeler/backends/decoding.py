@@ -11,7 +11,7 @@ hide the padding at the left.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,10 @@ class Chosen:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One answer in the making, to a prompt of two tokens or more; a temperature of 0 is greedy."""
+    """One answer in the making, to a prompt of two tokens or more; a temperature of 0 is greedy.
+
+    `is_idle` is told each token, and says whether those behind it are worth nothing: the answer is cut off there.
+    """
 
     prompt: list[int]
     max_tokens: int
@@ -45,6 +48,7 @@ class Row:
     seed: int = 0
     n_top: int = 0
     matcher: Matcher | None = None
+    is_idle: Callable[[int], bool] | None = None
     made: list[Chosen] = field(default_factory=list)
     is_cut: bool = False
     chance: random.Random = field(init=False)
@@ -67,7 +71,8 @@ class Row:
         if chosen.token in stops:
             return True
         self.made.append(chosen)
-        self.is_cut = len(self.made) >= self.max_tokens
+        is_idle = self.is_idle is not None and self.is_idle(chosen.token)
+        self.is_cut = is_idle or len(self.made) >= self.max_tokens
         is_complete = self.matcher is not None and self.matcher.is_completed_by(chosen.token)
         if is_complete:
             self.is_cut = False

@@ -18,7 +18,7 @@ import httpx2
 
 from annotator.core.prompting import note_of
 from annotator.core.servers import ServerAddress, ServerError, server_address
-from llm_labeler.backends import TOP_K, TOP_P, Answer, BackendAway, BackendError, Constraint, Request
+from llm_labeler.backends import TOP_K, TOP_P, Answer, BackendAway, BackendError, Constraint, Request, streams
 from llm_labeler.backends.completions import AnswerError, read_answer
 from llm_labeler.chat import safe_messages
 from llm_labeler.copying import copy_gbnf, copy_lark
@@ -114,16 +114,16 @@ class OpenAIBackend:
     async def _answer(self, http: httpx2.AsyncClient, slots: asyncio.Semaphore, request: Request, i: int) -> Answer:
         held_to = self.held_to(request.constraint)
         async with slots:
-            found = await self._completion(http, self._body(request, held_to, request.seed + i))
-        try:
-            answer = read_answer(found, n_top=request.n_top)
-        except AnswerError as error:
-            raise BackendError(f"{self._named()} {error}") from None
+            try:
+                found = await self._completion(http, self._body(request, held_to, request.seed + i), request)
+                answer = read_answer(found, n_top=request.n_top)
+            except AnswerError as error:
+                raise BackendError(f"{self._named()} {error}") from None
         return replace(answer, is_masked=self._is_masking and held_to != Constraint.NONE)
 
-    async def _completion(self, http: httpx2.AsyncClient, body: Mapping[str, Any]) -> Any:
+    async def _completion(self, http: httpx2.AsyncClient, body: Mapping[str, Any], request: Request) -> Any:
         try:
-            return await self._ask(http, "POST", "v1/chat/completions", body)
+            return await self._ask(http, "POST", "v1/chat/completions", body, note_of(request.messages))
         except _NoAnswer as failure:
             if not await self._is_there(http):
                 raise
@@ -147,7 +147,8 @@ class OpenAIBackend:
             "temperature": request.temperature,
             "top_p": TOP_P,
             "seed": seed,
-            "stream": False,
+            # An answer that goes in circles is cut off; of servers we know nothing of, none is asked to stream scores.
+            "stream": self.dialect != Dialect.OPENAI,
             "logprobs": True,
             "top_logprobs": max(request.n_top, 1),  # llama.cpp takes 0 for none at all
         }
@@ -167,7 +168,7 @@ class OpenAIBackend:
     async def _agreed(self, wanted: Dialect | None) -> tuple[Dialect, Dialect]:
         """The dialect that is wanted, else the server's own; and its own, where it tells that, else the first."""
         async with self._client.open() as http:
-            found = await self._ask(http, "GET", "v1/models", None)
+            found = await self._ask(http, "GET", "v1/models")
         models = found.get("data") if isinstance(found, dict) else None
         offered = {name: m.get("owned_by") for m in models or [] if isinstance(m, dict) for name in _names(m)}
         if self._model not in offered:
@@ -180,12 +181,17 @@ class OpenAIBackend:
             raise BackendError(f"{self._named()} is {spoken}, not {wanted}: set LABELER_DIALECT={spoken}")
         return wanted, spoken or wanted
 
-    async def _ask(self, http: httpx2.AsyncClient, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+    async def _ask(
+        self, http: httpx2.AsyncClient, method: str, path: str, body: Mapping[str, Any] | None = None, chunk: str = ""
+    ) -> Any:
         """What the server answers, as parsed JSON; asked again where that may help, each time after a longer wait."""
         for n_tries in range(1, MOST_TRIES + 1):
             is_last = n_tries == MOST_TRIES
             try:
-                response = await http.request(method, path, json=body)
+                async with http.stream(method, path, json=body) as response:
+                    if response.headers.get("Content-Type", "").startswith(streams.TYPE):
+                        return await _streamed(response, chunk)
+                    await response.aread()
             except httpx2.ReadTimeout:
                 seconds = self._client.timeout_seconds
                 raise _NoAnswer(f"{self._named()} has not answered within {seconds:.0f} s: see its load") from None
@@ -275,6 +281,15 @@ def load(
         dialect=Dialect(dialect) if dialect else None,
         concurrency=concurrency,
     )
+
+
+async def _streamed(response: httpx2.Response, chunk: str) -> dict[str, Any]:
+    """The completion of a stream; left, and with it ended by the server, where the answer goes in circles."""
+    stream = streams.Stream(chunk)
+    async for line in response.aiter_lines():
+        if not stream.takes(line):
+            break
+    return stream.completion()
 
 
 def _names(model: Mapping[str, Any]) -> list[str]:

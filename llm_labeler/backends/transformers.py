@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import codecs
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from annotator.core.prompting import note_of
 from llm_labeler.backends import Answer, BackendError, Request, Token
 from llm_labeler.backends.constraints import Grammars
 from llm_labeler.backends.decoding import Chosen, Decoder, Row
 from llm_labeler.backends.pieces import texts_of
 from llm_labeler.backends.weights import Weights, is_out_of_memory, load_weights
 from llm_labeler.chat import safe_messages
+from llm_labeler.circles import Circles
 from llm_labeler.gemma import CHAT_TEMPLATE
 
 # Requests that run at once, and tokens of prompts and answers that they may have together.
@@ -20,6 +23,7 @@ _BATCHES = {"cuda": (32, 32_768), "mps": (8, 8_192), "cpu": (8, 8_192)}
 # MedGemma thinks between these, sometimes unasked.
 _THINKING, _THOUGHT = "<unused94>", "<unused95>"
 _TURN_END = "<end_of_turn>"
+_Decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class TransformersBackend:
@@ -113,7 +117,13 @@ class TransformersBackend:
             seed=request.seed + number,
             n_top=request.n_top,
             matcher=self._grammars.matcher(request),
+            is_idle=self._circles(request),
         )
+
+    def _circles(self, request: Request) -> Callable[[int], bool]:
+        """Whether an answer to the request goes in circles, told its tokens one by one."""
+        circles, decoder = Circles(note_of(request.messages)), _Decoder("replace")
+        return lambda token: circles.closes_with(decoder.decode(self._piece(token)))
 
     def _answer(self, row: Row) -> Answer:
         made = [chosen for chosen in self._spoken(row.made) if chosen.token not in self._silent]

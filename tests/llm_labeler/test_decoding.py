@@ -167,3 +167,20 @@ def test_drawn_answers_are_the_seeds_own_whatever_runs_beside_them(model: Any) -
 def test_a_low_temperature_draws_what_greedy_takes(model: Any, wanted: list[tuple[list[int], list[float]]]) -> None:
     rows = filled(model, rows_for(PROMPTS[:3], temperature=1e-4))
     assert tokens_of(rows) == [tokens for tokens, _ in wanted[:3]]
+
+
+def test_a_row_that_goes_idle_is_cut_off_and_others_are_not(model: Any) -> None:
+    whole = tokens_of(filled(model, rows_for(PROMPTS)))
+    place = max(range(len(whole)), key=lambda index: len(whole[index]))
+    rows = rows_for(PROMPTS)
+    told: list[int] = []
+
+    def is_idle(token: int) -> bool:
+        told.append(token)
+        return len(told) == 3
+
+    rows[place].is_idle = is_idle
+    filled(model, rows)
+    assert rows[place].is_cut
+    assert told == whole[place][:3]
+    assert tokens_of(rows) == [told if index == place else tokens for index, tokens in enumerate(whole)]

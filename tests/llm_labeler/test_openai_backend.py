@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,6 +40,7 @@ class Server(ThreadingHTTPServer):
         self.keys: set[str | None] = set()
         self.n_now = self.n_most = 0
         self.counting = threading.Lock()
+        self.is_left = threading.Event()
 
     @property
     def url(self) -> str:
@@ -67,6 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, reply: Reply) -> None:
         code, content = reply
+        if isinstance(content, list):
+            self._stream(content)
+            return
         raw = content.encode() if isinstance(content, str) else json.dumps(content).encode()
         self.send_response(code)
         self.send_header("Content-Length", str(len(raw)))
@@ -74,6 +78,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Location", "http://127.0.0.1:9/")
         self.end_headers()
         self.wfile.write(raw)
+
+    def _stream(self, lines: list[str]) -> None:
+        """Send lines as long as somebody listens."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.end_headers()
+        for line in lines:
+            try:
+                self.wfile.write(f"{line}\n\n".encode())
+            except OSError:
+                self.server.is_left.set()
+                return
 
     def log_message(self, *_: object) -> None:
         pass
@@ -83,6 +99,17 @@ def said(text: str) -> dict[str, Any]:
     entry = {"token": text, "bytes": list(text.encode()), "logprob": -0.25, "top_logprobs": []}
     choice = {"message": {"content": text}, "finish_reason": "stop", "logprobs": {"content": [entry]}}
     return {"choices": [choice]}
+
+
+def streamed(pieces: Sequence[str], reason: str | None = "stop") -> list[str]:
+    """The lines of a completion that comes in these pieces, as llama.cpp and vLLM send it."""
+    events: list[dict[str, Any]] = [{"choices": [{"delta": {"role": "assistant", "content": None}}]}]
+    for piece in pieces:
+        entry = {"token": piece, "bytes": list(piece.encode()), "logprob": -0.25, "top_logprobs": []}
+        events.append({"choices": [{"delta": {"content": piece}, "logprobs": {"content": [entry]}}]})
+    if reason:
+        events += [{"choices": [{"delta": {}, "finish_reason": reason}]}, {"choices": [], "usage": {}}]
+    return [": a comment", *(f"data: {json.dumps(event)}" for event in events), *(["data: [DONE]"] if reason else [])]
 
 
 @contextmanager
@@ -140,8 +167,38 @@ def test_a_request_says_what_is_wanted_and_shows_the_key(server: Server):
     assert server.keys == {"Bearer k-1"}
     wanted = {"model": "small", "max_tokens": 64, "temperature": 0.7, "seed": 4, "logprobs": True, "top_logprobs": 5}
     assert wanted.items() <= body.items()
-    assert not body["stream"]
+    assert body["stream"]
     assert body["cache_prompt"]
+
+
+@pytest.mark.parametrize("owner", ["llamacpp", "vllm"])
+def test_an_answer_may_come_in_pieces(owner: str):
+    with serving(owner) as server:
+        server.reply = lambda body: (200, streamed(["[", '{"text":', '"é"', "}", "]"]))
+        ((answer,),) = openai.load(url=server.url, model="small").generate([request()])
+    assert (answer.text, answer.finish_reason) == ('[{"text":"é"}]', "stop")
+    assert [token.text for token in answer.tokens] == ["[", '{"text":', '"é"', "}", "]"]
+
+
+def test_an_answer_in_pieces_says_where_it_was_cut_off(server: Server):
+    server.reply = lambda body: (200, streamed(["[", '{"text":'], "length"))
+    ((answer,),) = openai.load(url=server.url, model="small").generate([request()])
+    assert (answer.text, answer.finish_reason) == ('[{"text":', "length")
+
+
+def test_an_answer_in_circles_is_left(server: Server):
+    item = '{"text":"pain","label":"Problem"},'
+    opening, line = streamed(["[", item], None)[-2:]
+    server.reply = lambda body: (200, [opening, *[line] * 200_000])
+    ((answer,),) = openai.load(url=server.url, model="small").generate([request()])
+    assert (answer.text, answer.finish_reason) == ("[" + item * 4, "length")
+    assert server.is_left.wait(20)
+
+
+def test_a_server_of_which_nothing_is_known_is_asked_for_whole_answers():
+    with serving("someone") as server:
+        openai.load(url=server.url, model="small").generate([request()])
+        assert not server.bodies[0]["stream"]
 
 
 def test_a_control_token_in_a_note_is_sent_broken_up(server: Server):
@@ -269,6 +326,13 @@ def test_a_server_that_has_gone_is_away():
         (307, "", "sends us elsewhere"),
         (200, "<html>chest pain", "is not JSON"),
         (200, {"choices": NOTE}, "in another form"),
+        (200, streamed(["[", NOTE], None), "breaks an answer off: see its log"),
+        (200, [*streamed(["["], None), json.dumps({"error": NOTE})], "breaks an answer off"),
+        (200, [*streamed(["["], None), "data: " + json.dumps({"error": NOTE})], "breaks an answer off"),
+        (200, [*streamed(["["], None), "error: " + json.dumps({"message": NOTE})], "breaks an answer off"),
+        (200, ["data: " + json.dumps({"choices": NOTE})], "in another form"),
+        (200, ["data: " + json.dumps([NOTE])], "in another form"),
+        (200, [f"data: {NOTE}"], "in another form"),
     ],
 )
 def test_an_error_says_what_to_do_and_nothing_of_the_note(server: Server, code: int, content: Any, says: str):

@@ -72,6 +72,22 @@ def test_a_copied_answer_holds_words_of_the_note_only(backend: Backend) -> None:
                 assert quote in text
 
 
+def test_an_answer_in_circles_is_cut_off(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = [BYTES[byte] for byte in '{"text":"😀","label":"Test"},'.encode()]
+
+    class Circling(Scripted):
+        def fill(self, rows: Sequence[Row], **bounds: int) -> Iterator[Row]:
+            for row in rows:
+                while not row.take(Chosen(item[len(row.made) % len(item)], -1.0), frozenset()):
+                    pass
+            return iter(rows)
+
+    scripted(backend, monkeypatch, Circling())
+    ((answer,),) = backend.generate([request_for(constraint=Constraint.NONE, max_tokens=1_000)])
+    assert answer.finish_reason == "length"
+    assert answer.text.count("😀") == 4  # once in the text, and spared
+
+
 def test_a_json_answer_is_of_the_schemas_form(backend: Backend) -> None:
     item = {
         "type": "object",
