@@ -1,7 +1,7 @@
 """Index of the tables; each lives in its domain."""
 
 from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, SignInLink, User
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.audit.models import AuditChain, AuditEvent
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
@@ -27,6 +27,7 @@ __all__ = [
     "AuditChain",
     "AuditEvent",
     "BrowserSession",
+    "Comment",
     "DatasetBuild",
     "Decision",
     "Document",

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -24,30 +23,20 @@ from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.accounts.services import reset_link, sign_in_link
-from annotator.accounts.sessions import session_of
-from annotator.accounts.tokens import make_token
 from annotator.annotations.services import NewAnnotation, add_annotation, open_set
-from annotator.builds.options import BuildOptions
-from annotator.builds.services import create_build, write_build
 from annotator.core.spans import Span
 from annotator.documents.models import Document
-from annotator.exchange.models import Import
-from annotator.jobs.services import run_job
-from annotator.projects.invitations import invite
 from annotator.projects.models import Project
 from annotator.purges.services import purge_project
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
-from annotator.review.queue import Queued, ensure_note_items, queue_spans
-from annotator.suggestions.models import Suggestion
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
-from tests.cast import NOW, make_document, make_set
+from annotator.review.queue import ensure_note_items
+from tests.cast import NOW
+from tests.objects import CANARY, EXTERNAL_ID, make_objects
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 ROLES = ("anonymous", "outsider", "lead", "annotator", "adjudicator", "data_scientist")
-CANARY = "Zebrafever"
-EXTERNAL_ID = "mrn-4711"
 
 
 @dataclass(frozen=True)
@@ -118,6 +107,8 @@ ROUTES: dict[str, Row] = {
     "review:decide": Row(get=NO, post="302 404 409 422 409 403"),
     "review:renew": Row(get=NO, post="302 404 409 204 409 403"),
     "review:put_back": Row(get=NO, post="302 404 303 303 303 403"),
+    "review:comment": Row(get=NO, post="302 404 422 422 422 403"),
+    "review:comment_status": Row(get=NO, post="302 404 404 422 404 403"),
     "exchange:imports": Row(get="302 404 200 403 403 200", post="302 404 422 403 403 422"),
     "exchange:import": Row(get="302 404 200 403 403 200", post=NO),
     "exchange:columns": Row(get=NO, post="302 404 404 403 403 303"),
@@ -195,78 +186,6 @@ def world(
         ids=make_objects(project, reader=bob, uploader=dana),
         other_ids=make_objects(other_project, reader=charlie, uploader=charlie),
     )
-
-
-def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str, str]:
-    """One object of each kind, by the name its id has in addresses."""
-    document = make_document(
-        project, text=f"{CANARY} and cough.", external_id=f"{EXTERNAL_ID}-{project.slug}", patient_id="p1"
-    )
-    run, suggestion = _suggest(project, document)
-    (note_item,) = ensure_note_items(document=document, n_slots=1, priority=1.0)
-    queued = [Queued(suggestion=suggestion, stream=ReviewItem.Stream.UNCERTAIN, reason="low score")]
-    queue_spans(note_item=note_item, queued=queued, older_jobs=[])
-    held = take_note(document=document, reviewer=reader, now=timezone.now())
-    _submitted(project, reader)
-    return {
-        "project_id": project.public_id,
-        "document_id": document.public_id,
-        "item_id": held.public_id,
-        "run_id": run,
-        "user_id": reader.public_id,
-        "invitation_id": _invitation(project),
-        "session_id": _session(project, reader),
-        "token_id": _api_token(reader),
-        "import_id": _import(project, uploader),
-        "build_id": _build(project, uploader),
-        "name": "manifest.json",
-    }
-
-
-def _suggest(project: Project, document: Document) -> tuple[str, Suggestion]:
-    version = project.schema_versions.get()
-    spec = LabelerSpec(name="Rules", backend="spacy", model_id="m", revision="1")
-    labeler = labeler_for(project=project, schema_version=version, spec=spec, now=NOW)
-    found = NewSuggestion(
-        span=Span.of(0, len(CANARY)), surface=CANARY, label="Problem", attributes={}, alignment="exact", score=0.5
-    )
-    rows = [suggestion_row(found)]
-    run = import_run(project=project, labeler=labeler, suggestions=[(document.pk, rows)], actor=None, now=NOW)
-    return run.public_id, document.suggestions.get()
-
-
-def _submitted(project: Project, reader: User) -> None:
-    done = make_document(project, text=f"{CANARY} is done.", external_id=f"{EXTERNAL_ID}-done-{project.slug}")
-    make_set(done, reader)
-
-
-def _invitation(project: Project) -> str:
-    invite(project=project, role="annotator", actor=None, now=timezone.now())
-    return project.invitations.get().public_id
-
-
-def _session(project: Project, user: User) -> str:
-    return session_of(user=user, session_key=f"of-{project.slug}", agent="Firefox", now=timezone.now()).public_id
-
-
-def _api_token(user: User) -> str:
-    now = timezone.now()
-    token, _ = make_token(user=user, name="script", scopes=["read"], project="", lifetime=timedelta(days=7), now=now)
-    return token.public_id
-
-
-def _import(project: Project, uploader: User) -> str:
-    look = {"labels": [], "errors": [], "n_rows": 0, "n_files": 0, "n_spans": 0, "n_errors": 0, "is_whole": True}
-    return Import.objects.create(project=project, created_by=uploader, created_at=NOW, result={"look": look}).public_id
-
-
-def _build(project: Project, actor: User) -> str:
-    build = create_build(
-        project=project, name="Dataset", formats=["jsonl"], options=BuildOptions(), actor=actor, now=NOW
-    )
-    assert build.job is not None
-    run_job(job_id=build.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
-    return build.public_id
 
 
 def url_of(name: str, parameters: Parameters, ids: Mapping[str, str]) -> str:
@@ -465,6 +384,7 @@ def test_an_object_of_another_project_in_a_form_is_not_there(world: World, other
     theirs = ReviewItem.objects.get(document=note, unit="span")
     forms: list[tuple[str, str, dict[str, str]]] = [
         ("annotator", "review:decide", {"key": "k", "target": f"i{theirs.public_id}", "verdict": "accept"}),
+        ("annotator", "review:comment", {"target": f"i{theirs.public_id}", "kind": "flag"}),
         ("lead", "purges:find", {"by": "note", "value": note.public_id}),
         ("lead", "purges:remove_notes", {"by": "note", "value": note.external_id, "word": "delete"}),
         ("lead", "purges:remove_project", {"word": other_project.slug}),

@@ -51,6 +51,7 @@ class Annotation(models.Model):
     schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
     origin = models.ForeignKey(Suggestion, on_delete=models.PROTECT, null=True, related_name="annotations")
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    first_version = models.CharField(max_length=16, blank=True, help_text="public id; empty in the first itself")
     label = models.CharField(max_length=40)
     fragments = models.CharField(max_length=500, help_text="'START END;START END', code points")
     start = models.PositiveIntegerField()
@@ -68,8 +69,47 @@ class Annotation(models.Model):
             ),
             models.CheckConstraint(condition=Q(start__gte=0, end__gt=F("start")), name="annotation_has_a_place"),
         ]
-        indexes = [models.Index(fields=["set", "status"], name="annotation_live")]
+        indexes = [
+            models.Index(fields=["set", "status"], name="annotation_live"),
+            models.Index(fields=["first_version"], condition=~Q(first_version=""), name="annotation_versions"),
+        ]
 
     @property
     def span(self) -> Span:
         return Span.parse(self.fragments)
+
+    @property
+    def thread(self) -> str:
+        """What all versions of it have in common: the first one's public id."""
+        return self.first_version or self.public_id
+
+
+class Comment(models.Model):
+    """What a person says about a span, or about the note as a whole, while they read it.
+
+    A span is named by its annotation's thread or by its suggestion; where both are empty the note is meant. Flags and
+    discussions may go without words.
+    """
+
+    class Kind(models.TextChoices):
+        COMMENT = "comment", "Comment"
+        FLAG = "flag", "Flag"
+        DISCUSS = "discuss", "To discuss"
+
+    class Status(models.TextChoices):
+        OPEN = "open"
+        RESOLVED = "resolved"
+        WITHDRAWN = "withdrawn"
+
+    set = models.ForeignKey(AnnotationSet, on_delete=models.PROTECT, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    thread = models.CharField(max_length=16, blank=True, help_text="of the annotation that is meant")
+    suggestion = models.ForeignKey(Suggestion, on_delete=models.PROTECT, null=True, related_name="+")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    body = models.CharField(max_length=2000, blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["set", "status"], name="comment_of_set")]

@@ -32,18 +32,22 @@ class AnnotationExists(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewAnnotation:
-    """A labelled span to be asserted; `origin_id` is the suggestion that it came from."""
+    """A labelled span to be asserted; `origin_id` is the suggestion that it came from, `first_version` the thread
+    of the annotation that it takes the place of.
+    """
 
     span: Span
     label: str
     attributes: Mapping[str, str]
     origin_id: int | None = None
+    first_version: str = ""
 
 
 class AnnotationRow(NamedTuple):
     """An annotation as it is stored: `annotation_row` makes one. Each field is a column."""
 
     public_id: str
+    first_version: str
     origin_id: int | None
     label: str
     fragments: str
@@ -61,6 +65,7 @@ def annotation_row(*, text: str, schema: Schema, new: NewAnnotation) -> Annotati
     schema.label(new.label)
     return AnnotationRow(
         public_id=new_public_id(),
+        first_version=new.first_version,
         origin_id=new.origin_id,
         label=new.label,
         fragments=str(new.span),

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
@@ -31,6 +31,7 @@ _Table = tuple[type[Model], str, str]
 OF_NOTES: tuple[_Table, ...] = (
     (Decision, "note_item__document", "n_decisions"),
     (ReviewItem, "document", "n_review_items"),
+    (Comment, "set__document", "n_comments"),
     (Annotation, "set__document", "n_annotations"),
     (AnnotationSet, "document", "n_sets"),
     (Suggestion, "document", "n_suggestions"),
@@ -61,7 +62,8 @@ def lock_notes(document_ids: Iterable[int]) -> None:
 def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     """Delete the notes with all that people and models have said of them; how many rows of what."""
     ids = list(document_ids)
-    Decision.objects.filter(note_item__document__in=ids).exclude(undoes=None).update(undoes=None)
+    decisions = Decision.objects.filter(note_item__document__in=ids)
+    decisions.exclude(undoes=None, redoes=None).update(undoes=None, redoes=None)
     return _delete_all(OF_NOTES, ids)
 
 

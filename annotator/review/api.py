@@ -24,6 +24,7 @@ from annotator.review import leases, services
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import note_item_for, note_view, target_for
 from annotator.review.serializers import (
+    REDO,
     DecisionSerializer,
     HeldNoteSerializer,
     NewDecisionSerializer,
@@ -134,6 +135,7 @@ class ReviewDecide(ApiView):
                 key=key,
                 now=timezone.now(),
                 asked=asked,
+                active_seconds=data.get("active_seconds"),
             )
         except (services.DecisionConflict, leases.LeaseConflict) as conflict:
             raise Conflict(str(conflict)) from conflict
@@ -149,6 +151,8 @@ def _act_of(note_item: ReviewItem, data: dict[str, Any]) -> services.Act | None:
     verdict = data["verdict"]
     if verdict == Decision.Verdict.UNDO:
         return services.Undo()
+    if verdict == REDO:
+        return services.Redo()
     if verdict == Decision.Verdict.NOTE_DONE:
         return services.FinishNote()
     if verdict == Decision.Verdict.ADD:
@@ -156,6 +160,8 @@ def _act_of(note_item: ReviewItem, data: dict[str, Any]) -> services.Act | None:
     target = target_for(note_item=note_item, key=f"i{data['item']}" if "item" in data else f"a{data['annotation']}")
     if target is None:
         return None
+    if data.get("alike"):
+        return services.Spread(target=target, is_rejected=verdict == Decision.Verdict.REJECT)
     if verdict == Decision.Verdict.REJECT:
         return services.Reject(target=target)
     if verdict == Decision.Verdict.EDIT:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from django import forms
 
+from annotator.annotations.models import Comment
 from annotator.core.spans import Span, SpanError
+
+MOST_SECONDS = 24 * 3600.0
 
 
 class DecisionForm(forms.Form):
     """One decision. Exactly one of `verdict`, `label`, `attribute` and `move` says what is done.
 
     `target` is a key of `selectors.Mark`, empty for a new span, whose place is in `fragments`.
-    `attribute` reads 'name=value', `move` reads 'start:-1'.
+    `attribute` reads 'name=value', `move` reads 'start:-1'. `alike`: accept or reject all mentions that read alike.
     """
 
     key = forms.CharField(max_length=64)
     target = forms.RegexField(r"\A[ia][a-z2-7]{16}\Z", required=False)
     verdict = forms.ChoiceField(
-        choices=[(verdict, verdict) for verdict in ("accept", "reject", "skip", "undo", "note_done")], required=False
+        choices=[(verdict, verdict) for verdict in ("accept", "reject", "skip", "undo", "redo", "note_done")],
+        required=False,
     )
+    alike = forms.BooleanField(required=False)
+    active_seconds = forms.FloatField(min_value=0, max_value=MOST_SECONDS, required=False)
     label = forms.CharField(max_length=40, required=False)
     attribute = forms.RegexField(r"\A[^=]{1,40}=[^=]{1,40}\Z", required=False)
     move = forms.RegexField(r"\A(start|end):(-1|1)\Z", required=False)
@@ -45,3 +51,16 @@ class NewSpanForm(forms.Form):
     start = forms.IntegerField(min_value=0)
     end = forms.IntegerField(min_value=1)
     exact = forms.BooleanField(required=False)
+
+
+class CommentForm(forms.Form):
+    """A comment on the span of key `target`, or on the note; a flag or a question to discuss needs no words."""
+
+    target = forms.RegexField(r"\A[ia][a-z2-7]{16}\Z", required=False)
+    kind = forms.ChoiceField(choices=Comment.Kind.choices)
+    body = forms.CharField(required=False, strip=True)
+
+
+class CommentStatusForm(forms.Form):
+    target = forms.RegexField(r"\A[ia][a-z2-7]{16}\Z", required=False)
+    status = forms.ChoiceField(choices=Comment.Status.choices)

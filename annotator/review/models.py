@@ -75,7 +75,8 @@ class ReviewItem(models.Model):
 class Decision(models.Model):
     """One thing a reviewer did, append-only. `idempotency_key` makes a repeat answer with the first result.
 
-    `withdrew` and `made` are the annotations before and after; undo swaps them back.
+    `withdrew` and `made` are the annotations before and after; undo swaps them back. A redo has the verdict of what it
+    does again.
     """
 
     class Verdict(models.TextChoices):
@@ -95,6 +96,9 @@ class Decision(models.Model):
     withdrew = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
     made = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
     undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
+    redoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="redone_by")
+    batch = models.CharField(max_length=64, blank=True, help_text="decisions that are undone as one")
+    active_seconds = models.FloatField(null=True, help_text="of the reviewer's work on it, as the page measured it")
     idempotency_key = models.CharField(max_length=64, unique=True)
     asked_sha256 = models.CharField(max_length=64, help_text="of the act in the words of who asked for it")
     decided_at = models.DateTimeField()
@@ -102,5 +106,6 @@ class Decision(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["note_item", "reviewer", "-id"], name="decision_of_note"),
+            models.Index(fields=["batch"], condition=~Q(batch=""), name="decision_of_batch"),
             models.Index(fields=["reviewer", "decided_at"], name="decision_of_reviewer"),
         ]

@@ -17,15 +17,19 @@ from annotator.core.spans import Span
 from annotator.core.tokens import move_boundary, snap
 from annotator.documents.models import Document
 from annotator.review import services
+from annotator.review.deciding import suggestion_of
 from annotator.review.models import LATE, Decision, ReviewItem
+from annotator.review.remarks import remarks_context
 from annotator.review.render import draw_lines, draw_note, draw_queue, section_at, section_states
 from annotator.review.selectors import (
     QUEUE_SHOWN,
     Mark,
     NoteView,
     changed_spans,
+    decisions_with,
     labeler_of,
     place_of,
+    source_of,
     target_for,
 )
 from annotator.suggestions.models import Suggestion
@@ -46,6 +50,11 @@ _PAST: dict[str, str] = {
     Decision.Verdict.UNDO: "undone",
     Decision.Verdict.NOTE_DONE: "note done",
 }
+_OF_THE_NOTE: dict[str, type[services.Undo | services.Redo | services.FinishNote]] = {
+    "undo": services.Undo,
+    "redo": services.Redo,
+    "note_done": services.FinishNote,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,7 @@ def note_title(document: Document) -> str:
 
 def asked_of(data: Mapping[str, Any]) -> str:
     """What the checked form asks for, in words that are the same whenever it is sent again."""
-    asked = ("target", "fragments", "verdict", "label", "attribute", "move")
+    asked = ("target", "fragments", "verdict", "label", "attribute", "move", "alike")
     return ", ".join(f"{name} {data[name]}" for name in asked if data[name])
 
 
@@ -71,19 +80,19 @@ def act_of(
     note_item: ReviewItem, target: ReviewItem | Annotation | None, data: Mapping[str, Any]
 ) -> services.Act | None:
     """What the checked form asks for of its target; None where that is gone. Raises DecisionRefused."""
-    verdict = data["verdict"]
-    if verdict == "undo":
-        return services.Undo()
-    if verdict == "note_done":
-        return services.FinishNote()
+    if data["verdict"] in _OF_THE_NOTE:
+        return _OF_THE_NOTE[data["verdict"]]()
     if data["label"] and not data["target"]:
         if data["fragments"] is None:
             raise services.DecisionRefused("Select the text of the new span first.")
         return services.Add(span=data["fragments"], label=data["label"])
     if not data["target"]:
         raise services.DecisionRefused("Choose a span first.")
-    if target is None:
-        return None
+    return None if target is None else _act_on(note_item, target, data)
+
+
+def _act_on(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Act:
+    verdict = data["verdict"]
     if data["label"]:
         return services.Edit(target=target, label=data["label"])
     if data["attribute"]:
@@ -91,11 +100,13 @@ def act_of(
         return services.Edit(target=target, attributes={name: value})
     if data["move"]:
         edge, _, step = data["move"].partition(":")
-        span = target.span if isinstance(target, Annotation) else services.suggestion_of(target).span
+        span = target.span if isinstance(target, Annotation) else suggestion_of(target).span
         moved = move_boundary(
             note_item.document.text, span, cast(Literal["start", "end"], edge), cast(Literal[-1, 1], int(step))
         )
         return services.Edit(target=target, span=moved)
+    if data["alike"]:
+        return services.Spread(target=target, is_rejected=verdict == "reject")
     if verdict == "reject":
         return services.Reject(target=target)
     if isinstance(target, Annotation):
@@ -125,7 +136,7 @@ def note_context(view: NoteView, *, focus: str) -> dict[str, Any]:
     suggestion = target.suggestion if isinstance(target, ReviewItem) else None
     is_done = view.note_item.status != "open"
     note_url = reverse("review:note", args=[view.document.project.public_id, view.note_item.public_id])
-    return {
+    return remarks_context(view.note_item, about=source_of(target) if target else None) | {
         "view": view,
         "project_id": view.document.project.public_id,
         "note_url": note_url,
@@ -181,9 +192,7 @@ def drawn_note(view: NoteView, *, focus: str) -> dict[str, Any]:
 
 def changes(view: NoteView, *, decision: Decision, focus: str) -> dict[str, Any]:
     """The lines and margins that a decision changed."""
-    spans = changed_spans(decision)
-    if decision.undoes:
-        spans += changed_spans(decision.undoes)
+    spans = changed_spans(decisions_with(decision))
     numbers = {
         number
         for span in spans

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Labeler, Suggestion
 
 Place = tuple[float, float, int, int]
+Source = Suggestion | Annotation
 SUGGESTED, PERSON = "suggested", "person"
 QUEUE_SHOWN = 40
 # What marks are drawn from, in the order of `_suggested` and `_asserted`. As values: every decision reads all of its
@@ -125,13 +126,32 @@ def last_decision(*, note_item: ReviewItem) -> Decision | None:
     )
 
 
+def last_undo(*, note_item: ReviewItem) -> Decision | None:
+    """The newest undo in the note that may be redone: none was redone already, and nothing new was decided since."""
+    decisions = Decision.objects.filter(note_item=note_item)
+    newest = decisions.exclude(verdict=Decision.Verdict.UNDO).filter(redoes=None).order_by("-pk").values("pk")[:1]
+    undos = decisions.filter(verdict=Decision.Verdict.UNDO, redone_by=None)
+    undo = undos.select_related("item__suggestion", "withdrew", "made", "undoes__item").order_by("-pk").first()
+    if undo is None or decisions.filter(pk__in=newest, pk__gt=undo.pk).exists():
+        return None
+    return undo
+
+
+def decisions_with(decision: Decision) -> list[Decision]:
+    """The decision and those that were made together with it, in their order; one query where it is not alone."""
+    if not decision.batch:
+        return [decision]
+    together = Decision.objects.filter(note_item=decision.note_item_id, batch=decision.batch)
+    return list(together.select_related("item__suggestion", "withdrew", "made", "undoes__item").order_by("pk"))
+
+
 def note_view(*, note_item: ReviewItem) -> NoteView:
     """The note as its reader sees it: their annotations, and the suggestions still open in their slot."""
     schema = current_schema(note_item.document.project).schema
     labels = {label.name: label for label in schema.labels}
     items = span_items(note_item)
     waiting = items.filter(status=ReviewItem.Status.OPEN).values_list(*_OF_ITEM)
-    asserted = _live_annotations(note_item).values_list(*_OF_ANNOTATION)
+    asserted = live_annotations(note_item).values_list(*_OF_ANNOTATION)
     return NoteView(
         note_item=note_item,
         document=note_item.document,
@@ -150,7 +170,16 @@ def target_for(*, note_item: ReviewItem, key: str) -> ReviewItem | Annotation | 
     if key.startswith("i"):
         items = span_items(note_item).filter(status=ReviewItem.Status.OPEN, public_id=key[1:])
         return items.select_related("suggestion").first()
-    return _live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator").first()
+    return live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator").first()
+
+
+def source_of(target: ReviewItem | Annotation) -> Source:
+    """What says where a target is and what it is called: a span item's suggestion, or the annotation itself."""
+    if isinstance(target, Annotation):
+        return target
+    if target.suggestion is None:
+        raise ValueError("a note is no span")
+    return target.suggestion
 
 
 def place_of(item: ReviewItem) -> Place:
@@ -189,13 +218,17 @@ def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewIte
     )
 
 
-def changed_spans(decision: Decision) -> list[Span]:
-    """The spans that the decision took from or put into the note."""
-    found = [decision.withdrew, decision.made, decision.item.suggestion if decision.item else None]
-    return [source.span for source in found if source is not None]
+def changed_spans(decisions: Iterable[Decision]) -> list[Span]:
+    """The spans that the decisions took from or put into the note."""
+    return [
+        source.span
+        for decision in decisions
+        for source in (decision.withdrew, decision.made, decision.item.suggestion if decision.item else None)
+        if source is not None
+    ]
 
 
-def _live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
+def live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
     """What the note's reader asserts."""
     return Annotation.objects.filter(
         set__document=note_item.document_id, set__annotator=note_item.leased_by_id, status=Annotation.Status.LIVE

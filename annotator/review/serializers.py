@@ -9,11 +9,13 @@ from rest_framework import serializers
 
 from annotator.annotations.serializers import AnnotationSerializer
 from annotator.core.spans import Span
+from annotator.review.forms import MOST_SECONDS
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import Mark
 from annotator.web.api import FragmentsField, PageQuery, SpanSerializer, StrictSerializer
 
 Verdict = Decision.Verdict
+REDO = "redo"
 _ITEM, _ANNOTATION = "item", "annotation"
 # What a verdict wants: one of the targets, and what may or must be said besides.
 _TARGETS = {
@@ -80,11 +82,16 @@ class NewDecisionSerializer(StrictSerializer):
     """One decision. `key` is yours: a request that is sent again with it is answered with the first decision.
 
     accept, skip: `item`. reject: `item` or `annotation`. edit: one of them and what changes. add: `fragments` and
-    `label`. undo, note_done: nothing else.
+    `label`. undo, redo, note_done: nothing else. With `alike`, accept (then an `annotation` too) and reject go for all
+    mentions in the note that read alike, and are undone as one.
     """
 
     key = serializers.CharField(min_length=8, max_length=64, help_text="Idempotency key, such as a UUID.")
-    verdict = serializers.ChoiceField(Verdict.choices)
+    verdict = serializers.ChoiceField([*Verdict.choices, (REDO, "Redo")])
+    alike = serializers.BooleanField(required=False, help_text="All mentions in the note that read alike.")
+    active_seconds = serializers.FloatField(
+        required=False, min_value=0, max_value=MOST_SECONDS, help_text="How long the reviewer worked on it."
+    )
     item = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An open item of the note.")
     annotation = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An annotation of your own.")
     fragments = FragmentsField(required=False, help_text="Code points, half-open.")
@@ -103,6 +110,10 @@ class NewDecisionSerializer(StrictSerializer):
         targets = {name for name in (_ITEM, _ANNOTATION) if name in attrs}
         changes = {name for name in _CHANGES if name in attrs}
         allowed = _TARGETS.get(verdict, set())
+        if attrs.get("alike"):
+            if verdict not in {Verdict.ACCEPT, Verdict.REJECT}:
+                raise serializers.ValidationError("alike goes with accept and reject.")
+            allowed = {_ITEM, _ANNOTATION}
         if targets - allowed or (allowed and len(targets) != 1):
             wanted = " or ".join(sorted(allowed)) or "no target"
             raise serializers.ValidationError(f"{verdict} goes with {wanted}.")
@@ -117,7 +128,8 @@ class NewDecisionSerializer(StrictSerializer):
 
 def asked_of(data: dict[str, Any]) -> str:
     """What checked data ask for, in words that are the same whenever they are sent again."""
-    return json.dumps({name: value for name, value in data.items() if name != "key"}, sort_keys=True, default=_written)
+    asked = {name: value for name, value in data.items() if name not in ("key", "active_seconds")}
+    return json.dumps(asked, sort_keys=True, default=_written)
 
 
 def _written(value: Any) -> str:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from annotator.review import views
+from annotator.review import comment_views, views
 
 app_name = "review"
 urlpatterns = [
@@ -12,4 +12,6 @@ urlpatterns = [
     path("<str:item_id>/decide/", views.decide, name="decide"),
     path("<str:item_id>/renew/", views.renew, name="renew"),
     path("<str:item_id>/put-back/", views.put_back, name="put_back"),
+    path("<str:item_id>/comments/", comment_views.add, name="comment"),
+    path("<str:item_id>/comments/<str:comment_id>/", comment_views.set_status, name="comment_status"),
 ]

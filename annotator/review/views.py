@@ -142,6 +142,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
             key=data["key"],
             now=timezone.now(),
             asked=pages.asked_of(data),
+            active_seconds=data["active_seconds"],
         )
     except _CONFLICTS as conflict:
         return _refused(request, membership, note_item, str(conflict), 409)

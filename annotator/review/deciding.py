@@ -1,0 +1,93 @@
+"""One decision on one span: accepted, rejected or edited. Each returns what it did, and raises DecisionConflict where
+the span has changed since it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from annotator.annotations.models import Annotation
+from annotator.annotations.services import AnnotationExists, NewAnnotation, withdraw
+from annotator.core.spans import Span
+from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close
+from annotator.review.models import Decision, ReviewItem
+from annotator.suggestions.models import Suggestion
+
+_Verdict = Decision.Verdict
+
+
+def accepted(desk: Desk, item: ReviewItem) -> Outcome:
+    """The item's suggestion as the reviewer's own."""
+    suggestion = suggestion_of(item)
+    close(item)
+    new = NewAnnotation(
+        span=suggestion.span, label=suggestion.label, attributes=suggestion.attributes, origin_id=suggestion.pk
+    )
+    try:
+        made = desk.add(new)
+    except AnnotationExists:
+        made = None  # a person has asserted just this already: the suggestion is right, and there is nothing to add
+    return Outcome(_Verdict.ACCEPT, item=item, made=made)
+
+
+def rejected(desk: Desk, target: ReviewItem | Annotation) -> Outcome:
+    """The suggestion closed, or the annotation withdrawn."""
+    if isinstance(target, ReviewItem):
+        close(target)
+        return Outcome(_Verdict.REJECT, item=target)
+    _withdraw(target)
+    return Outcome(_Verdict.REJECT, withdrew=target)
+
+
+def edited(
+    desk: Desk,
+    target: ReviewItem | Annotation,
+    *,
+    span: Span | None = None,
+    label: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+) -> Outcome:
+    """The target with another span, label or attributes; what is None stays as it is."""
+    if isinstance(target, ReviewItem):
+        suggestion = suggestion_of(target)
+        close(target)
+        made = desk.add(_changed(desk, suggestion, span, label, attributes, origin_id=suggestion.pk))
+        return Outcome(_Verdict.EDIT, item=target, made=made)
+    _withdraw(target)
+    made = desk.add(
+        _changed(desk, target, span, label, attributes, origin_id=target.origin_id, first_version=target.thread)
+    )
+    return Outcome(_Verdict.EDIT, withdrew=target, made=made)
+
+
+def suggestion_of(item: ReviewItem) -> Suggestion:
+    """What a span item asks about. Raises DecisionRefused for a note, which is no suggestion."""
+    if item.suggestion is None:
+        raise DecisionRefused("Only a suggestion can be accepted.")
+    return item.suggestion
+
+
+def _changed(
+    desk: Desk,
+    source: Suggestion | Annotation,
+    span: Span | None,
+    label: str | None,
+    attributes: Mapping[str, str] | None,
+    *,
+    origin_id: int | None,
+    first_version: str = "",
+) -> NewAnnotation:
+    label = label or source.label
+    known = source.attributes if attributes is None else {**source.attributes, **attributes}
+    allowed = {attribute.name for attribute in desk.schema_version.schema.attributes_of(label)}
+    return NewAnnotation(
+        span=span or source.span,
+        label=label,
+        attributes={name: value for name, value in known.items() if name in allowed},
+        origin_id=origin_id,
+        first_version=first_version,
+    )
+
+
+def _withdraw(annotation: Annotation) -> None:
+    if not withdraw(annotation):
+        raise DecisionConflict("This span has been changed already.")

@@ -1,0 +1,99 @@
+"""What every act on a note needs, and what it leaves: see `services.decide`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F
+
+from annotator.accounts.models import User
+from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.services import NewAnnotation, add_annotation, restore, submit_set, withdraw
+from annotator.projects.models import SchemaVersion
+from annotator.review.models import Decision, ReviewItem
+from annotator.review.selectors import span_items
+
+
+class DecisionConflict(Exception):
+    """The thing decided on has changed since it was shown; the message says how."""
+
+
+class DecisionRefused(Exception):
+    """A decision that the note does not allow; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an act did, for the decision's row."""
+
+    verdict: Decision.Verdict
+    item: ReviewItem | None = None
+    withdrew: Annotation | None = None
+    made: Annotation | None = None
+    undoes: Decision | None = None
+    redoes: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A note in the hands of its reviewer, locked for the act."""
+
+    note_item: ReviewItem
+    set: AnnotationSet
+    reviewer: User
+    schema_version: SchemaVersion
+    now: datetime
+
+    def add(self, new: NewAnnotation) -> Annotation:
+        """Raises what `add_annotation` raises."""
+        return add_annotation(
+            target=self.set,
+            annotator=self.reviewer,
+            text=self.note_item.document.text,
+            schema_version=self.schema_version,
+            new=new,
+            now=self.now,
+        )
+
+    def skip(self, item: ReviewItem) -> None:
+        skipped = ReviewItem.objects.filter(pk=item.pk, status=ReviewItem.Status.OPEN).update(
+            skipped_at=self.now, version=F("version") + 1
+        )
+        if not skipped:
+            raise DecisionConflict("This suggestion has been decided already.")
+
+    def finish(self) -> None:
+        """Submit the set. Raises DecisionRefused while suggestions are open."""
+        n_open = span_items(self.note_item).filter(status=ReviewItem.Status.OPEN).count()
+        if n_open:
+            are = "suggestion is" if n_open == 1 else "suggestions are"
+            raise DecisionRefused(f"{n_open} {are} still to be decided.")
+        close(self.note_item)
+        submit_set(target=self.set, now=self.now)
+
+
+def close(item: ReviewItem) -> None:
+    """Decide an open item, as it was read."""
+    closed = ReviewItem.objects.filter(pk=item.pk, version=item.version, status=ReviewItem.Status.OPEN).update(
+        status=ReviewItem.Status.DECIDED, version=F("version") + 1
+    )
+    if not closed:
+        raise DecisionConflict("This suggestion has been decided already.")
+    item.status = ReviewItem.Status.DECIDED
+
+
+def reopen(item: ReviewItem) -> None:
+    """Make a decided item open again, in its old place."""
+    reopened = ReviewItem.objects.filter(pk=item.pk, status=ReviewItem.Status.DECIDED).update(
+        status=ReviewItem.Status.OPEN, skipped_at=None, version=F("version") + 1
+    )
+    if not reopened:
+        raise DecisionConflict("This has been changed since.")
+    item.status = ReviewItem.Status.OPEN
+
+
+def swap(*, out: Annotation | None, back: Annotation | None) -> None:
+    """Withdraw `out` and restore `back`. Raises DecisionConflict where one of them is so already."""
+    if (out is not None and not withdraw(out)) or (back is not None and not restore(back)):
+        raise DecisionConflict("This span has been changed since.")

@@ -1,0 +1,95 @@
+"""What was done to a span, from its first decision on, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+
+from annotator.annotations.models import Annotation
+from annotator.core.wording import sentence
+from annotator.review.models import Decision, ReviewItem
+from annotator.suggestions.models import Suggestion
+
+_Verdict = Decision.Verdict
+_DONE = {
+    _Verdict.ACCEPT: "Accepted",
+    _Verdict.REJECT: "Rejected",
+    _Verdict.ADD: "Added",
+    _Verdict.SKIP: "Skipped",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision on the span; `words` hold label and attributes, never text of the note."""
+
+    words: str
+    reviewer: str
+    at: datetime
+    is_undone: bool
+
+
+def history_of(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> list[Step]:
+    """The decisions on the target and on all its versions, oldest first. One query.
+
+    An undo is no step of its own: what it took back is marked so.
+    """
+    about = Q(made__in=_versions(note_item, target)) | Q(withdrew__in=_versions(note_item, target))
+    origin = target.origin_id if isinstance(target, Annotation) else target.suggestion_id
+    if origin is not None:
+        about |= Q(item__suggestion=origin)
+    found = (
+        Decision.objects.filter(about, note_item=note_item)
+        .exclude(verdict=_Verdict.UNDO)
+        .select_related("reviewer", "made", "withdrew", "item__suggestion", "undone_by")
+        .order_by("pk")
+    )
+    return [
+        Step(
+            words=_words(decision),
+            reviewer=decision.reviewer.get_username(),
+            at=decision.decided_at,
+            is_undone=hasattr(decision, "undone_by"),
+        )
+        for decision in found
+    ]
+
+
+def _versions(note_item: ReviewItem, target: ReviewItem | Annotation) -> Any:
+    """The ids of all versions of the annotation, or of those that came from the suggestion."""
+    of_note = Annotation.objects.filter(set__document=note_item.document_id)
+    if isinstance(target, Annotation):
+        of_note = of_note.filter(Q(public_id=target.thread) | Q(first_version=target.thread))
+    else:
+        of_note = of_note.filter(origin=target.suggestion_id)
+    return of_note.values("pk")
+
+
+def _words(decision: Decision) -> str:
+    verdict = _Verdict(decision.verdict)
+    before = decision.withdrew or (decision.item.suggestion if decision.item else None)
+    if verdict != _Verdict.EDIT or before is None or decision.made is None:
+        said = decision.made or before
+        words = f"{_DONE.get(verdict, verdict.label)} as {said.label}" if said else _DONE.get(verdict, verdict.label)
+    else:
+        words = sentence("; ".join(_changes(before, decision.made)) or "edited").rstrip(".")
+    return f"{words}, again" if decision.redoes_id else words
+
+
+def _changes(before: Suggestion | Annotation, after: Annotation) -> Iterator[str]:
+    if before.label != after.label:
+        yield f"label {before.label} → {after.label}"
+    if before.fragments != after.fragments:
+        yield f"place {_place(before)} → {_place(after)}"
+    for name, value in sorted(after.attributes.items()):
+        earlier = before.attributes.get(name)
+        if earlier != value and (earlier is not None or before.label == after.label):
+            yield f"{name} {value}"
+
+
+def _place(source: Suggestion | Annotation) -> str:
+    return f"{source.start}–{source.end}"

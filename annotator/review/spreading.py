@@ -1,0 +1,98 @@
+"""One decision for every mention in the note that reads alike, as a batch that is undone as one.
+
+Accepted, all of them get the label of the first: a suggestion there is accepted or relabelled and keeps its attributes,
+since these are about its own surroundings ("no pain"); where there is none, a span like the first is added. What a
+person has labelled is left as it is. Rejected, suggestions and annotations of
+the same text and label go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from annotator.annotations.models import Annotation
+from annotator.annotations.services import NewAnnotation
+from annotator.core.mentions import alike
+from annotator.core.spans import Span
+from annotator.review.deciding import accepted, edited, rejected
+from annotator.review.desk import DecisionRefused, Desk, Outcome
+from annotator.review.models import Decision, ReviewItem
+from annotator.review.selectors import live_annotations, span_items
+from annotator.suggestions.models import Suggestion
+
+MOST = 200  # mentions at once
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Another place that reads like the span, with the open items and live annotations that are there."""
+
+    span: Span
+    items: tuple[ReviewItem, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+
+
+def mentions_like(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> list[Mention]:
+    """The other places in the note that read like the target, in order. Two queries."""
+    source = _source(target)
+    text = note_item.document.text
+    places = (
+        [span for span in alike(text, source.surface) if span != source.span]
+        if not source.span.is_discontinuous
+        else []
+    )
+    items: dict[str, list[ReviewItem]] = {}
+    annotations: dict[str, list[Annotation]] = {}
+    wanted = [str(span) for span in places]
+    waiting = span_items(note_item).filter(status=ReviewItem.Status.OPEN, suggestion__fragments__in=wanted)
+    for item in waiting.select_related("suggestion").order_by("pk"):
+        items.setdefault(_source(item).fragments, []).append(item)
+    for annotation in live_annotations(note_item).filter(fragments__in=wanted).order_by("pk"):
+        annotations.setdefault(annotation.fragments, []).append(annotation)
+    return [Mention(span, tuple(items.get(str(span), ())), tuple(annotations.get(str(span), ()))) for span in places]
+
+
+def spread(desk: Desk, target: ReviewItem | Annotation, *, is_rejected: bool) -> list[Outcome]:
+    """Decide on the target and all that read like it. Raises DecisionRefused where nothing else does."""
+    mentions = mentions_like(note_item=desk.note_item, target=target)
+    if len(mentions) > MOST:
+        raise DecisionRefused(f"{len(mentions)} mentions read like this; {MOST} is the most that can be done at once.")
+    outcomes = _rejected(desk, target, mentions) if is_rejected else _accepted(desk, target, mentions)
+    if not outcomes:
+        raise DecisionRefused("No other mention in this note reads like this and is still open.")
+    return outcomes
+
+
+def _accepted(desk: Desk, target: ReviewItem | Annotation, mentions: list[Mention]) -> list[Outcome]:
+    source = _source(target)
+    outcomes = [accepted(desk, target)] if isinstance(target, ReviewItem) else []
+    for mention in mentions:
+        if mention.annotations:
+            continue
+        same = next((item for item in mention.items if _source(item).label == source.label), None)
+        item = same or next(iter(mention.items), None)
+        if item is None:
+            new = NewAnnotation(span=mention.span, label=source.label, attributes=source.attributes)
+            outcomes.append(Outcome(Decision.Verdict.ADD, made=desk.add(new)))
+        elif item is same:
+            outcomes.append(accepted(desk, item))
+        else:
+            outcomes.append(edited(desk, item, label=source.label))
+    return outcomes
+
+
+def _rejected(desk: Desk, target: ReviewItem | Annotation, mentions: list[Mention]) -> list[Outcome]:
+    label = _source(target).label
+    all_of_them: list[ReviewItem | Annotation] = [target]
+    for mention in mentions:
+        all_of_them += [item for item in mention.items if _source(item).label == label]
+        all_of_them += [annotation for annotation in mention.annotations if annotation.label == label]
+    return [rejected(desk, each) for each in all_of_them]
+
+
+def _source(target: ReviewItem | Annotation) -> Suggestion | Annotation:
+    if isinstance(target, Annotation):
+        return target
+    if target.suggestion is None:
+        raise DecisionRefused("Choose a span first.")
+    return target.suggestion

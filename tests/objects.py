@@ -1,0 +1,108 @@
+"""One object of each kind in a project, for tests that walk over all of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from annotator.accounts.models import User
+from annotator.accounts.sessions import session_of
+from annotator.accounts.tokens import make_token
+from annotator.annotations.comments import add_comment
+from annotator.annotations.services import open_set
+from annotator.builds.options import BuildOptions
+from annotator.builds.services import create_build, write_build
+from annotator.core.spans import Span
+from annotator.documents.models import Document
+from annotator.exchange.models import Import
+from annotator.jobs.services import run_job
+from annotator.projects.invitations import invite
+from annotator.projects.models import Project
+from annotator.review.leases import take_note
+from annotator.review.models import ReviewItem
+from annotator.review.queue import Queued, ensure_note_items, queue_spans
+from annotator.suggestions.models import Suggestion
+from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from tests.cast import NOW, make_document, make_set
+
+CANARY = "Zebrafever"
+EXTERNAL_ID = "mrn-4711"
+
+
+def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str, str]:
+    """One object of each kind, by the name its id has in addresses."""
+    document = make_document(
+        project, text=f"{CANARY} and cough.", external_id=f"{EXTERNAL_ID}-{project.slug}", patient_id="p1"
+    )
+    run, suggestion = _suggest(project, document)
+    (note_item,) = ensure_note_items(document=document, n_slots=1, priority=1.0)
+    queued = [Queued(suggestion=suggestion, stream=ReviewItem.Stream.UNCERTAIN, reason="low score")]
+    queue_spans(note_item=note_item, queued=queued, older_jobs=[])
+    held = take_note(document=document, reviewer=reader, now=timezone.now())
+    _submitted(project, reader)
+    return {
+        "project_id": project.public_id,
+        "document_id": document.public_id,
+        "item_id": held.public_id,
+        "comment_id": _comment(document, reader),
+        "run_id": run,
+        "user_id": reader.public_id,
+        "invitation_id": _invitation(project),
+        "session_id": _session(project, reader),
+        "token_id": _api_token(reader),
+        "import_id": _import(project, uploader),
+        "build_id": _build(project, uploader),
+        "name": "manifest.json",
+    }
+
+
+def _suggest(project: Project, document: Document) -> tuple[str, Suggestion]:
+    version = project.schema_versions.get()
+    spec = LabelerSpec(name="Rules", backend="spacy", model_id="m", revision="1")
+    labeler = labeler_for(project=project, schema_version=version, spec=spec, now=NOW)
+    found = NewSuggestion(
+        span=Span.of(0, len(CANARY)), surface=CANARY, label="Problem", attributes={}, alignment="exact", score=0.5
+    )
+    rows = [suggestion_row(found)]
+    run = import_run(project=project, labeler=labeler, suggestions=[(document.pk, rows)], actor=None, now=NOW)
+    return run.public_id, document.suggestions.get()
+
+
+def _comment(document: Document, reader: User) -> str:
+    own = open_set(document=document, annotator=reader)
+    return add_comment(target=own, author=reader, about=None, kind="flag", body=CANARY, now=NOW).public_id
+
+
+def _submitted(project: Project, reader: User) -> None:
+    done = make_document(project, text=f"{CANARY} is done.", external_id=f"{EXTERNAL_ID}-done-{project.slug}")
+    make_set(done, reader)
+
+
+def _invitation(project: Project) -> str:
+    invite(project=project, role="annotator", actor=None, now=timezone.now())
+    return project.invitations.get().public_id
+
+
+def _session(project: Project, user: User) -> str:
+    return session_of(user=user, session_key=f"of-{project.slug}", agent="Firefox", now=timezone.now()).public_id
+
+
+def _api_token(user: User) -> str:
+    now = timezone.now()
+    token, _ = make_token(user=user, name="script", scopes=["read"], project="", lifetime=timedelta(days=7), now=now)
+    return token.public_id
+
+
+def _import(project: Project, uploader: User) -> str:
+    look = {"labels": [], "errors": [], "n_rows": 0, "n_files": 0, "n_spans": 0, "n_errors": 0, "is_whole": True}
+    return Import.objects.create(project=project, created_by=uploader, created_at=NOW, result={"look": look}).public_id
+
+
+def _build(project: Project, actor: User) -> str:
+    build = create_build(
+        project=project, name="Dataset", formats=["jsonl"], options=BuildOptions(), actor=actor, now=NOW
+    )
+    assert build.job is not None
+    run_job(job_id=build.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
+    return build.public_id
