@@ -11,6 +11,13 @@ import { showState, tell } from "./status.js";
  */
 export const box = { kept: [], trouble: "", about: "" };
 
+const DOWN = ["offline", "server"]; // one trouble to the person: the line came back before the server did
+
+/** @param {string} why @returns {boolean} whether this is what the page says already */
+export function isSame(why) {
+  return why === box.trouble || (DOWN.includes(why) && DOWN.includes(box.trouble));
+}
+
 /** True while something is kept: what comes then goes behind it. */
 export function hasKept() {
   return box.kept.length > 0;
@@ -18,7 +25,7 @@ export function hasKept() {
 
 /** True while the server cannot be asked for cards. */
 export function isDown() {
-  return hasKept() && ["offline", "server"].includes(box.trouble);
+  return hasKept() && DOWN.includes(box.trouble);
 }
 
 /** @returns {Map<string, string>} what was done to the targets of what is kept */

@@ -3,7 +3,7 @@
  * each under the key it was made with, so that it counts once. Where one is refused the rest waits for the person.
  */
 
-import { box, doneTo, hasKept, show } from "./kept.js";
+import { box, doneTo, hasKept, isSame, show } from "./kept.js";
 import { meaningOf, whyNot } from "./meaning.js";
 import { isSealed, post, renewToken, troubleOf, waitAfter } from "./send.js";
 import { clearNote, drawCard, nextOpen, putAside, QUEUED, showAnswer } from "./standin.js";
@@ -93,7 +93,7 @@ async function onUnsaved(first, answer) {
     first.isRenewed = !why;
     if (!why) return sendAll();
   }
-  if (why !== box.trouble) onTrouble(why);
+  if (!isSame(why)) onTrouble(why);
   clearTimeout(timer);
   timer = setTimeout(sendAll, waitAfter(nTries++, why));
 }

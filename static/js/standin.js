@@ -118,11 +118,12 @@ export function drawCard(key, done) {
 /** Take the note off the page, as for anyone who comes by. @param {string} title @param {string} text why */
 export function clearNote(title, text) {
   for (const id of ["note", "queue-list", "actions", "progress", "told"]) document.getElementById(id).replaceChildren();
-  document.querySelector(".note-head h1").textContent = "";
+  for (const part of document.querySelectorAll(".note-head, .note-place, .crumbs > :last-child")) part.remove();
   document.getElementById("queue-count").textContent = "0";
   drawCard("", undefined);
   const card = document.getElementById("card");
   card.querySelector("h2").textContent = title;
+  card.querySelectorAll(".card-head a").forEach((step) => step.remove());
   card.querySelector("[data-for] p").textContent = text;
 }
 

@@ -81,7 +81,7 @@ class Served:
 
 @contextmanager
 def web_server(folder: Path, environment: Mapping[str, str], *, port: int | None = None) -> Iterator[Served]:
-    """Gunicorn, started as the supervisor does, for a data folder and a database; on a free port where none is given."""
+    """Gunicorn, started as the supervisor does, for a data folder and a database; on a free port or the given."""
     variables = os.environ | environment | {"SECRET_KEY": settings.SECRET_KEY, "REDIS_URL": "memory://"}
     manage = [sys.executable, "manage.py", "collectstatic", "--no-input", "-v", "0"]
     subprocess.run(manage, cwd=settings.BASE_DIR, env=variables, check=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -412,7 +413,7 @@ def test_what_is_said_to_those_who_hear_the_page(tab: Tab, context: BrowserConte
     assert len(alerts) == 1 and alerts[0].startswith("Offline since")
     times = [time for time, _ in heard["status"]]
     assert 1 <= len(times) <= 3
-    assert all(later - earlier >= 4990 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 4990 for earlier, later in pairwise(times))
     expect(tab.page.locator("#saved")).to_have_attribute("aria-hidden", "true")
 
 
