@@ -25,6 +25,8 @@ from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import note_item_for, note_view, notes_of, queue_counts, target_for
 from annotator.web.http import is_partial, render_either, see_other
 
+DONE = "This note is done. Reload it to see how it stands."
+TAKEN = "Someone else has taken this note: your lease ran out."
 UNSAVED = "Your last decision was not saved: you had been signed out."
 _REFUSALS = (services.DecisionRefused, AnnotationExists, SchemaError, SpanError)
 _CONFLICTS = (services.DecisionConflict, leases.LeaseConflict)
@@ -154,10 +156,13 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
 
 @require_POST
 def renew(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
-    """Keep the lease while the reviewer is active: 204, or 409 where the note is no longer theirs."""
+    """Keep the lease while the reviewer is active: 204, or 409 and why where there is none to keep."""
     membership, note_item = _note_of(request, project_id, item_id)
-    is_mine = leases.renew(note_item=note_item, reviewer=membership.user, now=timezone.now())
-    return HttpResponse(status=204 if is_mine else 409)
+    if leases.renew(note_item=note_item, reviewer=membership.user, now=timezone.now()):
+        return HttpResponse(status=204)
+    is_theirs = note_item.leased_by_id == membership.user.pk
+    why = DONE if is_theirs else TAKEN
+    return HttpResponse(why, status=409, content_type="text/plain; charset=utf-8")
 
 
 @require_POST

@@ -1,7 +1,16 @@
 /**
  * What goes between the card and the server, one thing at a time: a decision is never made on a card that is about to
- * change, and one that was not saved is kept, with its key, until it is sent again.
+ * change, and one that was not saved goes to the outbox, as does what is decided after it.
  */
+
+import { doneTo, hasKept, isDown, show } from "./kept.js";
+import { meaningOf } from "./meaning.js";
+import { init as initOutbox, keep, keepUnsaved } from "./outbox.js";
+import { isToSignIn } from "./send.js";
+import { drawLinked } from "./standin.js";
+import { clock, showState, tell } from "./status.js";
+
+export { tell };
 
 const DOUBLE_CLICK_MS = 300;
 let busy = /** @type {"" | "get" | "post" | "leaving"} */ ("");
@@ -9,7 +18,6 @@ let shownAt = 0;
 let waiting = "";
 let dropped = "";
 let isDouble = false; // whether the last click is the second half of a double one, meant for the card before
-let unsent = /** @type {{path: string, values: Object} | null} */ (null);
 
 /** True while a card is on its way, so that nothing may be decided on the one that is still shown. */
 export function isBusy() {
@@ -35,45 +43,19 @@ export function dropCard(url) {
   dropped = url;
 }
 
-/** @param {string} text shown above the action bar; empty hides it @param {boolean} isUnsent with the ways out */
-export function tell(text, isUnsent = false) {
-  const strip = document.getElementById("strip");
-  strip.hidden = !text;
-  for (const way of strip.querySelectorAll("button, a")) way.hidden = !isUnsent;
-  const place = strip.querySelector("span");
-  if (place.textContent !== text) place.textContent = text;
-}
-
-/** @param {string} state @param {string} text in the corner, until the server says more */
-function showState(state, text) {
-  const place = document.querySelector("#saved .save");
-  if (!place) return;
-  place.dataset.state = state;
-  place.textContent = text;
-}
-
 /** @param {string} what a person just did in vain */
 export function refuse(what) {
-  if (busy !== "leaving") tell(`Not taken: ${what} came before the next span was shown.`);
-}
-
-/** Send the decision that was not saved once more: the same key, so that it counts once. */
-function tryAgain() {
-  if (!unsent || busy) return;
-  htmx.ajax("POST", unsent.path, { source: "#strip", target: "#card", swap: "outerHTML", values: unsent.values }).catch(() => {});
+  if (busy !== "leaving") show(`Not taken: ${what} came before the next span was shown.`);
 }
 
 /** Stop a form or a link of the card where it may not go now. @param {Event} event */
 function guard(event) {
   const isForm = event.type === "submit";
   if (!(event.target instanceof Element) || !(isForm || event.target.closest("a[hx-get]"))) return;
-  const isTooSoon = busy || isForm && isDouble && performance.now() - shownAt < DOUBLE_CLICK_MS;
-  if (!isTooSoon && !(isForm && unsent)) return;
+  if (!busy && !(isForm && isDouble && performance.now() - shownAt < DOUBLE_CLICK_MS)) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  if (!isForm) return;
-  if (isTooSoon) refuse(event.submitter?.textContent.trim() || "that");
-  else tell("Not taken: the last decision is not saved yet. Try it again, or reload the note.", true);
+  if (isForm) refuse(event.submitter?.textContent.trim() || "that");
 }
 
 /** @param {Event} event */
@@ -81,30 +63,67 @@ function isForCard(event) {
   return event.detail.target?.id === "card";
 }
 
+/** @returns {Record<string, string>} what a request posts */
+const valuesOf = ({ parameters }) => Object.fromEntries(parameters.entries());
+
+/** A request for the card is about to go: it may have to wait in the outbox. @param {Event} event */
+function onRequest(event) {
+  if (!isForCard(event)) return;
+  const { verb, path } = event.detail.requestConfig;
+  const isHere = verb === "get" ? isDown() && drawLinked(path, doneTo()) : hasKept() || "standIn" in document.getElementById("card").dataset;
+  if (isHere) {
+    event.preventDefault();
+    if (verb === "post") keep(path, valuesOf(event.detail.requestConfig));
+    return;
+  }
+  busy = verb;
+  if (busy !== "post") return;
+  tell("");
+  showState("saving", "saving");
+}
+
 /** @param {Event} event an answer that could not be used, or none */
 function onFailed(event) {
   const { requestConfig, xhr } = event.detail;
   if (!isForCard(event)) return;
-  if (requestConfig.verb !== "post") {
-    tell(xhr.status ? "The server could not show this. Try again." : "No connection. Try again.");
-    return;
+  if (requestConfig.verb === "post") {
+    keepUnsaved({ status: xhr.status, goesTo: "", html: "" }, requestConfig.path, valuesOf(requestConfig));
+  } else if (!(isDown() && drawLinked(requestConfig.path, doneTo()))) {
+    show(xhr.status ? "The server could not show this. Try again." : "No connection. Try again.");
   }
-  unsent = { path: requestConfig.path, values: Object.fromEntries(requestConfig.parameters.entries()) };
-  const why = { 0: "no connection", 403: "you have been signed out or in anew" }[xhr.status] ?? "the server could not answer";
-  tell(`Not saved: ${why}. Your last decision is kept in this page.`, true);
-  showState("failed", "not saved");
+}
+
+/** @param {Event} event an answer that leads away: not to sign in, with a decision in hand */
+function onLoad(event) {
+  const { requestConfig, xhr } = event.detail;
+  const goesTo = xhr.getResponseHeader("HX-Redirect") ?? "";
+  if (!isForCard(event) || requestConfig.verb !== "post" || !isToSignIn(goesTo)) return;
+  event.preventDefault();
+  keepUnsaved({ status: xhr.status, goesTo, html: "" }, requestConfig.path, valuesOf(requestConfig));
+}
+
+/** @param {Event} event */
+function onSwap(event) {
+  const { requestConfig, xhr } = event.detail;
+  if (!isForCard(event)) return;
+  if (requestConfig.verb === "get") {
+    if (waiting || requestConfig.path === dropped) event.detail.shouldSwap = false;
+  } else if (xhr.status === 409) {
+    const isTaken = !xhr.response.includes('name="key"'); // then its text is not shown either
+    tell(`Not saved: ${meaningOf(valuesOf(requestConfig), !isTaken)}.`);
+  }
 }
 
 /** @param {Event} event */
 function onAnswered(event) {
   if (!isForCard(event)) return;
-  const isPost = event.detail.requestConfig.verb === "post";
-  if (isPost && event.detail.successful) unsent = null;
-  const isLeaving = event.detail.successful && event.detail.xhr.getResponseHeader("HX-Redirect");
-  busy = isLeaving ? "leaving" : "";
-  if (event.detail.successful) shownAt = performance.now();
-  if (busy || !waiting) return;
-  fetchCard(waiting);
+  const { requestConfig, successful, xhr } = event.detail;
+  const isPost = requestConfig.verb === "post";
+  const goesTo = xhr.status === 200 ? xhr.getResponseHeader("HX-Redirect") ?? "" : "";
+  busy = goesTo && !(isPost && isToSignIn(goesTo)) ? "leaving" : "";
+  if (successful) shownAt = performance.now();
+  if (successful && isPost) showState(...(xhr.status === 200 ? ["saved", `saved ${clock(true)}`] : ["failed", "not saved"]));
+  if (!busy && waiting) fetchCard(waiting);
 }
 
 /** @param {Document} root */
@@ -119,24 +138,13 @@ export function init(root) {
     const button = event.detail.triggeringEvent?.submitter;
     if (button?.name) event.detail.parameters.set(button.name, button.value);
   });
-  root.addEventListener("htmx:beforeRequest", (event) => {
-    if (!isForCard(event)) return;
-    busy = event.detail.requestConfig.verb;
-    if (busy !== "post") return;
-    tell("");
-    showState("saving", "saving");
-  });
-  root.addEventListener("htmx:beforeSwap", (event) => {
-    const { verb, path } = event.detail.requestConfig;
-    if (isForCard(event) && verb === "get" && (waiting || path === dropped)) event.detail.shouldSwap = false;
-  });
+  root.addEventListener("htmx:beforeRequest", onRequest);
+  root.addEventListener("htmx:beforeOnLoad", onLoad);
+  root.addEventListener("htmx:beforeSwap", onSwap);
   root.addEventListener("htmx:afterRequest", onAnswered);
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) root.addEventListener(name, onFailed);
-  root.querySelector("[data-try-again]").addEventListener("click", tryAgain);
-  root.querySelector("[data-drop]").addEventListener("click", () => (unsent = null));
-  addEventListener("online", tryAgain);
+  root.addEventListener("card:drawn", () => (shownAt = performance.now()));
+  initOutbox((key) => fetchCard(`${document.getElementById("main").dataset.note}?focus=${key}`));
   addEventListener("pageshow", (event) => event.persisted && location.reload()); // kept aside, it shows an old state
-  addEventListener("beforeunload", (event) => {
-    if (unsent || busy === "post") event.preventDefault();
-  });
+  addEventListener("beforeunload", (event) => busy === "post" && event.preventDefault());
 }

@@ -11,8 +11,9 @@ let endsAt = 0;
 let toldAt = Date.now();
 let timer = 0;
 
-/** Leave the page, and what it shows, for the sign-in page. */
+/** Leave the page, and what it shows, for the sign-in page; one that has something to save clears itself and stays. */
 function leave() {
+  if (!document.dispatchEvent(new CustomEvent("signed-out", { cancelable: true }))) return show(true, Infinity);
   document.body.replaceChildren();
   location.replace(`${strip.dataset.signIn}?${new URLSearchParams({ next: location.pathname })}`);
 }

@@ -1,8 +1,10 @@
 /** The review page: the span in focus, its leader, clicks on spans, and the lease. The server holds all other state. */
 
+import { init as initDrafts } from "./drafts.js";
 import { fetchCard, init as initExchange, tell } from "./exchange.js";
 import { init as initKeys } from "./keys.js";
 import { cancelSelection, init as initSelection, isSelecting } from "./select.js";
+import { renewToken } from "./send.js";
 
 const RENEW_MS = 120_000;
 const main = document.getElementById("main");
@@ -110,8 +112,9 @@ async function renewLease() {
   isActive = false;
   const headers = JSON.parse(document.body.getAttribute("hx-headers"));
   try {
-    const answer = await fetch(main.dataset.renew, { method: "POST", headers });
-    if (answer.status === 409) tell("Someone else has taken this note: your lease ran out.");
+    const answer = await fetch(main.dataset.renew, { method: "POST", headers, redirect: "manual" });
+    if (answer.status === 409) tell(await answer.text());
+    if (answer.status === 403 && !(await renewToken())) isActive = true; // signed in anew: told at the next turn
   } catch {
     // The line is down: the next decision tells, and the lease lasts for several tries.
   }
@@ -120,6 +123,7 @@ async function renewLease() {
 function init() {
   document.addEventListener("keydown", onKeydown);
   initExchange(document);
+  initDrafts(document);
   initSelection(note);
   initKeys(document);
   showFocus();
@@ -129,6 +133,7 @@ function init() {
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id === "card") onCard(); // it is told for every line that came along as well
   });
+  document.addEventListener("card:drawn", onCard);
   for (const name of ["keydown", "pointerdown", "wheel"]) document.addEventListener(name, () => (isActive = true), { passive: true });
   addEventListener("resize", () => placeLeader(note.querySelector("[data-current]")));
   setInterval(renewLease, RENEW_MS);

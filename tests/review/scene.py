@@ -80,14 +80,15 @@ class Served:
 
 
 @contextmanager
-def web_server(folder: Path, environment: Mapping[str, str]) -> Iterator[Served]:
-    """Gunicorn, started as the supervisor does, for a data folder and a database."""
+def web_server(folder: Path, environment: Mapping[str, str], *, port: int | None = None) -> Iterator[Served]:
+    """Gunicorn, started as the supervisor does, for a data folder and a database; on a free port or the given."""
     variables = os.environ | environment | {"SECRET_KEY": settings.SECRET_KEY, "REDIS_URL": "memory://"}
     manage = [sys.executable, "manage.py", "collectstatic", "--no-input", "-v", "0"]
     subprocess.run(manage, cwd=settings.BASE_DIR, env=variables, check=True)
-    with socket.socket() as free:
-        free.bind((programs.HOST, 0))
-        port = int(free.getsockname()[1])
+    if port is None:
+        with socket.socket() as free:
+            free.bind((programs.HOST, 0))
+            port = int(free.getsockname()[1])
     child = programs.web(port)
     log = folder / "web.log"
     with log.open("wb") as stream:

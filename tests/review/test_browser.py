@@ -298,52 +298,6 @@ def test_a_span_is_chosen_with_the_arrow_keys_and_opened_with_enter(desk: Desk) 
     expect(desk.card.locator(".quote mark")).to_have_text("spots")
 
 
-def test_try_now_sends_the_same_decision_once(
-    browser: Browser, note_item: ReviewItem, bob: User, live_server: Any
-) -> None:
-    context = browser.new_context()  # not the fixture's, which fails where htmx reports an error on the console
-    sign_in_browser(context, bob, live_server.url)
-    page = context.new_page()
-    desk = Desk(page, note_item, live_server.url).open()
-    sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.post_data or "") if "decide" in request.url else None)
-
-    def lose_the_answer(route: Route) -> None:
-        route.fetch()  # it is saved, but the page never hears of it
-        route.abort()
-
-    page.route("**/decide/", lose_the_answer)
-    page.keyboard.press("2")
-    strip = page.locator("#strip")
-    expect(strip).to_contain_text("Not saved: no connection.")
-    page.keyboard.press("x")
-    expect(strip).to_contain_text("Not taken")
-    desk.press("j")  # one may look around meanwhile
-    page.unroute("**/decide/")
-    page.route("**/decide/", lambda route: route.fulfill(status=500))
-    strip.get_by_role("button", name="Try now").click()
-    expect(strip).to_contain_text("Not saved: the server could not answer.")
-    page.unroute("**/decide/")
-    desk.answered(strip.get_by_role("button", name="Try now").click)
-    expect(strip).to_be_hidden()
-    assert len(set(sent)) == 1 and len(sent) == 3
-    assert desk.verdicts() == ["edit"]
-    assert desk.live() == [("chest pain", "Medication")]
-    expect(page.locator("#note .span[data-state=person]")).to_have_text("chest pain")
-    context.close()
-
-
-def test_two_tabs_of_one_person(desk: Desk) -> None:
-    other = Desk(desk.page.context.new_page(), desk.item, desk.url).open()
-    desk.press("x")
-    other.press("a")
-    expect(other.card.get_by_role("alert")).to_contain_text("decided or changed already")
-    expect(other.page.locator("#queue-list li")).to_have_count(2)
-    expect(other.page.locator("#note .span")).to_have_count(2)
-    other.press("a")
-    assert desk.verdicts() == ["reject", "accept"]
-
-
 def test_the_second_half_of_a_double_click_is_not_for_the_next_span(desk: Desk) -> None:
     desk.answered(desk.page.get_by_role("button", name="Accept A").dblclick)
     expect(desk.page.locator("#strip")).to_contain_text("Not taken: Accept A")
@@ -360,13 +314,6 @@ def test_a_note_that_someone_else_took_is_left_alone(desk: Desk, alice: User) ->
     assert desk.verdicts() == ["accept"]
     desk.page.reload()
     expect(desk.page.get_by_role("heading", name="This note is not yours now")).to_be_visible()
-
-
-def test_a_session_that_ended_leads_to_sign_in(desk: Desk) -> None:
-    desk.page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
-    desk.page.keyboard.press("a")
-    expect(desk.page).to_have_url(re.compile(r"/accounts/sign-in/\?next="))
-    assert desk.verdicts() == []
 
 
 def test_spans_that_lie_in_and_across_each_other(

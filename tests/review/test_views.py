@@ -157,7 +157,16 @@ def test_a_note_taken_by_someone_else_is_said_and_its_text_not_shown(
     for response in (client.get(url(desk, "note")), post(client, desk, CHEST_PAIN, verdict="accept")):
         assert response.status_code == 409
         assert "chest pain" not in response.content.decode()
-    assert client.post(url(desk, "renew")).status_code == 409
+    renewed = client.post(url(desk, "renew"))
+    assert renewed.status_code == 409
+    assert renewed.content.decode() == "Someone else has taken this note: your lease ran out."
+
+
+def test_a_lease_on_a_note_that_is_done_is_not_said_to_be_someone_else_s(client: Client, desk: Desk, bob: User) -> None:
+    ReviewItem.objects.filter(pk=desk.note_item.pk).update(status=ReviewItem.Status.DECIDED)
+    renewed = sign_in(client, bob).post(url(desk, "renew"))
+    assert renewed.status_code == 409
+    assert renewed.content.decode().startswith("This note is done.")
 
 
 def test_the_last_decision_leads_to_note_done_and_the_next_note(
