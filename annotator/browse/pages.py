@@ -154,7 +154,7 @@ def next_steps(
         why = "Notes wait. make run starts one with this server."
         steps.append(Step("alert", "No labelling worker is running", why, at("browse:workers"), "warn"))
     if not total and allowed(Action.IMPORT):
-        why = "Text files, brat or JSONL, in the browser or by manage.py import_documents."
+        why = "Text files, brat, JSONL or CSV, in the browser or by manage.py import_documents."
         steps.append(Step("upload", "Import notes", why, at("exchange:imports")))
     if n_unread and allowed(Action.RUN):
         them = "it" if n_unread == 1 else "them"

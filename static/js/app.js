@@ -85,6 +85,22 @@ function openArrived(root) {
   for (const dialog of root.querySelectorAll("dialog[data-open]:not([open])")) openDialog(dialog.id);
 }
 
+/** A table that is wider than its place scrolls by arrow keys: where nothing in it takes the focus, it does itself. */
+const wide = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const scrolls = target.scrollWidth > target.clientWidth && !target.querySelector("a, button, input, select");
+    for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Table, wider than the page"]]) {
+      if (scrolls) target.setAttribute(name, value);
+      else target.removeAttribute(name);
+    }
+  }
+});
+
+/** @param {ParentNode} root */
+function watchTables(root) {
+  for (const place of root.querySelectorAll(".table-wrap")) wide.observe(place);
+}
+
 /** Listen below `root`, once a page. @param {Document} root */
 export function init(root) {
   root.addEventListener("click", onClick);
@@ -93,8 +109,12 @@ export function init(root) {
   root.addEventListener("change", ({ target }) => {
     if (target instanceof HTMLInputElement && target.type === "file") showFiles(target);
   });
-  root.addEventListener("htmx:afterSettle", () => openArrived(root));
+  root.addEventListener("htmx:afterSettle", () => {
+    openArrived(root);
+    watchTables(root);
+  });
   openArrived(root);
+  watchTables(root);
 }
 
 init(document);

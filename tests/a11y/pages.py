@@ -1,0 +1,274 @@
+"""Every page of the application and the states that it can be in: a row for each, by which tests and pictures open it.
+
+A page that has no row fails tests/a11y/test_pages.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from tests.a11y.scene import PASSWORD, Tour
+from tests.accounts.codes import code_at
+from tests.test_routes import NO, ROUTES, known_routes
+
+Act = Callable[[Page, Tour], None]
+Theme = Literal["light", "dark"]
+# What answers GET, and is no page for people: programs ask for it, or the browser.
+NO_PAGE = {"healthz", "readyz", "metrics", "accounts:idle", "accounts:two_factor_qr", "builds:download"}
+
+
+def page_routes() -> set[str]:
+    """The routes that show a page to somebody."""
+    return {name for name, row in ROUTES.items() if row.get != NO} - NO_PAGE
+
+
+def nothing(page: Page, tour: Tour) -> None:
+    """The page is shown as it comes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a page is opened: `ids` names what stands in the address where it is not what the parameter is called.
+
+    `act` brings it into the state that `name` tells. `who` is a user name; empty: nobody is signed in.
+    """
+
+    name: str
+    route: str
+    ids: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    who: str = "alice"
+    act: Act = nothing
+
+    def path(self, tour: Tour, parameters: Mapping[str, tuple[str, ...]]) -> str:
+        kwargs = {key: tour.ids[self.ids.get(key, key)] for key in parameters[self.route]}
+        return reverse(self.route, kwargs=kwargs) + self.query.format(**tour.ids)
+
+
+def press(name: str, *, exact: bool = True) -> Act:
+    return lambda page, tour: page.get_by_role("button", name=name, exact=exact).first.click()
+
+
+def press_key(key: str) -> Act:
+    return lambda page, tour: page.keyboard.press(key)
+
+
+def both(*acts: Act) -> Act:
+    def act(page: Page, tour: Tour) -> None:
+        for each in acts:
+            each(page, tour)
+
+    return act
+
+
+def type_in(**values: str) -> Act:
+    """Fill fields by their names."""
+
+    def act(page: Page, tour: Tour) -> None:
+        for name, value in values.items():
+            page.locator(f"[name={name}]:visible").last.fill(value.format(**tour.ids))
+
+    return act
+
+
+def see(text: str) -> Act:
+    return lambda page, tour: expect(page.get_by_text(text).first).to_be_visible()
+
+
+def without_token(page: Page, tour: Tour) -> None:
+    page.locator("[name=csrfmiddlewaretoken]").evaluate_all("fields => fields.forEach((field) => field.remove())")
+
+
+def open_dialog(name: str) -> Act:
+    return lambda page, tour: page.get_by_role("link", name=name).first.click()
+
+
+def sign_in_twice(page: Page, tour: Tour) -> None:
+    """The second step of signing in, with a code that is wrong."""
+    type_in(username="dana", password=PASSWORD)(page, tour)
+    press("Sign in")(page, tour)
+    type_in(code="000000" if code_at(tour.second_factor, timezone.now()) != "000000" else "111111")(page, tour)
+    press("Sign in")(page, tour)
+    expect(page.get_by_text("This code")).to_be_visible()
+
+
+EMPTY = {"project_id": "empty_id"}
+NOTHING = {"token": "nothing"}
+
+PAGES: tuple[Row, ...] = (
+    Row("home", "home"),
+    Row("home-annotator", "home", who="bob"),
+    Row("home-no-project", "home", who="erin"),
+    Row("menu", "home", act=press("account of alice", exact=False)),
+    Row("help", "home", act=press_key("?")),
+    # Signing in.
+    Row("sign-in", "accounts:sign_in", who=""),
+    Row(
+        "sign-in-refused",
+        "accounts:sign_in",
+        who="",
+        act=both(type_in(username="alice", password="wrong"), press("Sign in"), see("do not")),
+    ),
+    Row("code-refused", "accounts:code", who="", act=sign_in_twice),
+    Row("first-link", "accounts:first", {"token": "first"}, who=""),
+    Row("first-link-used", "accounts:first", NOTHING, who=""),
+    Row("reset", "accounts:reset", {"token": "reset"}, who=""),
+    Row("reset-used", "accounts:reset", NOTHING, who=""),
+    # One's own account.
+    Row("account", "accounts:account"),
+    Row("password", "accounts:set_password"),
+    Row(
+        "password-refused",
+        "accounts:set_password",
+        act=both(
+            type_in(old_password="wrong", new_password1="short", new_password2="other"),
+            press("Set password"),
+            see("incorrect"),
+        ),
+    ),
+    Row("sessions", "accounts:sessions"),
+    Row("two-factor-off", "accounts:two_factor"),
+    Row("two-factor-set-up", "accounts:set_up_two_factor"),
+    Row("two-factor-on", "accounts:two_factor", who="dana"),
+    Row(
+        "recovery-codes",
+        "accounts:two_factor",
+        who="dana",
+        act=both(
+            lambda page, tour: page.get_by_label("Your password").first.fill(PASSWORD),
+            press("Make new codes"),
+            see("shown this once"),
+        ),
+    ),
+    Row("tokens", "accounts:tokens"),
+    Row("token-made", "accounts:tokens", act=both(type_in(name="backup"), press("Make token"), see("shown this once"))),
+    # Everybody's accounts.
+    Row("accounts", "accounts:people"),
+    Row("account-new", "accounts:new_person"),
+    Row("account-new-refused", "accounts:new_person", act=both(type_in(username="bob"), press("Make the account"))),
+    Row("account-of-somebody", "accounts:person"),
+    Row("account-of-myself", "accounts:person", {"user_id": "alice_id"}),
+    Row("account-disabled", "accounts:person", {"user_id": "frank_id"}),
+    Row("account-link", "accounts:person", {"user_id": "erin_id"}, act=both(press("Make a link"), see("this once"))),
+    # A project.
+    Row("project-new", "browse:new_project"),
+    Row(
+        "project-new-refused",
+        "browse:new_project",
+        act=both(type_in(name="Letters", schema="{{"), press("Make the project"), see("not JSON")),
+    ),
+    Row("overview", "browse:overview"),
+    Row("overview-empty", "browse:overview", EMPTY),
+    Row("overview-annotator", "browse:overview", who="bob"),
+    Row("notes", "browse:documents"),
+    Row("notes-filtered", "browse:documents", query="?state=reviewed"),
+    Row("notes-empty", "browse:documents", EMPTY),
+    Row("workers", "browse:workers"),
+    Row("people", "browse:people"),
+    Row("people-invited", "browse:people", act=both(press("Make a link"), see("The link is ready"))),
+    Row("people-remove", "browse:remove"),
+    Row("guideline", "browse:guideline"),
+    Row("guideline-older", "browse:guideline", query="?version=1"),
+    Row("guideline-empty", "browse:guideline", EMPTY),
+    Row("guideline-new", "browse:new_guideline"),
+    Row("labelers", "browse:labelers"),
+    Row("labelers-empty", "browse:labelers", EMPTY),
+    Row("labeler-new", "browse:new_labeler"),
+    Row("invitation", "projects:invitation", {"token": "invitation"}, who=""),
+    Row("invitation-signed-in", "projects:invitation", {"token": "invitation"}, who="erin"),
+    Row("invitation-known", "projects:invitation", {"token": "invitation"}, who="bob"),
+    Row("invitation-used", "projects:invitation", NOTHING, who=""),
+    # Review.
+    Row("review-start", "review:start"),
+    Row("review-start-empty", "review:start", EMPTY),
+    Row("review", "review:note"),
+    Row("review-new-span", "review:new_span", query="?start={start}&end={end}"),
+    Row("review-done", "review:note", {"item_id": "done_item"}),
+    Row("review-not-yours", "review:note", {"item_id": "bobs_item"}),
+    Row("review-help", "review:note", act=press_key("?")),
+    # Import.
+    Row("imports", "exchange:imports"),
+    Row("imports-empty", "exchange:imports", EMPTY),
+    Row("import-look", "exchange:import"),
+    Row("import-columns", "exchange:import", {"import_id": "import_columns"}),
+    Row("import-errors", "exchange:import", {"import_id": "import_errors"}),
+    Row("import-of-another", "exchange:import", {"import_id": "import_anothers"}),
+    Row("import-waiting", "exchange:import", {"import_id": "import_waiting"}),
+    Row("import-done", "exchange:import", {"import_id": "import_done"}),
+    Row("import-refused", "exchange:import", {"import_id": "import_refused"}),
+    # Runs, quality, datasets.
+    Row("runs", "suggestions:runs"),
+    Row("runs-empty", "suggestions:runs", EMPTY),
+    Row("run", "suggestions:run"),
+    Row("run-cancel", "suggestions:run", act=press("Cancel")),
+    Row("quality", "quality:quality"),
+    Row("quality-empty", "quality:quality", EMPTY),
+    Row("datasets", "builds:builds"),
+    Row("datasets-empty", "builds:builds", EMPTY),
+    Row("dataset-sheet", "builds:builds", act=both(open_dialog("Build a dataset"), see("Patients in each part"))),
+    Row("dataset-new", "builds:new"),
+    Row("dataset-refused", "builds:new", act=both(type_in(train="90"), press("Build dataset"), see("shares are"))),
+    Row("dataset", "builds:build"),
+    Row("dataset-waiting", "builds:build", {"build_id": "waiting_build"}),
+    # Data and what goes.
+    Row("data", "purges:data"),
+    Row("data-found", "purges:data", act=both(type_in(value="{patient}"), press("Show what would go"), see("out of"))),
+    Row("data-not-found", "purges:data", act=both(type_in(value="nobody"), press("Show what would go"))),
+    # Errors.
+    Row("not-found", "browse:overview", {"project_id": "nothing"}),
+    Row("forbidden", "browse:people", who="bob"),
+    Row("forgery", "browse:people", act=both(without_token, press("Make a link"), see("has expired"))),
+)
+
+
+class Visitor:
+    """Opens rows in a browser: each person has one page of their own, who is not signed in a fresh one every time."""
+
+    def __init__(self, browser: Browser, address: str, tour: Tour) -> None:
+        self.troubles: list[str] = []
+        self._browser, self._address, self._tour = browser, address, tour
+        self._pages: dict[str, Page] = {}
+        self._parameters = dict(known_routes())
+
+    def open(self, row: Row, *, width: int = 1440, theme: Theme = "light") -> Page:
+        """The page of the row, in the state that it tells."""
+        page = self._page_of(row.who)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        page.goto(self._address + row.path(self._tour, self._parameters))
+        row.act(page, self._tour)
+        return page
+
+    def close(self) -> None:
+        for page in self._pages.values():
+            page.context.close()
+
+    def _page_of(self, who: str) -> Page:
+        if who and who in self._pages:
+            return self._pages[who]
+        if who in self._pages:
+            self._pages[who].context.close()
+        context = self._browser.new_context(locale="en-GB", reduced_motion="reduce")
+        context.set_default_timeout(20_000)
+        if who:
+            client = Client()
+            client.force_login(self._tour.people[who])
+            cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+            context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": self._address}])
+        page = self._pages[who] = context.new_page()
+        page.on("pageerror", lambda error: self.troubles.append(f"{page.url}: {error}"))
+        page.on("console", self._note_trouble)
+        return page
+
+    def _note_trouble(self, message: ConsoleMessage) -> None:
+        # A 4xx answer is reported on the console as well: that one is the row's own business.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.troubles.append(message.text)

@@ -1,0 +1,283 @@
+"""An installation with something on every page: the demo notes, a part of them read, reviewed and frozen.
+
+Alice leads the demo project and administers the installation. Bob annotates, Adam adjudicates, Dana exports datasets
+and has a second factor. Erin belongs to nothing yet, Frank's account is disabled. Alice's second project is empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from annotator.accounts.models import User
+from annotator.accounts.services import create_user, reset_link, sign_in_link
+from annotator.accounts.sessions import session_of
+from annotator.accounts.tokens import make_token
+from annotator.annotations.models import AnnotationSet
+from annotator.builds.options import BuildOptions
+from annotator.builds.pools import freeze_pool
+from annotator.builds.services import create_build, write_build
+from annotator.core.prompting import FULL
+from annotator.demo.services import NOTES, demo_schema, ensure_demo
+from annotator.documents.models import Document
+from annotator.exchange import uploads
+from annotator.exchange.models import Import
+from annotator.exchange.services import import_annotations
+from annotator.exchange.sources import in_order, source_at
+from annotator.jobs.services import record_beat, run_job
+from annotator.projects.invitations import invite
+from annotator.projects.models import Membership, Project
+from annotator.projects.services import add_guideline, create_project, set_member
+from annotator.purges.selectors import Doomed
+from annotator.purges.services import purge_notes, run_purge, set_retention
+from annotator.review.leases import take_note
+from annotator.review.models import ReviewItem
+from annotator.review.queue import fill_slots
+from annotator.review.services import Accept, FinishNote, decide
+from annotator.routing.services import route_job
+from annotator.suggestions.labelers import make_labeler
+from annotator.suggestions.models import LabelJob, LabelRun
+from annotator.suggestions.services import begin_job, claim_jobs, hand_back
+from llm_labeler.tasks import label_run
+from tests.accounts.codes import set_up
+from tests.exchange.test_uploads import options, upload
+
+PASSWORD = "seven wet umbrellas"
+GUIDELINE = """Spans
+Mark the shortest text that names the thing. Leave out articles and possessives.
+Mark "type 2 diabetes", not "known type 2 diabetes".
+
+Doubtful cases
+A symptom that belongs to a named disease is a Problem of its own.
+Mark a drug class only where no drug is named."""
+CHANGED = GUIDELINE.replace(" and possessives", ", possessives and severity") + "\nHeadings are never marked."
+CSV = "ROW_ID,SUBJECT_ID,WARD,TEXT\n7,P-1,W3,No chest pain since Monday.\n8,P-2,W4,Metformin was stopped.\n"
+JSONL = "".join(
+    json.dumps(row) + "\n"
+    for row in (
+        {"id": "n1", "patient_id": "P-3", "text": "Cough and fever for two days. Amoxicillin 500 mg."},
+        {"id": "n1", "patient_id": "P-3", "text": "Another note of the same id."},
+        {"id": "n2", "patient_id": "P-4"},
+    )
+)
+# Read, and finished by Bob as the gold says. The shortest notes are read first.
+N_GOLD = 8
+
+
+@dataclass(frozen=True)
+class Tour:
+    """What the pages of the installation are opened with: `ids` by the name that an address or a page's row gives."""
+
+    people: Mapping[str, User]
+    ids: dict[str, str]
+    second_factor: str  # Dana's secret
+
+
+def make_tour(*, now: datetime, n_read: int) -> Tour:
+    """The installation; `n_read` of the demo notes are read by the real dictionaries and rules, 8 at a time."""
+    people = _people(now)
+    alice, dana = people["alice"], people["dana"]
+    secret, _ = set_up(dana, now=now)
+    run = ensure_demo(now=now - timedelta(hours=3))
+    assert run is not None
+    project = run.project
+    for name, role in (("bob", "annotator"), ("adam", "adjudicator"), ("dana", "data_scientist")):
+        set_member(project=project, user=people[name], role=role, actor=alice, now=now)
+    empty = create_project(name="Clinic letters 2027", schema=demo_schema(), lead=alice, now=now)
+    ids = {
+        "project_id": project.public_id,
+        "empty_id": empty.public_id,
+        "run_id": run.public_id,
+        "name": "manifest.json",
+    }
+    _workers(now)
+    _read(run, n_read=n_read, now=now)
+    _review(project, people["bob"], now)
+    _guideline(project, alice, now)
+    ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
+    ids |= _purges(project, alice, now)
+    ids |= _notes(project, alice, people["bob"], now)
+    return Tour(people=people, ids=ids, second_factor=secret)
+
+
+def _people(now: datetime) -> dict[str, User]:
+    made = {
+        name: create_user(username=name, actor=None, now=now, is_administrator=name == "alice")
+        for name in ("alice", "bob", "adam", "dana", "erin", "frank")
+    }
+    for user in made.values():
+        user.set_password(PASSWORD)
+        user.is_active = user.username != "frank"
+        user.save()
+    return made
+
+
+def _workers(now: datetime) -> None:
+    for name, queues, seconds in (
+        ("label-1", "label,route", 4),
+        ("label-2", "label,route", 300),
+        ("main-1", "main", 7),
+    ):
+        record_beat(
+            name=f"{name}@ward",
+            queues=queues,
+            model_id="marginalia-lexicon" if "label" in queues else "",
+            device="CPU",
+            memory_bytes=412_000_000,
+            started_at=now - timedelta(hours=5),
+            now=now - timedelta(seconds=seconds),
+        )
+
+
+def _read(run: LabelRun, *, n_read: int, now: datetime) -> None:
+    """The shortest notes by the real labeler; one note more fails, another is being read."""
+    while LabelJob.objects.filter(run=run, status="done").count() < n_read:
+        label_run.apply(args=[run.pk], throw=True)
+    for job in LabelJob.objects.filter(run=run, status="done"):
+        route_job(label_job_id=job.pk, now=now)
+    for _ in range(3):
+        for job in claim_jobs(run_id=run.pk, worker="label-2@ward", now=now, limit=1):
+            begin_job(job=job, now=now)
+            hand_back(job=job, error="the answer was cut off", now=now)
+    for job in claim_jobs(run_id=run.pk, worker="label-1@ward", now=now, limit=1):
+        begin_job(job=job, now=now)
+
+
+def _review(project: Project, bob: User, now: datetime) -> None:
+    """The shortest notes are done as their gold says, by Bob."""
+    read = Document.objects.filter(project=project, label_jobs__status="done").order_by("n_chars", "pk")
+    done = {f"{note.external_id}{suffix}" for note in read[:N_GOLD] for suffix in (".txt", ".ann")}
+    gold = in_order([file for file in source_at(NOTES).files if file.name in done])
+    import_annotations(project=project, source=gold, annotator="bob", label_map={}, actor=None, now=now)
+    fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
+
+
+def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str, str]:
+    """Alice has a note in hand in which she has accepted one span, and one that is done. Bob has a note in hand."""
+    waiting = iter(
+        Document.objects.filter(project=project, label_jobs__status="done")
+        .exclude(annotation_sets__annotator=bob)
+        .order_by("-n_chars", "pk")
+    )
+    finished, in_hand, bobs = (next(waiting) for _ in range(3))
+    done = take_note(document=finished, reviewer=alice, now=now)
+    _accept(done, alice, now, n=1000)
+    decide(note_item=done, reviewer=alice, act=FinishNote(), key="tour-done", now=now)
+    held = take_note(document=in_hand, reviewer=alice, now=now)
+    _accept(held, alice, now, n=3)
+    others = take_note(document=bobs, reviewer=bob, now=now)
+    start = in_hand.text.index(" ") + 1
+    return {
+        "item_id": held.public_id,
+        "done_item": done.public_id,
+        "bobs_item": others.public_id,
+        "document_id": in_hand.public_id,
+        "start": str(start),
+        "end": str(in_hand.text.index(" ", start)),
+    }
+
+
+def _accept(note_item: ReviewItem, reviewer: User, now: datetime, *, n: int) -> None:
+    """Accept up to `n` suggestions of the note, first to last."""
+    items = ReviewItem.objects.filter(document=note_item.document, unit="span", status="open", slot=note_item.slot)
+    for item in items.order_by("suggestion__start")[:n]:
+        decide(note_item=note_item, reviewer=reviewer, act=Accept(item=item), key=f"tour-{item.pk}", now=now)
+
+
+def _guideline(project: Project, alice: User, now: datetime) -> None:
+    add_guideline(project=project, text=GUIDELINE, actor=alice, now=now - timedelta(days=3))
+    guideline = add_guideline(project=project, text=CHANGED, actor=alice, now=now - timedelta(hours=2))
+    pool = freeze_pool(project=project, actor=alice, now=now - timedelta(hours=1))
+    make_labeler(
+        project=project,
+        template=FULL,
+        guideline=guideline,
+        pool=pool,
+        n_examples=2,
+        constraint="copy",
+        n_passes=1,
+        actor=alice,
+        now=now - timedelta(hours=1),
+    )
+
+
+def _accounts(people: Mapping[str, User], project: Project, now: datetime) -> dict[str, str]:
+    """Links, tokens, invitations and a second browser of Alice's."""
+    alice, bob = people["alice"], people["bob"]
+    day = timedelta(days=1)
+    make_token(user=alice, name="nightly export", scopes=["read", "build"], project="", lifetime=90 * day, now=now)
+    token, _ = make_token(
+        user=alice, name="import", scopes=["import"], project=project.public_id, lifetime=day, now=now - 2 * day
+    )
+    browser = session_of(user=alice, session_key="another", agent="Firefox on Linux", now=now - timedelta(minutes=8))
+    for role in (Membership.Role.ANNOTATOR, Membership.Role.LEAD):
+        link = invite(project=project, role=role, actor=alice, now=now - timedelta(hours=5))
+    return {
+        "user_id": bob.public_id,
+        "erin_id": people["erin"].public_id,
+        "alice_id": alice.public_id,
+        "frank_id": people["frank"].public_id,
+        "token_id": token.public_id,
+        "session_id": browser.public_id,
+        "invitation_id": project.invitations.order_by("pk").first().public_id,
+        "invitation": link.rstrip("/").rpartition("/")[2],
+        "first": sign_in_link(username="bob", now=now).rstrip("/").rpartition("/")[2],
+        "reset": reset_link(username="bob", actor=None, now=now).rstrip("/").rpartition("/")[2],
+        "nothing": "a" * 43,
+    }
+
+
+def _imports(project: Project, alice: User, dana: User, now: datetime) -> dict[str, str]:
+    """Uploads in every state: looked at, with columns, with errors, another's, waiting, done, refused."""
+    brat = {name: (NOTES / name).read_bytes() for name in ("N-2007.txt", "N-2007.ann", "N-2009.txt", "N-2009.ann")}
+    found = {
+        "brat": upload(project, alice, {f"ward/{name}": text for name, text in brat.items()}, 2),
+        "columns": upload(project, alice, {"notes.csv": CSV}),
+        "errors": upload(project, alice, {"notes.jsonl": JSONL}),
+        "anothers": upload(project, dana, {"notes.csv": CSV}),
+        "waiting": upload(project, alice, {"notes.csv": CSV}),
+        "done": upload(project, alice, {"more/N-3001.txt": "No fever.", "more/N-3002.txt": "Aspirin 75 mg daily."}),
+        "refused": upload(project, alice, {"notes.jsonl": JSONL}),
+    }
+    Import.objects.filter(project=project).update(created_at=now - timedelta(minutes=20))
+    for name in ("waiting", "done", "refused"):
+        uploads.start_import(item=found[name], options=options(), actor=alice, now=now)
+    for name in ("done", "refused"):
+        job = Import.objects.get(pk=found[name].pk).job
+        run_job(job_id=job.pk, work=lambda mine: uploads.run_import(job=mine, clock=lambda: now), clock=lambda: now)
+    return {f"import_{name}": item.public_id for name, item in found.items()} | {"import_id": found["brat"].public_id}
+
+
+def _builds(project: Project, dana: User, now: datetime) -> dict[str, str]:
+    """A dataset that is written, and one that waits."""
+    made = [
+        create_build(
+            project=project,
+            name=name,
+            formats=["jsonl", "messages"],
+            options=BuildOptions(shares=(60, 20, 20)),
+            actor=dana,
+            now=now - timedelta(minutes=minutes),
+        )
+        for name, minutes in (("Ward notes, first half", 50), ("Ward notes", 1))
+    ]
+    job = made[0].job
+    run_job(job_id=job.pk, work=lambda mine: write_build(job=mine, clock=lambda: now), clock=lambda: now)
+    return {"build_id": made[0].public_id, "waiting_build": made[1].public_id}
+
+
+def _purges(project: Project, alice: User, now: datetime) -> dict[str, str]:
+    """A patient is gone, another is going, and the project has a last day."""
+    free = Document.objects.filter(project=project, label_jobs__status="queued").exclude(patient_id="")
+    patients = list(dict.fromkeys(free.order_by("n_chars").values_list("patient_id", flat=True)))[:2]
+    tombstones = [
+        purge_notes(project=project, doomed=Doomed(patient_id=patient), actor=alice, now=now) for patient in patients
+    ]
+    job = tombstones[0].job
+    run_job(job_id=job.pk, work=lambda mine: run_purge(job=mine, clock=lambda: now), clock=lambda: now)
+    until = now.date() + timedelta(days=21)
+    set_retention(project=project, until=date(until.year, until.month, until.day), actor=alice, now=now)
+    left = Document.objects.filter(project=project).exclude(patient_id="").order_by("pk").first()
+    return {"patient": left.patient_id}

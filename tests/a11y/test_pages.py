@@ -1,0 +1,72 @@
+"""Every page, in every state: axe finds nothing serious, wide and light or narrow and dark; Tab leads through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.a11y.checks import give_axe, serious_violations, tab_faults
+from tests.a11y.pages import PAGES, Theme, Visitor, page_routes
+from tests.a11y.scene import Tour
+
+WAYS: tuple[tuple[int, Theme], ...] = ((700, "dark"), (1440, "light"))
+
+
+def test_every_page_has_a_row_and_every_row_a_page() -> None:
+    assert {row.route for row in PAGES} == page_routes()
+    assert len({row.name for row in PAGES}) == len(PAGES)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_every_page_can_be_read_and_worked_without_a_mouse(tour: Tour, live_server: Any, browser: Browser) -> None:
+    visitor = Visitor(browser, live_server.url, tour)
+    found = []
+    for row in PAGES:
+        page = visitor.open(row)
+        give_axe(page)
+        for width, theme in WAYS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)
+            found += [f"{row.name} {width} {theme}: {each}" for each in serious_violations(page)]
+        for key in ("Tab", "Shift+Tab"):
+            found += [f"{row.name} {key}: {each}" for each in tab_faults(page, key)]
+    visitor.close()
+    assert found == []
+    assert visitor.troubles == []
+
+
+@pytest.mark.browser
+def test_axe_finds_what_is_serious(page: Page) -> None:
+    page.set_content("<main><h1>Title</h1><button></button><p style='color: #bbb; background: #fff'>Faint</p></main>")
+    give_axe(page)
+    assert {each.split()[0] for each in serious_violations(page)} >= {"button-name", "color-contrast"}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("markup", "fault"),
+    [
+        (
+            "<a href=#>One</a> <input id=i onkeydown='event.preventDefault()' aria-label=Two> <a href=#>Three</a>",
+            "a trap",
+        ),
+        ("<a href=#>One</a> <button></button>", "no name"),
+        ("<a href=#>One</a> <a href=# style='outline: none'>Two</a>", "no visible focus"),
+        (
+            "<a href=#>One</a> <button onfocus='this.previousElementSibling.focus()'>Two</button> <a href=#>Three</a>",
+            "not reached",
+        ),
+    ],
+)
+def test_a_fault_of_the_way_by_tab_is_found(page: Page, markup: str, fault: str) -> None:
+    page.set_content(markup)
+    assert any(each.startswith(fault) for each in tab_faults(page, "Tab"))
+
+
+@pytest.mark.browser
+def test_a_way_without_fault_is_let_through(page: Page) -> None:
+    page.set_content("<a href=#>One</a> <label>Two <input></label> <button>Three</button>")
+    assert tab_faults(page, "Tab") == tab_faults(page, "Shift+Tab") == []
