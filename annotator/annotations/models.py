@@ -56,6 +56,7 @@ class Annotation(models.Model):
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     surface = models.TextField()
+    surface_key = models.CharField(max_length=32, help_text="core.surfaces.surface_key")
     attributes = models.JSONField(default=dict)
     stage = models.CharField(max_length=20, choices=Stage, default=Stage.BASE)
     status = models.CharField(max_length=20, choices=Status, default=Status.LIVE)
@@ -68,7 +69,11 @@ class Annotation(models.Model):
             ),
             models.CheckConstraint(condition=Q(start__gte=0, end__gt=F("start")), name="annotation_has_a_place"),
         ]
-        indexes = [models.Index(fields=["set", "status"], name="annotation_live")]
+        indexes = [
+            models.Index(fields=["set", "status"], name="annotation_live"),
+            models.Index(fields=["surface_key", "status", "created_at"], name="annotation_surface"),
+            models.Index(fields=["annotator", "surface_key", "status", "created_at"], name="annotation_surface_own"),
+        ]
 
     @property
     def span(self) -> Span:

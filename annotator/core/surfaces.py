@@ -1,25 +1,31 @@
 """Which surfaces are alike: the same words, or another phrase about the same thing.
 
-Two surfaces are the same where they differ in case and white space only; they are similar where they have one head word:
-the last word before a preposition, without figures and units (`chest pain`, `pain in the left knee`). A stored key
-serves both, so a change to any of this goes with a migration that fills the keys anew.
+Two surfaces are the same where they differ in case and white space only. They are similar where they have the same head
+word: the last before a preposition or an amount (`chest pain`, `pain in the knee`, `metformin 500 mg twice daily`).
+A stored key serves both, so a change to any of this goes with a migration that fills the keys anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Sequence
 
 from annotator.core.tokens import token_spans
 
 _HALF = 16
 _PREPOSITIONS = frozenset(
-    "about after against at before between by due during for from in into of on over per since to under upon via with "
-    "within without".split()
+    (
+        *("about", "after", "against", "at", "before", "between", "by", "due", "during", "for", "from", "in", "into"),
+        *("of", "on", "over", "per", "since", "to", "under", "upon", "via", "with", "within", "without"),
+    )
 )
 _UNITS = frozenset(
-    "mg g kg mcg µg μg ug ng ml l dl cc mm cm m mmol meq iu u units unit % hr hrs h min d day days week weeks month "
-    "months year years daily bid tid qid prn".split()
+    (
+        *("mg", "g", "kg", "mcg", "μg", "ug", "ng", "ml", "l", "dl", "cc", "mm", "cm", "m", "mmol", "meq", "iu", "u"),
+        *("units", "unit", "%", "hours", "hour", "hrs", "hr", "h", "min", "days", "day", "d", "weeks", "week"),
+        *("months", "month", "years", "year"),
+    )
 )
 
 
@@ -29,13 +35,12 @@ def normal_surface(surface: str) -> str:
 
 
 def head_word(surface: str) -> str:
-    """The word that says what kind of thing the surface is about; the whole surface where it has no word."""
+    """The word that says what kind of thing the surface is about; the whole surface where it has no such word."""
     normal = normal_surface(surface)
     words = [normal[start:end] for start, end in token_spans(normal)]
-    words = [word for word in words if any(character.isalpha() for character in word)]
-    stop = next((n for n, word in enumerate(words) if n and word in _PREPOSITIONS), len(words))
-    plain = [word for word in words[:stop] if word not in _UNITS and not word[0].isdigit()]
-    return plain[-1] if plain else normal
+    stop = next((at for at in range(1, len(words)) if _ends_the_head(words, at)), len(words))
+    named = [word for word in words[:stop] if any(map(str.isalpha, word)) and word not in _UNITS]
+    return named[-1] if named else normal
 
 
 def surface_key(*, project_id: int, surface: str) -> str:
@@ -50,6 +55,12 @@ def surface_key(*, project_id: int, surface: str) -> str:
 def similar_keys(key: str) -> tuple[str, str]:
     """The lowest and the highest key of surfaces with the same head word in the same project."""
     return key[:_HALF] + "0" * _HALF, key[:_HALF] + "f" * _HALF
+
+
+def _ends_the_head(words: Sequence[str], at: int) -> bool:
+    word = words[at]
+    is_amount = word[0].isdigit() and (word[-1].isalpha() or not _UNITS.isdisjoint(words[at + 1 : at + 2]))
+    return is_amount or word in _PREPOSITIONS
 
 
 def _digits(text: str) -> str:
