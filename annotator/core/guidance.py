@@ -61,6 +61,15 @@ def passage_about(label: str, guideline: str) -> Passage | None:
     return None
 
 
+def in_short(text: str, n_chars: int) -> str:
+    """The text up to the last sentence end within `n_chars`, else up to a word; with an ellipsis where it is cut."""
+    if len(text) <= n_chars:
+        return text
+    ends = [end.end() for end in _SENTENCE_END.finditer(text, 0, n_chars + 1)]
+    cut = text[: ends[-1]] if ends else text[: max(text.rfind(" ", 0, n_chars), 0) or n_chars]
+    return f"{cut.rstrip()} …"
+
+
 def _names(label: str) -> tuple[re.Pattern[str], ...]:
     word = rf"(?<!\w){re.escape(label)}"
     return re.compile(rf"{word}(?!\w)"), re.compile(rf"{word}(?:s|es)?(?!\w)", re.IGNORECASE)
@@ -68,7 +77,9 @@ def _names(label: str) -> tuple[re.Pattern[str], ...]:
 
 def _sections(guideline: str) -> Iterator[_Section]:
     """Each heading with the paragraphs and list items up to the next one."""
-    title, blocks, lines = "", [], []
+    title = ""
+    blocks: list[str] = []
+    lines: list[str] = []
     is_code = False
 
     def close() -> None:
@@ -98,16 +109,7 @@ def _sections(guideline: str) -> Iterator[_Section]:
 def _passage(title: str, blocks: tuple[str, ...]) -> Passage:
     ended = (block if block[-1:] in {".", "!", "?", ":", ";"} else f"{block}." for block in blocks if block)
     text = _LINK.sub(r"\1", " ".join(" ".join(ended)[:_READ_CHARS].split()))
-    return Passage(title=title, parts=tuple(_parts(_cut(text))))
-
-
-def _cut(text: str) -> str:
-    """The text up to the last sentence that has room, or up to a word."""
-    if len(text) <= PASSAGE_CHARS:
-        return text
-    ends = [end.end() for end in _SENTENCE_END.finditer(text, 0, PASSAGE_CHARS + 1)]
-    cut = text[: ends[-1]] if ends else text[: max(text.rfind(" ", 0, PASSAGE_CHARS), 0) or PASSAGE_CHARS]
-    return f"{cut.rstrip()} …"
+    return Passage(title=title, parts=tuple(_parts(in_short(text, PASSAGE_CHARS))))
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool]]:

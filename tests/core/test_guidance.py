@@ -87,7 +87,7 @@ def test_a_name_with_signs_is_found_to_the_letter() -> None:
 
 def test_a_long_passage_ends_with_a_sentence() -> None:
     sentence = "Take the words of the note, e.g. the whole phrase. "
-    title, text = said("Test", f"## Test\n{sentence * 20}")
+    _, text = said("Test", f"## Test\n{sentence * 20}")
     assert text == f"{(sentence * 6).strip()} …"
     assert len(text) <= PASSAGE_CHARS + 2
 
