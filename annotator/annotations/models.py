@@ -57,6 +57,7 @@ class Annotation(models.Model):
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
     surface = models.TextField()
+    surface_key = models.CharField(max_length=32, help_text="core.surfaces.surface_key")
     attributes = models.JSONField(default=dict)
     stage = models.CharField(max_length=20, choices=Stage, default=Stage.BASE)
     status = models.CharField(max_length=20, choices=Status, default=Status.LIVE)
@@ -72,6 +73,8 @@ class Annotation(models.Model):
         indexes = [
             models.Index(fields=["set", "status"], name="annotation_live"),
             models.Index(fields=["first_version"], condition=~Q(first_version=""), name="annotation_versions"),
+            models.Index(fields=["surface_key", "status", "created_at"], name="annotation_surface"),
+            models.Index(fields=["annotator", "surface_key", "status", "created_at"], name="annotation_surface_own"),
         ]
 
     @property

@@ -14,6 +14,7 @@ from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.core.schema import Schema
 from annotator.core.spans import Span
+from annotator.core.surfaces import surface_key
 from annotator.documents.models import Document
 from annotator.projects.models import SchemaVersion
 from annotator.web.ids import new_public_id
@@ -99,7 +100,12 @@ def add_annotation(
         raise AnnotationExists(f"this span is labelled {new.label} already")
     row = annotation_row(text=text, schema=schema_version.schema, new=new)
     return Annotation.objects.create(
-        set=target, annotator=annotator, schema_version=schema_version, created_at=now, **row._asdict()
+        set=target,
+        annotator=annotator,
+        schema_version=schema_version,
+        surface_key=surface_key(project_id=schema_version.project_id, surface=row.surface),
+        created_at=now,
+        **row._asdict(),
     )
 
 
@@ -154,9 +160,9 @@ def import_sets(
         )
         insert_rows(
             model=Annotation,
-            columns=("set", *AnnotationRow._fields),
+            columns=("set", "surface_key", *AnnotationRow._fields),
             rows=(
-                (set_id, *row)
+                (set_id, surface_key(project_id=schema_version.project_id, surface=row.surface), *row)
                 for document_id, set_id in found.values_list("document_id", "pk")
                 for row in rows[document_id]
             ),

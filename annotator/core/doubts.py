@@ -13,6 +13,8 @@ from typing import Any
 from annotator.core.scoring import number
 from annotator.core.wording import counted
 
+# A score or confidence under the first is low, from the second on high.
+LOW, HIGH = 0.6, 0.85
 # A label, a beginning, an end or words below these probabilities are doubted.
 UNSURE_LABEL, UNSURE_EDGE, UNSURE_WORD = 0.6, 0.5, 0.1
 # A runner-up is named where it has a share of this at least.
@@ -34,6 +36,36 @@ class Sign:
     words: str
     figure: str
     is_doubt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LabelShares:
+    """How the model parted its belief among the labels: its own, the runner-up ('' where none is worth a name), others.
+
+    The three parts are 1 together.
+    """
+
+    label: str
+    share: float
+    runner_up: str
+    runner_up_share: float
+    rest: float
+
+
+def level(value: float) -> str:
+    """`Low`, `Medium` or `High`, for a score or a confidence in [0, 1]."""
+    return "Low" if value < LOW else "Medium" if value < HIGH else "High"
+
+
+def label_shares(*, label: str, signals: Mapping[str, Any]) -> LabelShares | None:
+    """What the signals tell of the choice of the label; None where they tell nothing, or what cannot be."""
+    share, margin, rival = number(signals, "label_share"), number(signals, "label_margin"), signals.get("runner_up")
+    if share is None or margin is None or not 0.0 <= share <= 1.0:
+        return None
+    second = min(max(share - margin, 0.0), 1.0 - share)
+    if not isinstance(rival, str) or not rival or second < RIVAL:
+        return LabelShares(label, share, "", 0.0, 1.0 - share)
+    return LabelShares(label, share, rival, second, 1.0 - share - second)
 
 
 def signs(*, label: str, alignment: str, place: str, signals: Mapping[str, Any]) -> list[Sign]:
@@ -59,9 +91,10 @@ def _of_label(label: str, signals: Mapping[str, Any]) -> Iterator[Sign]:
         words = "A kind of match that is often wrong" if is_unsure else "Kind of match"
         yield Sign(words, kind.replace("_", " "), is_unsure)
         return
-    share, margin, rival = number(signals, "label_share"), number(signals, "label_margin"), signals.get("runner_up")
-    if share is not None and margin is not None and isinstance(rival, str) and share - margin >= RIVAL:
-        yield Sign(f"The model hesitated between {label} and {rival}", _against(share, share - margin), is_doubt=True)
+    shares = label_shares(label=label, signals=signals)
+    if shares is not None and shares.runner_up:
+        words = f"The model hesitated between {label} and {shares.runner_up}"
+        yield Sign(words, _against(shares.share, shares.runner_up_share), is_doubt=True)
     elif is_unsure and logprob is not None:
         yield Sign("The model was not sure of the label", _figure(math.exp(logprob)), is_doubt=True)
 

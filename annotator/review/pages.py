@@ -5,18 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, cast
 
 from django.urls import reverse
 from django.utils.text import Truncator
 
 from annotator.annotations.models import Annotation
-from annotator.core.doubts import Sign, signs
-from annotator.core.schema import Attribute
 from annotator.core.spans import Span
 from annotator.core.tokens import move_boundary, snap
 from annotator.documents.models import Document
+from annotator.projects.models import Membership
 from annotator.review import services
+from annotator.review.card import card_context
 from annotator.review.deciding import suggestion_of
 from annotator.review.models import LATE, Decision, ReviewItem
 from annotator.review.remarks import remarks_context
@@ -27,14 +28,11 @@ from annotator.review.selectors import (
     NoteView,
     changed_spans,
     decisions_with,
-    labeler_of,
     place_of,
     source_of,
     target_for,
 )
-from annotator.suggestions.models import Suggestion
 
-CONTEXT_CHARS = 60
 REASONS = {
     "low_score": ("low score", "low-margin"),
     "approximate": ("approximate match", "disagree"),
@@ -128,12 +126,11 @@ def focus_after(decision: Decision, *, target: ReviewItem | Annotation | None, v
     return next((mark.key for mark in view.queue if mark.place and mark.place > place), _first(view))
 
 
-def note_context(view: NoteView, *, focus: str) -> dict[str, Any]:
+def note_context(view: NoteView, *, focus: str, membership: Membership, now: datetime) -> dict[str, Any]:
     """What card, queue and action bar show; `focus` falls to the first of the queue where it names nothing."""
     mark = view.marks.get(focus) or view.marks.get(_first(view))
     key = mark.key if mark else ""
     target = target_for(note_item=view.note_item, key=key) if mark else None
-    suggestion = target.suggestion if isinstance(target, ReviewItem) else None
     is_done = view.note_item.status != "open"
     note_url = reverse("review:note", args=[view.document.project.public_id, view.note_item.public_id])
     return remarks_context(view.note_item, about=source_of(target) if target else None) | {
@@ -151,12 +148,7 @@ def note_context(view: NoteView, *, focus: str) -> dict[str, Any]:
         "next": view.neighbour(key, 1),
         "position": next((n for n, queued in enumerate(view.queue, 1) if queued.key == key), 0),
         "labels": [(label, mark is not None and mark.label == label) for label in view.schema.labels],
-        "attributes": _attribute_choices(view, mark),
-        "quote": _quote(view.document.text, mark.span) if mark else None,
-        "suggestion": suggestion,
-        "annotation": target if isinstance(target, Annotation) else None,
-        "labeler": labeler_of(suggestion) if suggestion else None,
-        "signs": _signs(suggestion) if suggestion else [],
+        **(card_context(view, mark, target, membership=membership, now=now) if mark else {}),
         "reason": REASONS.get(mark.reason) if mark else None,
         "queue": draw_queue(view.queue[:QUEUE_SHOWN], current=key, note_url=note_url, reasons=REASONS),
         "n_more": max(view.n_open - QUEUE_SHOWN, 0),
@@ -229,48 +221,5 @@ def _told(view: NoteView, mark: Mark | None) -> str:
     return f"{kind}: {Truncator(mark.surface).chars(80)}, {', '.join(words)}."
 
 
-def _signs(suggestion: Suggestion) -> list[Sign]:
-    return signs(
-        label=suggestion.label,
-        alignment=suggestion.alignment,
-        place=f"{suggestion.start}–{suggestion.end}",
-        signals=suggestion.signals,
-    )
-
-
 def _first(view: NoteView) -> str:
     return view.queue[0].key if view.queue else ""
-
-
-def _attribute_choices(view: NoteView, mark: Mark | None) -> list[tuple[Attribute, str, list[tuple[Any, bool, str]]]]:
-    """Each attribute of the mark's label with its values: (value, whether it is set, what pressing it sets).
-
-    Pressing the value that is set goes back to the default.
-    """
-    if mark is None:
-        return []
-    choices = []
-    for attribute in view.schema.attributes_of(mark.label.name):
-        current = mark.attributes.get(attribute.name, attribute.default)
-        values = [
-            (value, value.name == current, attribute.default if value.name == current else value.name)
-            for value in attribute.values
-        ]
-        choices.append((attribute, current, values))
-    return choices
-
-
-def _quote(text: str, span: Span) -> dict[str, Any]:
-    """The span in its surroundings: text before, its fragments and gaps, text after; cut at words."""
-    before, after = text[max(span.start - CONTEXT_CHARS, 0) : span.start], text[span.end : span.end + CONTEXT_CHARS]
-    if span.start > CONTEXT_CHARS:
-        before = before[before.find(" ") + 1 :]
-    if span.end + CONTEXT_CHARS < len(text):
-        after = after[: after.rfind(" ") + 1]
-    parts, at = [], span.start
-    for start, end in span.fragments:
-        if at < start:
-            parts.append((text[at:start], False))
-        parts.append((text[start:end], True))
-        at = end
-    return {"before": before, "parts": parts, "after": after}

@@ -165,12 +165,12 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
 def target_for(*, note_item: ReviewItem, key: str) -> ReviewItem | Annotation | None:
     """The open item or live annotation that a mark's key names in the note; None where it is no longer there.
 
-    One query; an item comes with its suggestion, an annotation with who made it.
+    One query; an item comes with its suggestion, an annotation with its origin and who made it.
     """
     if key.startswith("i"):
         items = span_items(note_item).filter(status=ReviewItem.Status.OPEN, public_id=key[1:])
         return items.select_related("suggestion").first()
-    return live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator").first()
+    return live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator", "origin").first()
 
 
 def source_of(target: ReviewItem | Annotation) -> Source:

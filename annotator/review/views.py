@@ -92,7 +92,7 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     focus = request.GET.get("focus", "")
     if is_partial(request) and focus and focus not in view.marks:
         return _refused(request, membership, note_item, services.GONE, 409)
-    context = pages.note_context(view, focus=focus)
+    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now())
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
         context |= pages.drawn_note(view, focus=context["focus"])
@@ -108,7 +108,8 @@ def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpRespons
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     form = NewSpanForm(request.GET)
     view = note_view(note_item=note_item)
-    context = pages.note_context(view, focus=request.GET.get("focus", ""))
+    focus = request.GET.get("focus", "")
+    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now())
     error = ""
     if form.is_valid():
         try:
@@ -209,7 +210,7 @@ def _answered(
         return see_other(request, f"{url}?focus={focus}#{focus}" if focus else url)
     if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
-    context = pages.note_context(view, focus=focus)
+    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now())
     context |= pages.changes(view, decision=decision, focus=focus)
     return render(request, "review/decided.html", context)
 
@@ -229,7 +230,8 @@ def _refused(
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, error=error)
     view = note_view(note_item=note_item)
-    context = pages.note_context(view, focus=request.POST.get("target", "")) | {"error": error}
+    focus = request.POST.get("target", "")
+    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now()) | {"error": error}
     if new is not None and new.end <= len(view.document.text):
         context |= pages.new_span_context(pages.NewSpan(span=new, surface=new.surface(view.document.text)))
     if not is_partial(request):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.doubts import Sign, signs
+from annotator.core.doubts import HIGH, LOW, LabelShares, Sign, label_shares, level, signs
 
 SURE = {"label_logprob": math.log(0.95), "label_share": 0.96, "label_margin": 0.94, "runner_up": "Anatomy"}
 FOUND = Sign("Found in the note to the letter", "4–9", is_doubt=False)
@@ -93,9 +93,39 @@ def test_how_it_was_found_is_doubted_where_it_was_not_to_the_letter(alignment: s
     assert said(alignment) == [Sign(doubt, "4–9", is_doubt=True)]
 
 
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [(0.0, "Low"), (LOW - 0.01, "Low"), (LOW, "Medium"), (HIGH - 0.01, "Medium"), (HIGH, "High"), (1.0, "High")],
+)
+def test_a_number_has_a_word(value: float, word: str) -> None:
+    assert level(value) == word
+
+
+@pytest.mark.parametrize(
+    ("signals", "expected"),
+    [
+        ({}, None),
+        ({"label_share": 0.9}, None),
+        ({"label_share": 1.4, "label_margin": 0.1}, None),
+        ({"label_share": 0.75, "label_margin": 0.5, "runner_up": "Test"}, ("Test", 0.25, 0.0)),
+        ({"label_share": 0.5, "label_margin": 0.25, "runner_up": "Test"}, ("Test", 0.25, 0.25)),
+        ({"label_share": 0.75, "label_margin": 0.7, "runner_up": "Test"}, ("", 0.0, 0.25)),
+        ({"label_share": 0.5, "label_margin": 0.25}, ("", 0.0, 0.5)),
+        ({"label_share": 0.75, "label_margin": -0.5, "runner_up": "Test"}, ("Test", 0.25, 0.0)),
+    ],
+)
+def test_the_runner_up_is_named_where_the_signals_tell_of_one(
+    signals: dict[str, Any], expected: tuple[str, float, float] | None
+) -> None:
+    found = label_shares(label="Problem", signals=signals)
+    assert found == (expected and LabelShares("Problem", signals["label_share"], *expected))
+
+
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), ANYTHING))
 def test_any_signals_can_be_said(signals: dict[str, Any]) -> None:
     assert said(**signals)
+    shares = label_shares(label="Problem", signals=signals)
+    assert shares is None or math.isclose(shares.share + shares.runner_up_share + shares.rest, 1.0)
