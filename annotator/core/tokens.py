@@ -54,6 +54,8 @@ _TOKEN = re.compile(
     rf"|[\U0001f1e6-\U0001f1ff]{{2}}{_EXTEND}"
     rf"|\S{_EXTEND}(?:{_JOINER}(?:\S{_EXTEND})?)*+"
 )
+# What a reader takes for one character, within a token.
+_CHARACTER = re.compile(rf"[\U0001f1e6-\U0001f1ff]{{2}}{_EXTEND}|\S{_EXTEND}(?:{_JOINER}(?:\S{_EXTEND})?)*+")
 
 
 def token_spans(text: str) -> list[tuple[int, int]]:
@@ -70,15 +72,33 @@ def snap(text: str, start: int, end: int) -> tuple[int, int]:
     Only the neighbourhood is tokenised. Raises SpanError where the selection is empty, lies outside the text, or is
     only white space.
     """
-    if not 0 <= start < end <= len(text):
-        raise SpanError(f"selection {start}-{end} is not inside the note's {len(text)} characters")
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    if start == end:
-        raise SpanError("the selection is only white space")
+    start, end = _trimmed(text, start, end)
     return _token_at(text, start)[0], _token_at(text, end - 1)[1]
+
+
+def fit(text: str, start: int, end: int) -> tuple[int, int]:
+    """The selection `start`-`end` without outer white space, grown only so far that no mark is parted from its base.
+
+    Raises SpanError as `snap` does.
+    """
+    start, end = _trimmed(text, start, end)
+    return _character_at(text, start)[0], _character_at(text, end - 1)[1]
+
+
+def set_bounds(text: str, span: Span, start: int, end: int) -> Span:
+    """`span` with its hull from `start` to `end`, fitted to whole characters.
+
+    Of a discontinuous span the first fragment's start and the last fragment's end are set. Raises SpanError where
+    that is no span, or the one given.
+    """
+    start, end = fit(text, start, end)
+    fragments = list(span.fragments)
+    fragments[0] = (start, fragments[0][1] if span.is_discontinuous else end)
+    fragments[-1] = (fragments[-1][0], end)
+    moved = Span(tuple(fragments))
+    if moved == span:
+        raise SpanError("the span has these bounds already")
+    return moved
 
 
 def move_boundary(text: str, span: Span, edge: Edge, step: Literal[-1, 1]) -> Span:
@@ -139,6 +159,26 @@ def _token_at(text: str, position: int) -> tuple[int, int]:
         if match.end() > position:
             return match.span()
     raise SpanError(f"no token at {position}: a position inside the text that is not white space is wanted")
+
+
+def _character_at(text: str, position: int) -> tuple[int, int]:
+    """The character at `position`, which is not white space, with the marks and joined characters that belong to it."""
+    for match in _CHARACTER.finditer(text, _token_at(text, position)[0]):
+        if match.end() > position:
+            return match.span()
+    raise SpanError(f"no character at {position}")
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    if not 0 <= start < end <= len(text):
+        raise SpanError(f"selection {start}-{end} is not inside the note's {len(text)} characters")
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    if start == end:
+        raise SpanError("the selection is only white space")
+    return start, end
 
 
 def _skip_left(text: str, position: int) -> int:

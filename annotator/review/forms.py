@@ -8,13 +8,16 @@ from annotator.annotations.models import Comment
 from annotator.core.spans import Span, SpanError
 
 MOST_SECONDS = 24 * 3600.0
+_ASKED = ("verdict", "label", "attribute", "move", "bounds")
 
 
 class DecisionForm(forms.Form):
-    """One decision. Exactly one of `verdict`, `label`, `attribute` and `move` says what is done.
+    """One decision. Exactly one of `verdict`, `label`, `attribute`, `move` and `bounds` says what is done.
 
     `target` is a key of `selectors.Mark`, empty for a new span, whose place is in `fragments`.
-    `attribute` reads 'name=value', `move` reads 'start:-1'. `alike`: accept or reject all mentions that read alike.
+    `attribute` reads 'name=value', `move` reads 'start:-1', `bounds` reads '15:25', where the hull is to start and end.
+    `alike`: accept or reject all mentions that read alike.
+    `queue` is the reason that the queue is narrowed to, for the way on; it is no part of the decision.
     """
 
     key = forms.CharField(max_length=64)
@@ -28,7 +31,13 @@ class DecisionForm(forms.Form):
     label = forms.CharField(max_length=40, required=False)
     attribute = forms.RegexField(r"\A[^=]{1,40}=[^=]{1,40}\Z", required=False)
     move = forms.RegexField(r"\A(start|end):(-1|1)\Z", required=False)
+    bounds = forms.RegexField(r"\A\d{1,9}:\d{1,9}\Z", required=False)
     fragments = forms.CharField(max_length=500, required=False)
+    queue = forms.CharField(max_length=40, required=False)
+
+    def clean_bounds(self) -> tuple[int, int] | None:
+        start, _, end = self.cleaned_data["bounds"].partition(":")
+        return (int(start), int(end)) if end else None
 
     def clean_fragments(self) -> Span | None:
         value = self.cleaned_data["fragments"]
@@ -40,13 +49,13 @@ class DecisionForm(forms.Form):
             raise forms.ValidationError(str(error)) from error
 
     def clean(self) -> None:
-        given = [name for name in ("verdict", "label", "attribute", "move") if self.cleaned_data.get(name)]
+        given = [name for name in _ASKED if self.cleaned_data.get(name)]
         if not self.errors and len(given) != 1:
-            raise forms.ValidationError("one of verdict, label, attribute and move is wanted")
+            raise forms.ValidationError(f"one of {', '.join(_ASKED)} is wanted")
 
 
 class NewSpanForm(forms.Form):
-    """Where a new span is to be, in code points; grown to whole tokens unless `exact`."""
+    """Where a new span is to be, in code points; grown to whole tokens, or to whole characters where `exact`."""
 
     start = forms.IntegerField(min_value=0)
     end = forms.IntegerField(min_value=1)

@@ -13,12 +13,13 @@ from django.utils.text import Truncator
 
 from annotator.annotations.models import Annotation
 from annotator.core.spans import Span
-from annotator.core.tokens import move_boundary, snap
+from annotator.core.tokens import fit, move_boundary, set_bounds, snap
 from annotator.documents.models import Document
 from annotator.projects.models import Membership
 from annotator.review import services
 from annotator.review.card import card_context
 from annotator.review.deciding import suggestion_of
+from annotator.review.filters import chips, chosen_reason, within
 from annotator.review.models import LATE, Decision, ReviewItem
 from annotator.review.remarks import remarks_context
 from annotator.review.render import draw_lines, draw_note, draw_queue, section_at, section_states
@@ -57,10 +58,12 @@ _OF_THE_NOTE: dict[str, type[services.Undo | services.Redo | services.FinishNote
 
 @dataclass(frozen=True, slots=True)
 class NewSpan:
-    """A span that a reviewer is about to add."""
+    """A span that a reviewer is about to add: what was selected, and whether it was taken to the character."""
 
     span: Span
     surface: str
+    selected: tuple[int, int] | None = None
+    is_exact: bool = False
 
 
 def note_title(document: Document) -> str:
@@ -70,7 +73,7 @@ def note_title(document: Document) -> str:
 
 def asked_of(data: Mapping[str, Any]) -> str:
     """What the checked form asks for, in words that are the same whenever it is sent again."""
-    asked = ("target", "fragments", "verdict", "label", "attribute", "move", "alike")
+    asked = ("target", "fragments", "verdict", "label", "attribute", "move", "bounds", "alike")
     return ", ".join(f"{name} {data[name]}" for name in asked if data[name])
 
 
@@ -91,18 +94,8 @@ def act_of(
 
 def _act_on(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Act:
     verdict = data["verdict"]
-    if data["label"]:
-        return services.Edit(target=target, label=data["label"])
-    if data["attribute"]:
-        name, _, value = data["attribute"].partition("=")
-        return services.Edit(target=target, attributes={name: value})
-    if data["move"]:
-        edge, _, step = data["move"].partition(":")
-        span = target.span if isinstance(target, Annotation) else suggestion_of(target).span
-        moved = move_boundary(
-            note_item.document.text, span, cast(Literal["start", "end"], edge), cast(Literal[-1, 1], int(step))
-        )
-        return services.Edit(target=target, span=moved)
+    if not verdict:
+        return _edit_of(note_item.document.text, target, data)
     if data["alike"]:
         return services.Spread(target=target, is_rejected=verdict == "reject")
     if verdict == "reject":
@@ -112,23 +105,30 @@ def _act_on(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mappin
     return services.Accept(item=target) if verdict == "accept" else services.Skip(item=target)
 
 
-def focus_after(decision: Decision, *, target: ReviewItem | Annotation | None, view: NoteView) -> str:
-    """The key of the span in focus after a decision: the next of the queue, or the span that was just edited."""
+def focus_after(decision: Decision, *, target: ReviewItem | Annotation | None, view: NoteView, queue: str = "") -> str:
+    """The key of the span in focus after a decision: the next that the queue shows, or the span just edited."""
+    shown = within(view, queue)
     if decision.verdict in {Decision.Verdict.EDIT, Decision.Verdict.ADD} and decision.made:
         return f"a{decision.made.public_id}"
     if decision.verdict == Decision.Verdict.UNDO:
         if decision.item and f"i{decision.item.public_id}" in view.marks:
             return f"i{decision.item.public_id}"
-        return f"a{decision.made.public_id}" if decision.made else _first(view)
+        return f"a{decision.made.public_id}" if decision.made else _first(shown)
     if not isinstance(target, ReviewItem):
-        return _first(view)
+        return _first(shown)
     place = place_of(target)
-    return next((mark.key for mark in view.queue if mark.place and mark.place > place), _first(view))
+    return next((mark.key for mark in shown.queue if mark.place and mark.place > place), _first(shown))
 
 
-def note_context(view: NoteView, *, focus: str, membership: Membership, now: datetime) -> dict[str, Any]:
-    """What card, queue and action bar show; `focus` falls to the first of the queue where it names nothing."""
-    mark = view.marks.get(focus) or view.marks.get(_first(view))
+def note_context(
+    view: NoteView, *, focus: str, membership: Membership, now: datetime, queue: str = ""
+) -> dict[str, Any]:
+    """What card, queue and action bar show; `focus` falls to the first of the queue where it names nothing.
+
+    `queue` is the reason that the queue is narrowed to; it falls to all where nothing open has it.
+    """
+    reason, shown = chosen_reason(view, queue), within(view, queue)
+    mark = view.marks.get(focus) or view.marks.get(_first(shown))
     key = mark.key if mark else ""
     target = target_for(note_item=view.note_item, key=key) if mark else None
     is_done = view.note_item.status != "open"
@@ -144,14 +144,18 @@ def note_context(view: NoteView, *, focus: str, membership: Membership, now: dat
         "can_accept": mark is not None and mark.place is not None and not is_done,
         "told": _told(view, mark),
         "focus": key,
-        "previous": view.neighbour(key, -1),
-        "next": view.neighbour(key, 1),
-        "position": next((n for n, queued in enumerate(view.queue, 1) if queued.key == key), 0),
+        "previous": shown.neighbour(key, -1),
+        "next": shown.neighbour(key, 1),
+        **_position(view, shown, key),
         "labels": [(label, mark is not None and mark.label == label) for label in view.schema.labels],
         **(card_context(view, mark, target, membership=membership, now=now) if mark else {}),
         "reason": REASONS.get(mark.reason) if mark else None,
-        "queue": draw_queue(view.queue[:QUEUE_SHOWN], current=key, note_url=note_url, reasons=REASONS),
-        "n_more": max(view.n_open - QUEUE_SHOWN, 0),
+        "is_calibrated": all(mark.confidence is not None for mark in shown.queue),
+        "chips": chips(view, queue, reasons=REASONS),
+        "queue_reason": reason,
+        "in_queue": f"&queue={reason}" if reason else "",
+        "queue": draw_queue(shown.queue[:QUEUE_SHOWN], current=key, note_url=note_url, queue=reason, reasons=REASONS),
+        "n_more": max(shown.n_open - QUEUE_SHOWN, 0),
         "idempotency_key": uuid.uuid4().hex,
     }
 
@@ -182,8 +186,8 @@ def drawn_note(view: NoteView, *, focus: str) -> dict[str, Any]:
     }
 
 
-def changes(view: NoteView, *, decision: Decision, focus: str) -> dict[str, Any]:
-    """The lines and margins that a decision changed."""
+def changes(view: NoteView, *, decision: Decision, focus: str, queue: str = "") -> dict[str, Any]:
+    """The lines and margins that a decision changed; `queue` is the reason that the queue was narrowed to."""
     spans = changed_spans(decisions_with(decision))
     numbers = {
         number
@@ -194,7 +198,7 @@ def changes(view: NoteView, *, decision: Decision, focus: str) -> dict[str, Any]
     return {
         "changed_lines": draw_lines(view, numbers, current=focus),
         "changed_sections": section_states(view, {section_at(view, span.start) for span in spans}),
-        "told": told_of(decision, view, focus=focus),
+        "told": told_of(decision, view, focus=focus) + _told_of_queue(view, queue),
     }
 
 
@@ -207,10 +211,10 @@ def redrawn(view: NoteView, *, focus: str) -> dict[str, Any]:
 
 
 def new_span(view: NoteView, *, start: int, end: int, exact: bool) -> NewSpan:
-    """The selection as a span, grown to tokens unless `exact`. Raises SpanError where it is none."""
+    """The selection as a span, grown to tokens or, where `exact`, to characters. Raises SpanError where it is none."""
     text = view.document.text
-    span = Span.of(start, end) if exact else Span.of(*snap(text, start, end))
-    return NewSpan(span=span, surface=span.surface(text))
+    span = Span.of(*(fit if exact else snap)(text, start, end))
+    return NewSpan(span=span, surface=span.surface(text), selected=(start, end), is_exact=exact)
 
 
 def _told(view: NoteView, mark: Mark | None) -> str:
@@ -219,6 +223,34 @@ def _told(view: NoteView, mark: Mark | None) -> str:
     kind = "Your span" if mark.place is None else "Suggestion"
     words = [mark.label.name, *(value for _, value in sorted(mark.attributes.items()))]
     return f"{kind}: {Truncator(mark.surface).chars(80)}, {', '.join(words)}."
+
+
+def _told_of_queue(view: NoteView, queue: str) -> str:
+    """That the last suggestion of the chosen reason is decided, and the queue shows all again."""
+    if queue not in REASONS or chosen_reason(view, queue) or not view.queue:
+        return ""
+    return f" That was the last for “{REASONS[queue][0]}”; the queue shows all."
+
+
+def _position(view: NoteView, shown: NoteView, key: str) -> dict[str, int]:
+    """Which of how many of the queue a suggestion is: as it is shown, or of all where it is not shown."""
+    queue = next((queue for queue in (shown.queue, view.queue) if any(mark.key == key for mark in queue)), [])
+    return {"position": next((n for n, mark in enumerate(queue, 1) if mark.key == key), 0), "n_queue": len(queue)}
+
+
+def _edit_of(text: str, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Edit:
+    """What the checked form changes of the target."""
+    if data["label"]:
+        return services.Edit(target=target, label=data["label"])
+    if data["attribute"]:
+        name, _, value = data["attribute"].partition("=")
+        return services.Edit(target=target, attributes={name: value})
+    span = target.span if isinstance(target, Annotation) else suggestion_of(target).span
+    if data["bounds"]:
+        return services.Edit(target=target, span=set_bounds(text, span, *data["bounds"]))
+    edge, _, step = data["move"].partition(":")
+    moved = move_boundary(text, span, cast(Literal["start", "end"], edge), cast(Literal[-1, 1], int(step)))
+    return services.Edit(target=target, span=moved)
 
 
 def _first(view: NoteView) -> str:

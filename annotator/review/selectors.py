@@ -48,6 +48,7 @@ class Mark:
     attributes: dict[str, str]
     state: str
     score: float | None = None
+    confidence: float | None = None
     reason: str = ""
     place: Place | None = None
 
@@ -257,6 +258,7 @@ def _suggested(
         attributes=attributes,
         state=SUGGESTED,
         score=score,
+        confidence=confidence,
         reason=reason,
         place=_place(skipped_at, confidence, score, span.start, pk),
     )

@@ -77,7 +77,9 @@ def take(request: HttpRequest, project_id: str, document_id: str) -> HttpRespons
 
 @require_GET
 def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
-    """The note its reader holds; for htmx, the card of the span that `?focus=` names.
+    """The note its reader holds; for htmx, the card of the span that `?focus=` names, or of the first in the queue.
+
+    `?queue=` narrows the queue to a reason.
 
     `?unsaved=1`, from a sign-in that came between, says so once.
     """
@@ -92,7 +94,9 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     focus = request.GET.get("focus", "")
     if is_partial(request) and focus and focus not in view.marks:
         return _refused(request, membership, note_item, services.GONE, 409)
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now())
+    queue = request.GET.get("queue", "")
+    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    context["has_queue"] = not focus  # a queue narrowed anew comes along with the first card of it
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
         context |= pages.drawn_note(view, focus=context["focus"])
@@ -101,15 +105,15 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
 
 @require_GET
 def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
-    """The card of a span to be added: the selection `?start=&end=`, grown to whole tokens."""
+    """The card of a span to be added: the selection `?start=&end=`, grown to whole tokens unless `&exact=on`."""
     membership, note_item = _note_of(request, project_id, item_id)
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item)
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     form = NewSpanForm(request.GET)
     view = note_view(note_item=note_item)
-    focus = request.GET.get("focus", "")
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now())
+    focus, queue = request.GET.get("focus", ""), request.GET.get("queue", "")
+    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
     error = ""
     if form.is_valid():
         try:
@@ -152,7 +156,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     except _REFUSALS as refusal:
         error = f"{sentence(str(refusal))} Nothing was saved."
         return _refused(request, membership, note_item, error, 422, new=data["fragments"])
-    return _answered(request, membership, note_item, decision, target)
+    return _answered(request, membership, note_item, decision, target, queue=data["queue"])
 
 
 @require_POST
@@ -197,6 +201,8 @@ def _answered(
     note_item: ReviewItem,
     decision: Decision,
     target: ReviewItem | Annotation | None,
+    *,
+    queue: str,
 ) -> HttpResponse:
     """The way on after a decision that is saved, also where it was saved before and is only sent again."""
     if decision.verdict == Decision.Verdict.NOTE_DONE:
@@ -204,14 +210,14 @@ def _answered(
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, is_saved=True)
     view = note_view(note_item=note_item)
-    focus = pages.focus_after(decision, target=target, view=view)
+    focus = pages.focus_after(decision, target=target, view=view, queue=queue)
+    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
     if not is_partial(request):
         url = reverse("review:note", args=[membership.project.public_id, note_item.public_id])
-        return see_other(request, f"{url}?focus={focus}#{focus}" if focus else url)
+        return see_other(request, f"{url}?focus={focus}{context['in_queue']}#{focus}" if focus else url)
     if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now())
-    context |= pages.changes(view, decision=decision, focus=focus)
+    context |= pages.changes(view, decision=decision, focus=focus, queue=queue)
     return render(request, "review/decided.html", context)
 
 
@@ -230,8 +236,9 @@ def _refused(
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, error=error)
     view = note_view(note_item=note_item)
-    focus = request.POST.get("target", "")
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now()) | {"error": error}
+    focus, queue = request.POST.get("target", ""), request.POST.get("queue", "")
+    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    context["error"] = error
     if new is not None and new.end <= len(view.document.text):
         context |= pages.new_span_context(pages.NewSpan(span=new, surface=new.surface(view.document.text)))
     if not is_partial(request):

@@ -3,6 +3,8 @@
  * Markup: data-theme-toggle, data-open-dialog="id", data-close-dialog, data-dismiss, .drop, dialog[data-open].
  */
 
+import { areKeysOff, init as initShortcuts } from "./shortcuts.js";
+
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), select, textarea, [contenteditable]";
 const darkSystem = matchMedia("(prefers-color-scheme: dark)");
 
@@ -64,7 +66,7 @@ function onClick(event) {
 /** @param {KeyboardEvent} event */
 function onKeydown(event) {
   if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isField(event.target)) return;
-  if (document.querySelector("dialog[open]")) return;
+  if (areKeysOff() || document.querySelector("dialog[open]")) return;
   openDialog("help");
 }
 
@@ -115,6 +117,7 @@ export function init(root) {
   });
   openArrived(root);
   watchTables(root);
+  initShortcuts(root);
 }
 
 init(document);

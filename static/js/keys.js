@@ -1,9 +1,10 @@
 /** Keys press the button or link that shows them: `data-key`, the card's before the page's. */
 
 import { isBusy, isStale, refuse } from "./exchange.js";
+import { areKeysOff } from "./shortcuts.js";
 
 const NAMES = { "ctrl+z": "u", "ctrl+Enter": "d" };
-const IN_QUEUE = { ArrowDown: "j", ArrowUp: "k" };
+const IN_QUEUE = { ArrowDown: "j", ArrowUp: "k", ArrowRight: "j", ArrowLeft: "k" };
 const FIELDS = "input:not([type=hidden]), textarea, select, [contenteditable]";
 let held = /** @type {string | null} */ (null);
 let isHolding = false;
@@ -39,11 +40,13 @@ function nameOf(event) {
   const target = /** @type {Element} */ (event.target);
   if (event.defaultPrevented || document.querySelector("dialog[open]") || target.closest(FIELDS)) return null;
   const key = event.key;
+  const isCombined = (event.ctrlKey || event.metaKey) && !event.altKey; // both: AltGr, which only writes
+  if (key.length === 1 && !isCombined && areKeysOff()) return null;
   if ("[]{}".includes(key)) return key; // on some keyboards these need Ctrl and Alt
   if (event.altKey) return null;
   if (event.ctrlKey || event.metaKey) return NAMES[`ctrl+${key.length === 1 ? key.toLowerCase() : key}`] ?? null;
   if (key === " " && target.closest("button, summary, a:not(#queue a)")) return null;
-  if (target.closest("#queue") && IN_QUEUE[key]) return IN_QUEUE[key];
+  if (target.closest("#queue [data-span-key]") && IN_QUEUE[key]) return IN_QUEUE[key];
   return key.length === 1 ? key.toLowerCase() : key;
 }
 

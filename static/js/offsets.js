@@ -44,3 +44,24 @@ export function domPosition(line, units) {
   }
   return node ? [node, units] : [line, line.childNodes.length];
 }
+
+/** @param {number} x @param {number} y @returns {[Node, number] | null} where a caret would stand on the screen */
+export function caretAt(x, y) {
+  if (!document.caretPositionFromPoint) {
+    const range = document.caretRangeFromPoint(x, y);
+    return range && [range.startContainer, range.startOffset];
+  }
+  const caret = document.caretPositionFromPoint(x, y);
+  return caret && [caret.offsetNode, caret.offset];
+}
+
+/** @param {MouseEvent} event @returns {[Node, number] | null} before the character that was pressed, in UTF-16 units */
+export function pressedAt(event) {
+  const [node, offset] = caretAt(event.clientX, event.clientY) ?? [];
+  if (!node?.parentElement?.closest("#note .line")) return null;
+  const before = document.createRange();
+  before.setStart(node, Math.max(offset - 1, 0));
+  before.setEnd(node, offset);
+  const isOnBefore = [...before.getClientRects()].some((box) => box.left <= event.clientX && event.clientX < box.right);
+  return [node, isOnBefore ? offset - 1 : offset];
+}

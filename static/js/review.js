@@ -1,8 +1,12 @@
 /** The review page: the span in focus, its leader, clicks on spans, and the lease. The server holds all other state. */
 
 import { init as initDrafts } from "./drafts.js";
+import { init as initExact } from "./exact.js";
 import { fetchCard, init as initExchange, tell } from "./exchange.js";
+import { init as initHandles, placeHandles } from "./handles.js";
 import { init as initKeys } from "./keys.js";
+import { init as initQueue, showInQueue } from "./queue.js";
+import { init as initRegions, restoreFocus } from "./regions.js";
 import { cancelSelection, init as initSelection, isSelecting } from "./select.js";
 import { renewToken } from "./send.js";
 
@@ -11,7 +15,6 @@ const main = document.getElementById("main");
 const note = document.getElementById("note");
 let isActive = false;
 let innermost = ""; // of the spans at the place that was chosen last
-let region = /** @type {string | undefined} */ (undefined);
 
 /** @param {string | undefined} key @returns {Element[]} the pieces of a span, found from its first, which has its key as id */
 function piecesOf(key) {
@@ -31,18 +34,7 @@ function showFocus() {
   showInQueue(key);
   if (pieces[0]) scrollIfOutside(pieces[0]);
   placeLeader(pieces[0]);
-}
-
-/** The queue is one tab stop, its current item. @param {string | undefined} key */
-function showInQueue(key) {
-  const items = [...document.querySelectorAll("#queue [data-span-key]")];
-  const current = items.find((item) => item.dataset.spanKey === key);
-  for (const item of items) {
-    item.tabIndex = item === (current ?? items[0]) ? 0 : -1;
-    if (item === current) item.setAttribute("aria-current", "true");
-    else item.removeAttribute("aria-current");
-  }
-  current?.scrollIntoView({ block: "nearest" });
+  placeHandles(pieces);
 }
 
 /** @param {Element} piece scrolled to the middle where it is outside the middle half of the pane */
@@ -82,9 +74,6 @@ function openSpan(place) {
 function onClick(event) {
   if (!(event.target instanceof Element)) return;
   if (getSelection().isCollapsed) openSpan(event.target.closest("#note .span"));
-  if (event.target.closest("[data-queue-toggle]")) {
-    main.dataset.queue = document.getElementById("queue").offsetWidth < 100 ? "open" : "rail";
-  }
   // A button that was clicked keeps no focus, so that the next Space skips and does not press it again.
   if (event.detail && event.target.closest(".actions button, #card a, #card button")) note.focus({ preventScroll: true });
 }
@@ -102,9 +91,7 @@ function onKeydown(event) {
 function onCard() {
   if (!isSelecting() && !document.querySelector('#card input[name="fragments"]')) getSelection().removeAllRanges();
   showFocus();
-  const item = region === "queue" ? document.querySelector("#queue a[tabindex='0']") : null;
-  if (item) item.focus();
-  else if (document.activeElement === document.body) note.focus({ preventScroll: true });
+  restoreFocus();
 }
 
 async function renewLease() {
@@ -124,12 +111,15 @@ function init() {
   document.addEventListener("keydown", onKeydown);
   initExchange(document);
   initDrafts(document);
+  initExact(document);
+  initHandles(document);
   initSelection(note);
+  initQueue(document);
+  initRegions(document);
   initKeys(document);
   showFocus();
   note.focus({ preventScroll: true });
   document.addEventListener("click", onClick);
-  document.addEventListener("htmx:beforeRequest", () => (region = document.activeElement?.closest("#queue")?.id));
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.target.id === "card") onCard(); // it is told for every line that came along as well
   });

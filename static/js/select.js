@@ -2,12 +2,11 @@
 
 import { dropCard, fetchCard } from "./exchange.js";
 import { holdKeys, releaseKeys } from "./keys.js";
-import { codePoints, domPosition, noteOffset, unitsOf } from "./offsets.js";
+import { codePoints, domPosition, noteOffset, pressedAt, unitsOf } from "./offsets.js";
+import { tokensOf as tokensIn } from "./tokens.js";
 
 const REST_MS = 120; // a hand that rests so long has chosen
 const TOUCH_REST_MS = 600;
-// The tokens of core/tokens.py, to step by; the server grows every selection to whole ones.
-const TOKEN = /(?=[\p{L}\p{N}])(?:(?![\p{sc=Han}\p{sc=Hira}\p{sc=Kana}])[\p{L}\p{N}\p{M}\u200d]+(?:(?:['’](?=\p{L})|(?<=\p{Nd})[.,](?=\p{Nd}))[\p{L}\p{N}\p{M}]+)*|.\p{M}*)|\p{RI}{2}|\S[\p{M}\p{EMod}]*(?:\u200d\S[\p{M}\p{EMod}]*)*/gu;
 let timer = 0;
 let pending = ""; // the address of the card that a selection waits for
 let isTouch = false;
@@ -54,7 +53,7 @@ function offer(rest = REST_MS) {
 
 /** @param {Element} line @returns {{start: number, end: number}[]} tokens of the line, UTF-16 */
 function tokensOf(line) {
-  return [...line.textContent.matchAll(TOKEN)].map((match) => ({ start: match.index, end: match.index + match[0].length }));
+  return tokensIn(line.textContent);
 }
 
 /** @param {number} direction @param {Element} line @returns {Element | null} the next line with a token in it */
@@ -104,6 +103,18 @@ function onArrow(event) {
   offer();
 }
 
+/** A double click takes the token that the server has there, whatever the browser takes for a word. @param {MouseEvent} event */
+function onDoubleClick(event) {
+  const place = pressedAt(event);
+  if (!place) return;
+  const line = place[0].parentElement.closest(".line");
+  const units = unitsOf(line.textContent, noteOffset(...place) - Number(line.dataset.start));
+  const token = tokensOf(line).find(({ start, end }) => start <= units && units < end);
+  if (!token) return;
+  selectToken(line, token, false, 1);
+  offer();
+}
+
 /** The selection's card has come, or will not. @param {Event} event */
 function onCard(event) {
   if (!pending || event.detail.requestConfig.path !== pending) return;
@@ -126,5 +137,6 @@ export function init(note) {
     if (isTouch) offer(TOUCH_REST_MS); // a finger drags handles, which tells nothing else
   });
   note.addEventListener("keydown", onArrow);
+  note.addEventListener("dblclick", onDoubleClick);
   document.addEventListener("htmx:afterRequest", onCard);
 }

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from annotator.core.spans import Span, SpanError
-from annotator.core.tokens import move_boundary, snap, token_spans
+from annotator.core.tokens import fit, move_boundary, set_bounds, snap, token_spans
 
 NURSE = "\U0001f469\u200d\u2695\ufe0f"
 PIECES = st.one_of(
@@ -148,3 +148,51 @@ def test_a_step_out_and_back_returns_to_the_same_span(text: str, data: st.DataOb
         wider = move_boundary(text, span, "start", -1)
         assert wider.start == found[first - 1][0]
         assert move_boundary(text, wider, "start", 1) == span
+
+
+@given(TEXTS, st.data())
+def test_fit_takes_no_more_than_the_characters_that_the_selection_touches(text: str, data: st.DataObject) -> None:
+    assume(text.strip())
+    end = data.draw(st.integers(1, len(text)))
+    start = data.draw(st.integers(0, end - 1))
+    assume(text[start:end].strip())
+    fitted = fit(text, start, end)
+    assert fit(text, *fitted) == fitted
+    assert text[fitted[0] : fitted[1]].strip() == text[fitted[0] : fitted[1]]
+    token_start, token_end = snap(text, start, end)
+    assert token_start <= fitted[0] < fitted[1] <= token_end
+    own = text[start:end]
+    if own.isascii():
+        inside = text[fitted[0] : fitted[1]]
+        assert inside.startswith(own.strip()) and all(not mark.isascii() for mark in inside[len(own.strip()) :])
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end", "wanted"),
+    [
+        ("chest pain", 2, 8, "est pa"),
+        ("chest pain", 4, 7, "t p"),
+        ("a pain ", 1, 7, "pain"),
+        ("cafe\u0301", 1, 4, "afe\u0301"),
+        ("cafe\u0301s", 4, 6, "e\u0301s"),
+        (f"x{NURSE}y", 2, 3, NURSE),
+        ("\U0001f1e9\U0001f1ea\U0001f1eb\U0001f1f7", 1, 2, "\U0001f1e9\U0001f1ea"),
+        ("\U0001f44d\U0001f3fd!", 1, 3, "\U0001f44d\U0001f3fd!"),
+    ],
+)
+def test_fit_parts_no_mark_from_its_base(text: str, start: int, end: int, wanted: str) -> None:
+    found = fit(text, start, end)
+    assert text[found[0] : found[1]] == wanted
+
+
+def test_bounds_move_the_first_start_and_the_last_end() -> None:
+    text = "left and right knee pain"
+    assert set_bounds(text, Span.of(9, 14), 0, 19) == Span.of(0, 19)
+    assert set_bounds(text, Span.of(0, 19), 9, 14) == Span.of(9, 14)
+    assert set_bounds(text, Span(((0, 4), (15, 19))), 1, 24) == Span(((1, 4), (15, 24)))
+
+
+@pytest.mark.parametrize(("start", "end"), [(4, 19), (0, 15), (0, 19), (0, 25), (8, 9), (9, 8)])
+def test_bounds_that_make_no_other_span_are_refused(start: int, end: int) -> None:
+    with pytest.raises(SpanError):
+        set_bounds("left and right knee pain", Span(((0, 4), (15, 19))), start, end)

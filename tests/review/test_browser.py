@@ -147,7 +147,7 @@ def test_every_key_and_its_button(desk: Desk, by: str) -> None:
 def test_the_focus_stays_where_the_person_works(desk: Desk) -> None:
     page = desk.page
     focus = "document.activeElement.dataset.spanKey ?? document.activeElement.id"
-    page.locator("#queue a[aria-current]").focus()
+    page.locator("#queue-list a[aria-current]").focus()
     desk.press("ArrowDown")
     expect(desk.title).to_have_text("Suggestion 2 of 3")
     desk.press("a")

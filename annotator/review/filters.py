@@ -1,0 +1,49 @@
+"""The queue of a note by reason: what of it is shown, and the chips that choose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from annotator.review.selectors import NoteView
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One choice of what the queue shows; `reason` is empty for all of it."""
+
+    reason: str
+    word: str
+    icon: str
+    n_open: int
+    is_chosen: bool
+
+
+def chosen_reason(view: NoteView, reason: str) -> str:
+    """`reason`, or '' (all) where no open suggestion has it."""
+    return reason if any(mark.reason == reason for mark in view.queue) else ""
+
+
+def within(view: NoteView, reason: str) -> NoteView:
+    """The note with only the suggestions in its queue that `reason` shows."""
+    if not chosen_reason(view, reason):
+        return view
+    return replace(view, queue=[mark for mark in view.queue if mark.reason == reason])
+
+
+def chips(view: NoteView, reason: str, *, reasons: Mapping[str, tuple[str, str]]) -> list[Chip]:
+    """All, then every reason that occurs, in the order of `reasons` (word and icon); none without a queue."""
+    if not view.queue:
+        return []
+    chosen = chosen_reason(view, reason)
+    counts = Counter(mark.reason for mark in view.queue)
+    every = Chip("", "All", "", view.n_open, not chosen)
+    return [
+        every,
+        *(
+            Chip(name, word[:1].upper() + word[1:], icon, counts[name], name == chosen)
+            for name, (word, icon) in reasons.items()
+            if counts[name]
+        ),
+    ]
