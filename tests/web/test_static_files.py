@@ -45,3 +45,19 @@ def test_a_script_names_all_modules_below_it_once() -> None:
 
 def test_a_script_without_imports_names_none() -> None:
     assert preload_modules("js/offsets.js") == ""
+
+
+def test_a_character_is_in_one_file_of_a_font() -> None:
+    faces = re.findall(r"@font-face \{(.*?)\}", (SCRIPTS.parent / "css" / "base.css").read_text(), re.DOTALL)
+    found: dict[str, list[int]] = {}
+    for face in faces:
+        family, file, ranges = (
+            re.search(pattern, face)[1] for pattern in ("family: (.*?);", r"fonts/([\w-]+\.woff2)", "range: (.*?);")
+        )
+        assert (SCRIPTS.parent / "fonts" / file).is_file()
+        for first, last in re.findall(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?", ranges):
+            found.setdefault(family, []).extend(range(int(first, 16), int(last or first, 16) + 1))
+    assert set(found) == {'"Marginalia Serif"', "Inter"}
+    for characters in found.values():
+        assert len(set(characters)) == len(characters)
+        assert set(characters) >= {*range(0x20, 0x7F), *range(0xA0, 0x100), *map(ord, "α≥≤–’Œ←")}
