@@ -108,6 +108,7 @@ class Load:
     """One opening of the note; milliseconds and bytes."""
 
     usable: float
+    processor: float
     shift: float
     long_tasks: list[float]
     received: dict[str, int]
@@ -269,7 +270,7 @@ def watched_page(context: BrowserContext, cookie: SetCookieParam) -> Page:
     return page
 
 
-def go(page: Page, address: str) -> Load:
+def go(browser: Browser, page: Page, address: str) -> Load:
     """Open the note and read what the page saw."""
     received: Counter[str] = Counter()
     names: dict[str, str] = {}
@@ -280,12 +281,22 @@ def go(page: Page, address: str) -> Load:
         "Network.loadingFinished",
         lambda event: received.update({kind_of(names.get(event["requestId"], "")): int(event["encodedDataLength"])}),
     )
+    browser.start_tracing(page=page, categories=TRACED)
     with page.expect_console_message(lambda message: message.text == "usable"):
         page.goto(address, wait_until="commit")
     page.wait_for_load_state("networkidle")
+    trace = json.loads(browser.stop_tracing())["traceEvents"]
     seen = page.evaluate("seen")
     client.detach()
-    return Load(usable=seen["usable"], shift=seen["shift"], long_tasks=seen["long"], received=dict(received))
+    end = next(event for event in trace if event.get("name") == "usable" and event["ph"] in "RI")
+    _, processor, _ = spent_between(trace, end["pid"], end["tid"], end["ts"] - 1000 * seen["usable"], end["ts"])
+    return Load(
+        usable=seen["usable"],
+        processor=processor,
+        shift=seen["shift"],
+        long_tasks=seen["long"],
+        received=dict(received),
+    )
 
 
 def kind_of(url: str) -> str:
@@ -296,7 +307,7 @@ def kind_of(url: str) -> str:
 
 def open_note(browser: Browser, cookie: SetCookieParam, address: str) -> Load:
     context = browser.new_context(viewport=VIEWPORT)
-    load = go(watched_page(context, cookie), address)
+    load = go(browser, watched_page(context, cookie), address)
     context.close()
     return load
 
@@ -305,8 +316,8 @@ def open_again(browser: Browser, cookie: SetCookieParam, address: str, n_times: 
     """The note opened from a profile that has all files of the page already."""
     context = browser.new_context(viewport=VIEWPORT)
     page = watched_page(context, cookie)
-    go(page, address)
-    loads = [go(page, address) for _ in range(n_times)]
+    go(browser, page, address)
+    loads = [go(browser, page, address) for _ in range(n_times)]
     context.close()
     return loads
 
@@ -315,7 +326,7 @@ def decide(browser: Browser, cookie: SetCookieParam, address: str, server: Serve
     """Accept so many suggestions, each as soon as its card is shown; three more before, uncounted."""
     context = browser.new_context(viewport=VIEWPORT)
     page = watched_page(context, cookie)
-    go(page, address)
+    go(browser, page, address)
 
     def accept() -> None:
         with page.expect_console_message(lambda message: message.text == "shown"):
@@ -404,12 +415,15 @@ def spread(figures: Sequence[float], digits: int = 0) -> str:
 
 
 def report_loads(names: Sequence[str], loads: Sequence[Sequence[Load]]) -> None:
-    print("| opened | usable, ms | long tasks, ms | shift | kB received |\n|---|---|---|---|---|")
+    print(
+        "| opened | usable, ms | main thread processor | long tasks, ms | shift | kB received |\n|---|---|---|---|---|---|"
+    )
     for name, found in zip(names, loads, strict=True):
         sizes = [sum(load.received.values()) / 1000 for load in found]
         long = [sum(load.long_tasks) for load in found]
         usable, shift = [load.usable for load in found], max(load.shift for load in found)
-        print(f"| {name} | {spread(usable)} | {spread(long)} | {shift:.4f} | {spread(sizes, 1)} |")
+        processor = spread([load.processor for load in found])
+        print(f"| {name} | {spread(usable)} | {processor} | {spread(long)} | {shift:.4f} | {spread(sizes, 1)} |")
 
 
 def report_decisions(names: Sequence[str], decisions: Sequence[Decisions]) -> None:
