@@ -415,9 +415,8 @@ def spread(figures: Sequence[float], digits: int = 0) -> str:
 
 
 def report_loads(names: Sequence[str], loads: Sequence[Sequence[Load]]) -> None:
-    print(
-        "| opened | usable, ms | main thread processor | long tasks, ms | shift | kB received |\n|---|---|---|---|---|---|"
-    )
+    print("| opened | usable, ms | main thread processor | long tasks, ms | shift | kB received |")
+    print("|---|---|---|---|---|---|")
     for name, found in zip(names, loads, strict=True):
         sizes = [sum(load.received.values()) / 1000 for load in found]
         long = [sum(load.long_tasks) for load in found]
