@@ -1,15 +1,22 @@
-"""How overlapping spans are drawn on one line of a note: as pieces that nest."""
+"""Where the lines of a note are, and how overlapping spans are drawn on one: as pieces that nest."""
 
 from __future__ import annotations
 
+import hashlib
 import heapq
+import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
+from annotator.core.sections import Section, sections
 from annotator.core.spans import Span
 
 # Boxes in boxes that can still be told apart, and far more; what is deeper is not drawn.
 MOST_LEVELS = 40
+NOTES_KEPT = 256
+_TABLE = re.compile(r"\S\t+\S|\S {3,}\S.* {3,}\S|\S *\|.*\|")
 
 
 @dataclass(slots=True)
@@ -30,6 +37,62 @@ class Piece:
     is_crossing: bool = False
     is_last: bool = False
     inner: list[Piece] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """The lines of a text, what kind each is, and its sections: all that is drawn of a note but text and spans."""
+
+    lines: list[tuple[int, int]]
+    kinds: list[str]
+    sections: list[Section]
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        return [start for start, _ in self.lines]
+
+    @cached_property
+    def section_starts(self) -> list[int]:
+        return [section.start for section in self.sections]
+
+    def lines_of(self, span: Span) -> range:
+        """The numbers of the lines that the hull of `span` touches."""
+        first = bisect_right(self.line_starts, span.start) - 1
+        return range(first, bisect_right(self.line_starts, span.end - 1))
+
+    def section_at(self, offset: int) -> int:
+        """The number of the section that holds this code point."""
+        return max(bisect_right(self.section_starts, offset) - 1, 0)
+
+
+def text_layout(text: str) -> TextLayout:
+    """The layout of a note's text. Kept for the last notes, by digest: of the text itself only section titles stay."""
+    kept = _kept(hashlib.sha256(text.encode()).digest())
+    if not kept:
+        kept.append(_text_layout(text))
+    return kept[0]
+
+
+@lru_cache(maxsize=NOTES_KEPT)
+def _kept(digest: bytes) -> list[TextLayout]:
+    """Where the layout of the text of this digest is put, once there is one."""
+    return []
+
+
+def _text_layout(text: str) -> TextLayout:
+    found = TextLayout(lines=line_bounds(text), kinds=[], sections=sections(text))
+    for start, end in found.lines:
+        section = found.sections[found.section_at(start)] if found.sections else None
+        found.kinds.append(_kind(text[start:end], start, end, section))
+    return found
+
+
+def _kind(line: str, start: int, end: int, section: Section | None) -> str:
+    if not line.strip():
+        return "blank"
+    if section and section.title and section.heading_start <= start and end <= section.heading_end + 1:
+        return "heading"
+    return "table" if _TABLE.search(line) else "text"
 
 
 def lay_out(*, start: int, end: int, spans: Iterable[tuple[str, Span]]) -> list[Piece]:

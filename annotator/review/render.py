@@ -7,7 +7,7 @@ text to the letter and offsets can be counted in it.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,6 @@ from django.utils.text import Truncator
 
 from annotator.core.layout import Piece, lay_out
 from annotator.core.schema import Schema
-from annotator.core.sections import Section
 from annotator.review.selectors import Mark, NoteView
 
 SHORT = 15  # a span of so few characters does not wrap
@@ -29,7 +28,17 @@ _QUEUE_ROW = (
     ' hx-swap="outerHTML" data-span-key="{key}"{current}><span class="item-text">{text}</span>'
     '<span class="item-value">{score}</span><span class="label-code c-{colour}">{code}</span>{chip}</a></li>'
 )
-_TABLE = re.compile(r"\S\t+\S|\S {3,}\S.* {3,}\S|\S *\|.*\|")
+_LINE = '<p class="line" id="l{}" data-start="{}" data-kind="{}">{}</p>'
+# By whether a piece has its span's start and its end.
+_OPENING = {
+    edges: f'<mark class="span c-{{}}" data-span="{{}}" data-state="{{}}" data-edges="{name}"'
+    for edges, name in {
+        (True, True): "both",
+        (True, False): "start",
+        (False, True): "end",
+        (False, False): "none",
+    }.items()
+}
 _LAST_WORD = re.compile(r"\S+\s*\Z")
 
 
@@ -51,21 +60,30 @@ class DrawnSection:
     n_marks: int
     lines: list[DrawnLine]
 
+    @property
+    def html(self) -> str:
+        return format_html_join("", _LINE, ((line.number, line.start, line.kind, line.html) for line in self.lines))
+
 
 def draw_note(view: NoteView, *, current: str) -> list[DrawnSection]:
     """The whole note, the span of key `current` in focus."""
-    marks_on = _marks_by_line(view)
-    drawn = [_draw_line(view, number, marks_on.get(number, ()), current) for number in range(len(view.lines))]
-    return [
-        _section(view, number, section, [line for line in drawn if section.start <= line.start < section.end])
-        for number, section in enumerate(view.sections)
-    ]
+    marks_on = _marks_by_line(view, view.marks.values())
+    lines: dict[int, list[DrawnLine]] = {}
+    for number, (start, _) in enumerate(view.lines):
+        drawn = _draw_line(view, number, marks_on.get(number, ()), current)
+        lines.setdefault(view.layout.section_at(start), []).append(drawn)
+    return _sections(view, range(len(view.sections)), lines)
 
 
 def draw_lines(view: NoteView, numbers: Iterable[int], *, current: str) -> list[DrawnLine]:
     """Some lines of the note, for a page that has the others."""
-    marks_on = _marks_by_line(view)
-    return [_draw_line(view, number, marks_on.get(number, ()), current) for number in sorted(set(numbers))]
+    wanted = sorted(set(numbers))
+    if not wanted:
+        return []
+    start, end = view.lines[wanted[0]][0], view.lines[wanted[-1]][1]
+    marks = (mark for mark in view.marks.values() if mark.span.start < end and start < mark.span.end)
+    marks_on = _marks_by_line(view, marks)
+    return [_draw_line(view, number, marks_on.get(number, ()), current) for number in wanted]
 
 
 def draw_queue(
@@ -94,12 +112,12 @@ def draw_queue(
 
 def section_states(view: NoteView, numbers: Iterable[int]) -> list[DrawnSection]:
     """Some sections without their lines, for their margins."""
-    return [_section(view, number, view.sections[number], []) for number in sorted(set(numbers))]
+    return _sections(view, sorted(set(numbers)), {})
 
 
 def section_at(view: NoteView, offset: int) -> int:
     """The number of the section that holds this code point."""
-    return max(bisect_right([section.start for section in view.sections], offset) - 1, 0)
+    return view.layout.section_at(offset)
 
 
 @cache
@@ -108,126 +126,119 @@ def _chip(word: str, icon: str) -> str:
     return format_html('<span class="item-chips">{}</span>', chip)
 
 
-def _marks_by_line(view: NoteView) -> dict[int, list[Mark]]:
-    starts = [start for start, _ in view.lines]
+def _marks_by_line(view: NoteView, marks: Iterable[Mark]) -> dict[int, list[Mark]]:
     found: dict[int, list[Mark]] = {}
-    for mark in view.marks.values():
-        first = bisect_right(starts, mark.span.start) - 1
-        last = bisect_right(starts, mark.span.end - 1) - 1
-        for number in range(first, last + 1):
+    for mark in marks:
+        for number in view.layout.lines_of(mark.span):
             found.setdefault(number, []).append(mark)
     return found
 
 
-def _section(view: NoteView, number: int, section: Section, lines: list[DrawnLine]) -> DrawnSection:
-    inside = [mark for mark in view.marks.values() if section.start <= mark.span.start < section.end]
-    return DrawnSection(
-        number=number,
-        title=section.title,
-        n_open=sum(1 for mark in inside if mark.place is not None),
-        n_marks=len(inside),
-        lines=lines,
-    )
+def _sections(view: NoteView, numbers: Iterable[int], lines: Mapping[int, list[DrawnLine]]) -> list[DrawnSection]:
+    n_open: Counter[int] = Counter()
+    n_marks: Counter[int] = Counter()
+    for mark in view.marks.values():
+        number = view.layout.section_at(mark.span.start)
+        n_marks[number] += 1
+        n_open[number] += mark.place is not None
+    return [
+        DrawnSection(
+            number=number,
+            title=view.sections[number].title,
+            n_open=n_open[number],
+            n_marks=n_marks[number],
+            lines=lines.get(number, []),
+        )
+        for number in numbers
+    ]
 
 
 def _draw_line(view: NoteView, number: int, marks: Sequence[Mark], current: str) -> DrawnLine:
     start, end = view.lines[number]
-    text = view.document.text
-    pieces = lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks])
-    by_key = {mark.key: mark for mark in marks}
-    html = _draw(text, start, end, pieces, by_key, view.schema, current)
-    return DrawnLine(number=number, start=start, kind=_kind(view, start, end), html=html)
+    kind = view.layout.kinds[number]
+    if not marks:
+        return DrawnLine(number=number, start=start, kind=kind, html=escape(view.document.text[start:end]))
+    pen = _Pen(view.document.text, {mark.key: mark for mark in marks}, view.schema, current)
+    pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
+    return DrawnLine(number=number, start=start, kind=kind, html=pen.html())
 
 
-def _kind(view: NoteView, start: int, end: int) -> str:
-    section = view.sections[section_at(view, start)]
-    line = view.document.text[start:end]
-    if section.heading_start <= start and end <= section.heading_end + 1 and section.title and line.strip():
-        return "heading"
-    if not line.strip():
-        return "blank"
-    return "table" if _TABLE.search(line) else "text"
+class _Pen:
+    """Draws one line, as a template and what fills it: so all is escaped, once, when the line is done.
 
+    A template for each piece took most of the time of a page.
+    """
 
-def _draw(
-    text: str,
-    start: int,
-    end: int,
-    pieces: Sequence[Piece],
-    marks: dict[str, Mark],
-    schema: Schema,
-    current: str,
-    tail: str | None = None,
-) -> str:
-    """`text[start:end]` with `pieces` in it; `tail` is what may not be parted from the last word."""
-    parts: list[str] = []
-    at = start
-    for piece in pieces:
-        parts.append(escape(text[at : piece.start]))
-        parts.append(_draw_piece(text, piece, marks, schema, current))
-        at = piece.end
-    rest = text[at:end]
-    if tail is None:
-        parts.append(escape(rest))
-    else:
+    def __init__(self, text: str, marks: Mapping[str, Mark], schema: Schema, current: str) -> None:
+        self._text = text
+        self._marks = marks
+        self._schema = schema
+        self._current = current
+        self._template: list[str] = []
+        self._values: list[object] = []
+
+    def html(self) -> str:
+        return format_html("".join(self._template), *self._values)
+
+    def draw(self, start: int, end: int, pieces: Sequence[Piece], ending: Mark | None = None) -> None:
+        """`text[start:end]` with `pieces` in it; the code of a span that is `ending` there stays with its last word."""
+        at = start
+        for piece in pieces:
+            self._write("{}", self._text[at : piece.start])
+            self._draw_piece(piece)
+            at = piece.end
+        rest = self._text[at:end]
+        if ending is None:
+            self._write("{}", rest)
+            return
         cut = 0 if end - start <= SHORT and not pieces else _last_word_start(rest)
-        parts.append(escape(rest[:cut]))
-        parts.append(format_html('<span class="tail">{}{}</span>', rest[cut:], tail))
-    return format_html_join("", "{}", ((part,) for part in parts))
+        self._write('{}<span class="tail">{}', rest[:cut], rest[cut:])
+        self._draw_tail(ending)
+        self._write("</span>")
 
+    def _write(self, template: str, *values: object) -> None:
+        self._template.append(template)
+        self._values += values
 
-def _draw_piece(text: str, piece: Piece, marks: dict[str, Mark], schema: Schema, current: str) -> str:
-    mark = marks[piece.key]
-    edges = {(True, True): "both", (True, False): "start", (False, True): "end"}.get(
-        (piece.has_start, piece.has_end), "none"
-    )
-    flags = [
-        name
-        for name, is_set in (
-            ("data-cross", piece.is_crossing),
-            ("data-gap", piece.is_gap),
-            ("data-current", mark.key == current),
-            (f"data-height={_height(piece)}", piece.inner),
-            (f"id={mark.key}", piece.start == mark.span.start),
-        )
-        if is_set
-    ]
-    tail = _tail(mark, schema) if piece.is_last else None
-    inner = _draw(text, piece.start, piece.end, piece.inner, marks, schema, current, tail)
-    return format_html(
-        '<mark class="span c-{}" data-span="{}" data-state="{}" data-edges="{}"{}>{}</mark>',
-        mark.label.colour,
-        mark.key,
-        mark.state,
-        edges,
-        format_html_join("", " {}", ((flag,) for flag in flags)),
-        inner,
-    )
+    def _draw_piece(self, piece: Piece) -> None:
+        mark = self._marks[piece.key]
+        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.key, mark.state)
+        if piece.is_crossing:
+            self._write(" data-cross")
+        if piece.is_gap:
+            self._write(" data-gap")
+        if mark.key == self._current:
+            self._write(" data-current")
+        if piece.inner:
+            self._write(" data-height={}", _height(piece))
+        if piece.start == mark.span.start:
+            self._write(" id={}", mark.key)
+        self._write(">")
+        self.draw(piece.start, piece.end, piece.inner, mark if piece.is_last else None)
+        self._write("</mark>")
+
+    def _draw_tail(self, mark: Mark) -> None:
+        """The label's code, glyphs of attributes that are not the default, the link of a discontinuous span, the tick.
+
+        The code says in words, for those who hear the page, all that is drawn.
+        """
+        values = [
+            attribute.value(mark.attributes[attribute.name])
+            for attribute in self._schema.attributes_of(mark.label.name)
+            if mark.attributes.get(attribute.name, attribute.default) != attribute.default
+        ]
+        words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
+        self._write('<i class="code" data-code="{}" data-words=" ({})"></i>', mark.label.code, words)
+        for glyph in [value.glyph for value in values] + ["link"] * mark.span.is_discontinuous:
+            if glyph:
+                self._write('<i class="glyph" data-glyph="{}"></i>', glyph)
+        if mark.tenths is not None:
+            self._write('<i class="tick" data-confidence="{}"></i>', mark.tenths)
 
 
 def _height(piece: Piece) -> int:
     """How many levels of boxes lie inside, as far as they are drawn: 0, 1 or 2."""
     return min(1 + max((_height(inner) for inner in piece.inner), default=-1), 2)
-
-
-def _tail(mark: Mark, schema: Schema) -> str:
-    """The label's code, glyphs of attributes that are not the default, the link of a discontinuous span, the tick.
-
-    The code says in words, for those who hear the page, all that is drawn.
-    """
-    values = [
-        attribute.value(mark.attributes[attribute.name])
-        for attribute in schema.attributes_of(mark.label.name)
-        if mark.attributes.get(attribute.name, attribute.default) != attribute.default
-    ]
-    glyphs = [value.glyph for value in values]
-    words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
-    if mark.span.is_discontinuous:
-        glyphs.append("link")
-    drawn = format_html_join("", '<i class="glyph" data-glyph="{}"></i>', ((glyph,) for glyph in glyphs if glyph))
-    code = format_html('<i class="code" data-code="{}" data-words=" ({})"></i>', mark.label.code, words)
-    tick = "" if mark.tenths is None else format_html('<i class="tick" data-confidence="{}"></i>', mark.tenths)
-    return format_html("{}{}{}", code, drawn, tick)
 
 
 def _last_word_start(text: str) -> int:

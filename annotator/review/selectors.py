@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import MappingProxyType
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
-from annotator.core.layout import line_bounds
+from annotator.core.layout import TextLayout, text_layout
 from annotator.core.schema import Label, Schema
-from annotator.core.sections import Section, sections
+from annotator.core.sections import Section
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
@@ -25,13 +28,16 @@ Place = tuple[float, float, int, int]
 Source = Suggestion | Annotation
 SUGGESTED, PERSON = "suggested", "person"
 QUEUE_SHOWN = 40
+SPANS_KEPT = 20_000
 # What marks are drawn from, in the order of `_suggested` and `_asserted`. As values: every decision reads all of its
-# note, and making whole models of that took longer than everything else.
-_OF_ITEM = (
+# note, and making whole models of that took longer than everything else. Attributes come as written: few differ.
+_OF_ITEM: tuple[str | Cast, ...] = (
     *("pk", "public_id", "reason", "confidence", "skipped_at"),
-    *(f"suggestion__{name}" for name in ("fragments", "surface", "label", "attributes", "score")),
+    *(f"suggestion__{name}" for name in ("fragments", "surface", "label")),
+    Cast("suggestion__attributes", TextField()),
+    "suggestion__score",
 )
-_OF_ANNOTATION = ("public_id", "fragments", "surface", "label", "attributes")
+_OF_ANNOTATION: tuple[str | Cast, ...] = ("public_id", "fragments", "surface", "label", Cast("attributes", TextField()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Mark:
     span: Span
     surface: str
     label: Label
-    attributes: dict[str, str]
+    attributes: Mapping[str, str]
     state: str
     score: float | None = None
     confidence: float | None = None
@@ -76,12 +82,16 @@ class NoteView:
         return {mark.key: mark for mark in both}
 
     @cached_property
-    def lines(self) -> list[tuple[int, int]]:
-        return line_bounds(self.document.text)
+    def layout(self) -> TextLayout:
+        return text_layout(self.document.text)
 
-    @cached_property
+    @property
+    def lines(self) -> list[tuple[int, int]]:
+        return self.layout.lines
+
+    @property
     def sections(self) -> list[Section]:
-        return sections(self.document.text)
+        return self.layout.sections
 
     @property
     def n_open(self) -> int:
@@ -236,6 +246,16 @@ def live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
     )
 
 
+@lru_cache(maxsize=SPANS_KEPT)
+def _span(fragments: str) -> Span:
+    return Span.parse(fragments)
+
+
+@lru_cache(maxsize=SPANS_KEPT)
+def _attributes(written: str) -> Mapping[str, str]:
+    return MappingProxyType(json.loads(written))
+
+
 def _suggested(
     labels: Mapping[str, Label],
     pk: int,
@@ -246,16 +266,16 @@ def _suggested(
     fragments: str,
     surface: str,
     label: str,
-    attributes: dict[str, str],
+    attributes: str,
     score: float,
 ) -> Mark:
-    span = Span.parse(fragments)
+    span = _span(fragments)
     return Mark(
         key=f"i{public_id}",
         span=span,
         surface=surface,
         label=labels.get(label) or _lost_label(label),
-        attributes=attributes,
+        attributes=_attributes(attributes),
         state=SUGGESTED,
         score=score,
         confidence=confidence,
@@ -265,14 +285,14 @@ def _suggested(
 
 
 def _asserted(
-    labels: Mapping[str, Label], public_id: str, fragments: str, surface: str, label: str, attributes: dict[str, str]
+    labels: Mapping[str, Label], public_id: str, fragments: str, surface: str, label: str, attributes: str
 ) -> Mark:
     return Mark(
         key=f"a{public_id}",
-        span=Span.parse(fragments),
+        span=_span(fragments),
         surface=surface,
         label=labels.get(label) or _lost_label(label),
-        attributes=attributes,
+        attributes=_attributes(attributes),
         state=PERSON,
     )
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.layout import MOST_LEVELS, Piece, lay_out, line_bounds
+from annotator.core.layout import MOST_LEVELS, Piece, lay_out, line_bounds, text_layout
 from annotator.core.spans import Span
 
 LENGTH = 40
@@ -83,3 +83,21 @@ def test_boxes_in_boxes_are_drawn_down_to_a_limit() -> None:
         (piece,) = pieces
         n_levels, pieces = n_levels + 1, piece.inner
     assert n_levels == MOST_LEVELS
+
+
+def test_a_text_is_laid_out_once_and_another_one_by_itself():
+    first, again, other = text_layout("PLAN:\nRest."), text_layout("PLAN:\nRest."), text_layout("PLAN:\nNone")
+    assert first is again
+    assert first is not other
+    assert (first.lines, first.kinds) == ([(0, 6), (6, 11)], ["heading", "text"])
+
+
+@given(st.text(alphabet="ab:\n", min_size=1, max_size=40), st.data())
+def test_a_span_touches_the_lines_that_hold_any_of_it(text: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    span = Span.of(start, data.draw(st.integers(start + 1, len(text))))
+    layout = text_layout(text)
+    touched = [n for n, (left, right) in enumerate(layout.lines) if left < span.end and span.start < right]
+    assert list(layout.lines_of(span)) == touched
+    section = layout.sections[layout.section_at(start)]
+    assert section.start <= start < section.end

@@ -14,7 +14,7 @@ from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.review.models import ReviewItem
-from annotator.review.render import draw_note
+from annotator.review.render import draw_lines, draw_note
 from annotator.review.selectors import PERSON, SUGGESTED, Mark, NoteView
 
 TAG = re.compile(r"<[^>]*>")
@@ -54,7 +54,7 @@ def text_of(html: str) -> str:
 
 @st.composite
 def notes(draw: st.DrawFn) -> tuple[str, list[tuple[Span, str]]]:
-    text = draw(st.text(alphabet="ab <&\"'\n\té😊e\u0301", min_size=1, max_size=60))
+    text = draw(st.text(alphabet="ab <&{}\"'\n\té😊e\u0301", min_size=1, max_size=60))
     spans = []
     for _ in range(draw(st.integers(0, 5))):
         cuts = sorted(draw(st.sets(st.integers(0, len(text)), min_size=2, max_size=4)))
@@ -94,3 +94,9 @@ def test_the_span_in_focus_is_marked_on_every_line(schema: Schema) -> None:
 def test_lines_are_drawn_by_their_kind(schema: Schema, line: str, kind: str) -> None:
     drawn = draw_note(view_of(f"intro\n{line}\nmore\n", [], schema), current="")
     assert [d.kind for section in drawn for d in section.lines][1] == kind
+
+
+def test_lines_drawn_alone_are_those_of_the_whole_note(schema: Schema) -> None:
+    view = view_of("no pain\nin legs\nPLAN:\nrest", [(Span.of(3, 15), "Problem"), (Span.of(11, 15), "Problem")], schema)
+    whole = [line for section in draw_note(view, current="a0") for line in section.lines]
+    assert draw_lines(view, {1, 3}, current="a0") == [whole[1], whole[3]]
