@@ -17,9 +17,11 @@ from annotator.core.tokens import fit, move_boundary, set_bounds, snap
 from annotator.documents.models import Document
 from annotator.projects.models import Membership
 from annotator.review import services
+from annotator.review.alike import alike_context, n_alike
 from annotator.review.card import card_context
 from annotator.review.deciding import suggestion_of
 from annotator.review.filters import chips, chosen_reason, within
+from annotator.review.history import history_of
 from annotator.review.models import LATE, Decision, ReviewItem
 from annotator.review.remarks import remarks_context
 from annotator.review.render import draw_lines, draw_note, draw_queue, section_at, section_states
@@ -29,6 +31,7 @@ from annotator.review.selectors import (
     NoteView,
     changed_spans,
     decisions_with,
+    last_undo,
     place_of,
     source_of,
     target_for,
@@ -149,6 +152,9 @@ def note_context(
         **_position(view, shown, key),
         "labels": [(label, mark is not None and mark.label == label) for label in view.schema.labels],
         **(card_context(view, mark, target, membership=membership, now=now) if mark else {}),
+        "n_alike": n_alike(view.document.text, mark.span, mark.surface) if mark else 0,
+        "history": history_of(note_item=view.note_item, target=target) if target else [],
+        "can_redo": last_undo(note_item=view.note_item) is not None,
         "reason": REASONS.get(mark.reason) if mark else None,
         "is_calibrated": all(mark.confidence is not None for mark in shown.queue),
         "chips": chips(view, queue, reasons=REASONS),
@@ -158,6 +164,12 @@ def note_context(
         "n_more": max(shown.n_open - QUEUE_SHOWN, 0),
         "idempotency_key": uuid.uuid4().hex,
     }
+
+
+def with_alike(context: dict[str, Any]) -> dict[str, Any]:
+    """The context with all that reads like the span in focus, for the card that decides on all of it."""
+    target = target_for(note_item=context["note_item"], key=context["focus"]) if context["focus"] else None
+    return context if target is None else context | alike_context(context["note_item"], target)
 
 
 def new_span_context(span: NewSpan) -> dict[str, Any]:

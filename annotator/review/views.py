@@ -96,6 +96,8 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         return _refused(request, membership, note_item, services.GONE, 409)
     queue = request.GET.get("queue", "")
     context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    if "alike" in request.GET:
+        context = pages.with_alike(context)
     context["has_queue"] = not focus  # a queue narrowed anew comes along with the first card of it
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))

@@ -3,7 +3,7 @@
 import { isBusy, isStale, refuse } from "./exchange.js";
 import { areKeysOff } from "./shortcuts.js";
 
-const NAMES = { "ctrl+z": "u", "ctrl+Enter": "d" };
+const NAMES = { "ctrl+z": "u", "ctrl+shift+z": "redo", "ctrl+y": "redo", "ctrl+Enter": "d" };
 const IN_QUEUE = { ArrowDown: "j", ArrowUp: "k", ArrowRight: "j", ArrowLeft: "k" };
 const FIELDS = "input:not([type=hidden]), textarea, select, [contenteditable]";
 let held = /** @type {string | null} */ (null);
@@ -44,7 +44,9 @@ function nameOf(event) {
   if (key.length === 1 && !isCombined && areKeysOff()) return null;
   if ("[]{}".includes(key)) return key; // on some keyboards these need Ctrl and Alt
   if (event.altKey) return null;
-  if (event.ctrlKey || event.metaKey) return NAMES[`ctrl+${key.length === 1 ? key.toLowerCase() : key}`] ?? null;
+  const shift = event.shiftKey ? "shift+" : "";
+  if (event.ctrlKey || event.metaKey) return NAMES[`ctrl+${shift}${key.length === 1 ? key.toLowerCase() : key}`] ?? null;
+  if (key === "U" && event.shiftKey) return "redo";
   if (key === " " && target.closest("button, summary, a:not(#queue a)")) return null;
   if (target.closest("#queue [data-span-key]") && IN_QUEUE[key]) return IN_QUEUE[key];
   return key.length === 1 ? key.toLowerCase() : key;

@@ -1,5 +1,7 @@
 /** The review page: the span in focus, its leader, clicks on spans, and the lease. The server holds all other state. */
 
+import { init as initAttention } from "./attention.js";
+import { init as initComments } from "./comments.js";
 import { init as initDrafts } from "./drafts.js";
 import { init as initExact } from "./exact.js";
 import { fetchCard, init as initExchange, tell } from "./exchange.js";
@@ -110,6 +112,8 @@ async function renewLease() {
 function init() {
   document.addEventListener("keydown", onKeydown);
   initExchange(document);
+  initAttention(document);
+  initComments(document);
   initDrafts(document);
   initExact(document);
   initHandles(document);

@@ -234,9 +234,9 @@ def test_queries_do_not_grow_with_the_spans(
     many = [(Span.of(start, start + 1), "Problem", 0.5) for start in range(len(TEXT)) if TEXT[start].isalpha()]
     suggest(desk.document, many, schema_version=schema_version, labeler="many")
     sign_in(client, bob)
-    with django_assert_max_num_queries(23):
+    with django_assert_max_num_queries(25):
         client.get(url(desk, "note"))
-    with django_assert_max_num_queries(35):
+    with django_assert_max_num_queries(37):
         post(client, desk, Span.of(*many[0][0].fragments[0]), verdict="accept")
 
 
