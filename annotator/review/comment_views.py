@@ -12,19 +12,19 @@ from django.views.decorators.http import require_POST
 
 from annotator.accounts.models import User
 from annotator.annotations.comments import CommentRefused, add_comment, set_comment_status
-from annotator.annotations.models import Comment
+from annotator.annotations.models import Annotation, Comment
 from annotator.annotations.services import open_set
 from annotator.projects.access import Action, membership_for
 from annotator.review.forms import CommentForm, CommentStatusForm
 from annotator.review.leases import hold
 from annotator.review.models import ReviewItem
 from annotator.review.remarks import remarks_context
-from annotator.review.selectors import Source, note_item_for, source_of, target_for
+from annotator.review.selectors import Source, note_item_for, span_items
 from annotator.web.http import is_partial, see_other
 
 _UNREADABLE = "This comment could not be read; nothing was saved."
 _NOT_YOURS = "This note is not yours now. The comment is not saved."
-_GONE = "This span has been decided or changed already. The comment is not saved."
+_GONE = "This span is not in the note. The comment is not saved."
 
 
 @require_POST
@@ -89,8 +89,12 @@ def _held(request: HttpRequest, project_id: str, item_id: str) -> tuple[ReviewIt
 
 
 def _about(note_item: ReviewItem, key: str) -> Source | None:
-    target = target_for(note_item=note_item, key=key) if key else None
-    return source_of(target) if target is not None else None
+    """What the key named when the comment was begun, decided or changed since or not."""
+    if key.startswith("i"):
+        item = span_items(note_item).filter(public_id=key[1:]).select_related("suggestion").first()
+        return item.suggestion if item else None
+    own = Annotation.objects.filter(set__document=note_item.document_id, set__annotator=note_item.leased_by_id)
+    return own.filter(public_id=key[1:]).first() if key else None
 
 
 def _answer(

@@ -1,4 +1,7 @@
-/** The comment below the card: Esc goes back to the note, and Ctrl Enter saves before it does. */
+/**
+ * The comment below the card: Esc goes back to the note, and Ctrl Enter saves before it does. What is being typed stays
+ * with the span it was begun on, though the card goes on to the next.
+ */
 
 /** @param {KeyboardEvent} event */
 function onKeydown(event) {
@@ -13,4 +16,7 @@ function onKeydown(event) {
 /** @param {Document} root */
 export function init(root) {
   root.addEventListener("keydown", onKeydown, { capture: true });
+  root.addEventListener("htmx:oobBeforeSwap", (event) => {
+    if (event.detail.target.id === "remarks" && document.activeElement?.id === "remark") event.detail.shouldSwap = false;
+  });
 }

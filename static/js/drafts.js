@@ -57,7 +57,7 @@ export function init(root) {
   });
   root.addEventListener("submit", (event) => (isLeaving = !event.defaultPrevented && event.target.method === "post"));
   root.addEventListener("htmx:afterSettle", onCame);
-  root.addEventListener("htmx:afterRequest", onAnswered);
+  root.addEventListener("htmx:beforeSwap", onAnswered); // before it is put back
   root.addEventListener("htmx:afterRequest", keepPlace);
   addEventListener("beforeunload", (event) => {
     if (typed.size && !isLeaving) event.preventDefault();

@@ -60,7 +60,9 @@ function onKeydown(event) {
   if (!key || key === "Enter") return;
   if (key === " ") event.preventDefault();
   if (event.repeat && !"[]{}".includes(key)) return;
-  if (isHolding && key.length === 1) {
+  if (key === "c") {
+    press(key); // at any time: what is typed next must not be taken for keys
+  } else if (isHolding && key.length === 1) {
     held = key;
   } else if (isBusy() || isStale(event)) {
     if (targetOf(key) && !event.repeat) refuse(key === " " ? "Space" : key.toUpperCase());

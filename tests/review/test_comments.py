@@ -110,9 +110,7 @@ def test_a_flag_is_a_toggle_and_keeps_what_is_typed(desk: Desk, bobs: Client) ->
 def test_a_comment_that_cannot_be_saved_keeps_its_words_on_the_page(
     desk: Desk, bobs: Client, alice: User, bob: User
 ) -> None:
-    key = f"i{desk.item(CHEST_PAIN).public_id}"
-    do(desk, bob, Accept(desk.item(CHEST_PAIN)))
-    data = {"target": key, "kind": "comment", "body": WORDS}
+    data = {"target": f"i{'a' * 16}", "kind": "comment", "body": WORDS}
     gone = bobs.post(url(desk, "comment"), data, headers={"HX-Request": "true"})
     assert (gone.status_code, f"{WORDS}</textarea>" in gone.content.decode()) == (409, True)
     later = NOW.replace(year=NOW.year + 1)
@@ -120,6 +118,16 @@ def test_a_comment_that_cannot_be_saved_keeps_its_words_on_the_page(
     taken = bobs.post(url(desk, "comment"), data, headers={"HX-Request": "true"})
     assert (taken.status_code, "not yours" in taken.content.decode()) == (409, True)
     assert not Comment.objects.exists()
+
+
+def test_a_comment_begun_on_a_span_that_was_decided_meanwhile_is_kept_with_it(
+    desk: Desk, bobs: Client, bob: User
+) -> None:
+    item = desk.item(CHEST_PAIN)
+    made = do(desk, bob, Accept(item)).made
+    data = {"target": f"i{item.public_id}", "kind": "comment", "body": WORDS}
+    assert bobs.post(url(desk, "comment"), data, headers={"HX-Request": "true"}).status_code == 200
+    assert about(desk, bob, made) == [WORDS]
 
 
 def test_nobody_touches_a_comment_of_another_reader(
