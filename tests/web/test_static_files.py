@@ -52,7 +52,7 @@ def test_a_character_is_in_one_file_of_a_font() -> None:
     found: dict[str, list[int]] = {}
     for face in faces:
         family, file, ranges = (
-            re.search(pattern, face)[1] for pattern in ("family: (.*?);", r"fonts/([\w-]+\.woff2)", "range: (.*?);")
+            re.findall(pattern, face)[0] for pattern in ("family: (.*?);", r"fonts/([\w-]+\.woff2)", "range: (.*?);")
         )
         assert (SCRIPTS.parent / "fonts" / file).is_file()
         for first, last in re.findall(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?", ranges):
