@@ -27,7 +27,8 @@ function onKeydown(event) {
   if (event.key !== "F6" || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   const step = event.shiftKey ? -1 : 1;
-  const here = PARTS.findIndex((selector) => document.activeElement?.closest(selector));
+  const at = document.activeElement?.closest("#remarks") ? document.getElementById("card") : document.activeElement;
+  const here = PARTS.findIndex((selector) => at?.closest(selector));
   const start = here < 0 ? (step > 0 ? -1 : 0) : here;
   for (let n = 1; n <= PARTS.length; n += 1) {
     const selector = PARTS[(start + step * n + PARTS.length * 2) % PARTS.length];

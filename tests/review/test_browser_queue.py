@@ -131,7 +131,7 @@ def test_tab_goes_through_the_page_in_order_and_out_of_it(desk: Desk) -> None:
         part = page.evaluate(
             """() => {
               const at = document.activeElement;
-              const part = at.closest(".skip, .topbar, #queue, #note-pane, #card, .actions");
+              const part = at.closest(".skip, .topbar, #queue, #note-pane, #card, #remarks, .actions");
               return at === document.body ? "" : part ? part.id || part.className : "elsewhere";
             }"""
         )
@@ -142,7 +142,7 @@ def test_tab_goes_through_the_page_in_order_and_out_of_it(desk: Desk) -> None:
             order.append(part)
     else:
         pytest.fail(f"no way out: {order}")
-    assert order == ["skip", "topbar", "queue", "note-pane", "card", "actions"]
+    assert order == ["skip", "topbar", "queue", "note-pane", "card", "remarks", "actions"]
 
 
 def test_f6_goes_from_part_to_part_and_says_where(desk: Desk) -> None:
