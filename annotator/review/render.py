@@ -24,9 +24,9 @@ from annotator.review.selectors import Mark, NoteView
 SHORT = 15  # a span of so few characters does not wrap
 QUEUED_CHARS = 60
 _QUEUE_ROW = (
-    '<li><a class="item" href="{url}?focus={key}{queue}#{key}" hx-get="{url}?focus={key}{queue}" hx-target="#card"'
-    ' hx-swap="outerHTML" data-span-key="{key}"{current}><span class="item-text">{text}</span>'
-    '<span class="item-value">{score}</span><span class="label-code c-{colour}">{code}</span>{chip}</a></li>'
+    '<li><a class="item" href="{url}?focus={key}{queue}#{key}" data-span-key="{key}"{current}>'
+    '<span class="item-text">{text}</span><span class="item-value">{score}</span>'
+    '<span class="label-code c-{colour}">{code}</span>{chip}</a></li>'
 )
 _LINE = '<p class="line" id="l{}" data-start="{}" data-kind="{}">{}</p>'
 # By whether a piece has its span's start and its end.

@@ -1,7 +1,10 @@
 /**
  * The queue: one tab stop with a roving focus over its rows, its filter and its width. What it is narrowed to lies in
- * its hidden field, which goes along with every decision and every card.
+ * its hidden field, which goes along with every decision and every card. Its rows come anew with every decision, so one
+ * listener fetches their cards: htmx would go through them all.
  */
+
+import { fetchCard } from "./exchange.js";
 
 /** @returns {HTMLElement[]} the switch and the filter, as far as they are drawn */
 function head() {
@@ -75,8 +78,13 @@ export function init(root) {
   root.addEventListener("focusin", ({ target }) => {
     if (target instanceof Element && target.matches("#queue :is(a, button)")) rove(target);
   });
-  root.addEventListener("click", ({ target }) => {
-    if (target instanceof Element && target.closest("[data-queue-toggle]")) open(isNarrow());
+  root.addEventListener("click", (event) => {
+    if (!(event.target instanceof Element)) return;
+    if (event.target.closest("[data-queue-toggle]")) open(isNarrow());
+    const row = event.target.closest("#queue [data-span-key]");
+    if (!row || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    fetchCard(row.getAttribute("href").split("#")[0]);
   });
   root.addEventListener("htmx:configRequest", ({ detail }) => {
     const field = document.querySelector("#queue input[name=queue]");
