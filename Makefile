@@ -39,7 +39,7 @@ test: .venv/dev.stamp
 	$(BIN)/python tests/postgres.py $(BIN)/python -m pytest -n auto --dist worksteal -m "db and not gemma"
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not gemma"
 	$(FETCH) gemma
-	$(BIN)/python -m pytest -m gemma
+	$(BIN)/python -m pytest -n auto --dist loadfile -m gemma
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check

@@ -187,7 +187,12 @@ def test_a_finger_draws_a_handle(browser: Browser, note_item: ReviewItem, bob: U
         touch("touchStart", (x, y))
         touch("touchMove", ((x + to[0]) / 2, (y + to[1]) / 2))
         touch("touchMove", to)
-        desk.page.wait_for_function("[...CSS.highlights.get('bounds')].join() === 'severe chest pain'")
+        desk.page.evaluate(
+            """async () => {
+              const shown = () => [...(CSS.highlights.get("bounds") ?? [])].join();
+              while (shown() !== "severe chest pain") await new Promise(requestAnimationFrame);
+            }"""
+        )
         desk.answered(lambda: touch("touchEnd"))
         assert desk.live() == [("severe chest pain", "Problem")]
         assert desk.page.evaluate("getSelection().isCollapsed")

@@ -72,7 +72,7 @@ def test_all_mentions_alike_are_shown_first_and_undone_as_one(desk: Desk, by: st
     desk.press("u")
     expect(page.locator("#note .span[data-state=person]")).to_have_count(0)
     assert desk.live() == []
-    assert "".join(page.locator("#note .line").all_text_contents()) == TEXT.replace("\n", "")
+    assert "".join(page.locator("#note .line").all_text_contents()) == TEXT
 
 
 def test_esc_leaves_the_mentions_alike_undecided(desk: Desk) -> None:
