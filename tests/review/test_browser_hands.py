@@ -190,7 +190,10 @@ def test_a_finger_draws_a_handle(browser: Browser, note_item: ReviewItem, bob: U
         desk.page.evaluate(
             """async () => {
               const shown = () => [...(CSS.highlights.get("bounds") ?? [])].join();
-              while (shown() !== "severe chest pain") await new Promise(requestAnimationFrame);
+              for (let n = 0; shown() !== "severe chest pain"; n += 1) {
+                if (n > 1200) throw new Error(`shown: ${shown()}`);
+                await new Promise(requestAnimationFrame);
+              }
             }"""
         )
         desk.answered(lambda: touch("touchEnd"))
