@@ -25,7 +25,9 @@ BEFORE_CHARS, AFTER_CHARS = 24, 60
 
 @dataclass(frozen=True, slots=True)
 class SimilarDecision:
-    """An annotation with the text around it: up to BEFORE_CHARS and AFTER_CHARS, which may begin and end in a word."""
+    """An annotation; one of the reader's own with the text around it: up to BEFORE_CHARS and AFTER_CHARS, which may
+    begin and end in a word. Those of others come without, since this reader has not opened their notes.
+    """
 
     before: str
     surface: str
@@ -49,7 +51,10 @@ def similar_decisions(
     if note_item.stream == ReviewItem.Stream.BLIND:
         return []
     key = surface_key(project_id=note_item.document.project_id, surface=surface)
-    chosen = _telling(list(_visible(_candidates(key, reader, leave_out), key, reader)))
+    candidates = _candidates(key, reader, leave_out)
+    # The key has the project in it; a note that is being purged has left its project already.
+    here = candidates.filter(set__document__project=note_item.document.project_id)
+    chosen = _telling(list(_visible(here, key, reader)))
     return _with_context(chosen, key, reader) if chosen else []
 
 
@@ -112,7 +117,8 @@ def _with_context(chosen: list[int], key: str, reader: User) -> list[SimilarDeci
         Annotation.objects.filter(pk__in=chosen).select_related("annotator").defer("fragments", "set__document__text")
     )
     windows = rows.annotate(
-        before=Substr(text, first + 1, F("start") - first), after=Substr(text, F("end") + 1, AFTER_CHARS)
+        before=_own(Substr(text, first + 1, F("start") - first), reader),
+        after=_own(Substr(text, F("end") + 1, AFTER_CHARS), reader),
     )
     return [
         SimilarDecision(
@@ -128,3 +134,7 @@ def _with_context(chosen: list[int], key: str, reader: User) -> list[SimilarDeci
         )
         for row in sorted(windows, key=lambda row: chosen.index(row.pk))
     ]
+
+
+def _own(window: Substr, reader: User) -> Case:
+    return Case(When(annotator=reader, then=window), default=Value(""))

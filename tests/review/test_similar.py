@@ -150,6 +150,23 @@ def test_other_projects_are_another_world(desk: Desk, other_project: Project, ch
     assert [decision.is_own for decision in similar_decisions(note_item=there, reader=bob, surface=WORDS)] == [True]
 
 
+def test_a_note_that_is_being_purged_is_found_no_more(
+    desk: Desk, project: Project, other_project: Project, bob: User
+) -> None:
+    document = a_note(project, "n1")
+    assert_span(document, bob)
+    assert found(desk, bob)
+    Document.objects.filter(pk=document.pk).update(project=other_project)  # as a purge moves it, at once
+    assert found(desk, bob) == []
+
+
+def test_the_text_around_what_others_marked_is_not_shown(desk: Desk, project: Project, bob: User, adam: User) -> None:
+    document = a_note(project, "n1")
+    make_set(document, adam, new(document))
+    (decision,) = found(desk, bob)
+    assert (decision.before, decision.surface, decision.after) == ("", WORDS, "")
+
+
 def test_own_ones_come_before_newer_ones_of_others(desk: Desk, project: Project, bob: User, adam: User) -> None:
     document = a_note(project, "adams")
     make_set(document, adam, new(document))
