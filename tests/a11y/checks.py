@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
@@ -61,9 +63,10 @@ def give_axe(page: Page) -> None:
     page.evaluate(AXE_SCRIPT)
 
 
-def serious_violations(page: Page) -> list[str]:
-    """What axe finds on the page, with the elements."""
-    found = page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
+def serious_violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """What axe finds on the page, with the elements; by these of its rules only, where some are named."""
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    found = page.evaluate("options => axe.run(options)", options)["violations"]
     return [
         f"{each['id']} ({each['impact']}): {node['html'][:160]} {node['failureSummary'].splitlines()[-1].strip()}"
         for each in found

@@ -16,7 +16,7 @@ from annotator.demo.services import demo_documents
 from llm_labeler.evaluate import SCHEMA, SMALL, opened, parser
 from llm_labeler.pipeline import label_notes
 
-N_NOTES = int(os.environ.get("RUNTIME_NOTES", "4"))
+N_NOTES = int(os.environ.get("RUNTIME_NOTES", "3"))
 
 
 def found_by(runtime: str, texts: list[str]) -> set[tuple[int, Labelled]]:
