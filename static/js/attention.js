@@ -1,10 +1,11 @@
 /**
  * How long a person works on a decision: seconds in which the page has the focus and a hand moved within the last half
- * minute. They go along with the decision, and what is not saved is counted on.
+ * minute. They go along with the decision, also where it has to wait; one that is refused gives them back.
  */
 
 const IDLE_MS = 30_000;
 const TICK_MS = 1_000;
+const REFUSED = [409, 422];
 let seconds = 0;
 let sent = 0;
 let movedAt = 0;
@@ -15,11 +16,6 @@ function count(now) {
   const isAtWork = document.hasFocus() && document.visibilityState === "visible" && now - movedAt < IDLE_MS;
   if (isAtWork) seconds += Math.min(now - countedAt, IDLE_MS) / 1000;
   countedAt = now;
-}
-
-/** @param {Event} event */
-function isDecision(event) {
-  return event.detail.target?.id === "card" && event.detail.requestConfig?.verb === "post";
 }
 
 /** @param {Document} root */
@@ -37,10 +33,12 @@ export function init(root) {
   root.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.verb !== "post" || event.detail.target?.id !== "card") return;
     count(performance.now());
-    sent = seconds;
     event.detail.parameters.set("active_seconds", seconds.toFixed(1));
+    sent = seconds;
+    seconds = 0;
   });
   root.addEventListener("htmx:afterRequest", (event) => {
-    if (isDecision(event) && event.detail.successful) seconds -= sent;
+    const { requestConfig, target, xhr } = event.detail;
+    if (target?.id === "card" && requestConfig.verb === "post" && REFUSED.includes(xhr.status)) seconds += sent;
   });
 }

@@ -150,6 +150,17 @@ def test_decisions_made_offline_are_sent_in_order_when_the_line_is_back(tab: Tab
     assert not tab.is_warned()
 
 
+def test_the_seconds_of_decisions_that_had_to_wait_are_counted_once(tab: Tab, context: BrowserContext) -> None:
+    tab.press("j", "j", "j", "j", "j")  # a while of work
+    context.set_offline(True)
+    tab.press("a", "x", "Space")
+    context.set_offline(False)
+    expect(tab.corner).to_have_text(SAVED)
+    seconds = list(Decision.objects.values_list("active_seconds", flat=True))
+    assert len(seconds) == 3
+    assert sum(seconds) <= tab.page.evaluate("performance.now()") / 1000 + 0.15  # each is rounded to a tenth
+
+
 def test_one_may_look_around_offline_and_take_back_what_was_never_sent(tab: Tab, context: BrowserContext) -> None:
     context.set_offline(True)
     tab.press("a", "x")
