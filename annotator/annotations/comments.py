@@ -20,8 +20,8 @@ class CommentRefused(Exception):
     """A comment that cannot be kept; the message says why."""
 
 
-def comments_about(*, target: AnnotationSet, about: _About) -> QuerySet[Comment]:
-    """The comments in the set about a span or, for None, about the note, oldest first; withdrawn ones left out.
+def comments_about(*, document_id: int, reader_id: int | None, about: _About) -> QuerySet[Comment]:
+    """The reader's comments about a span or, for None, about the note, oldest first; withdrawn ones left out.
 
     What was said of a suggestion is said of the annotation that came from it.
     """
@@ -33,7 +33,9 @@ def comments_about(*, target: AnnotationSet, about: _About) -> QuerySet[Comment]
         meant = Q(thread=about.thread)
         if about.origin_id is not None:
             meant |= Q(suggestion=about.origin_id)
-    found = Comment.objects.filter(meant, set=target).exclude(status=Comment.Status.WITHDRAWN)
+    found = Comment.objects.filter(
+        meant, set__document=document_id, set__annotator=reader_id, status=Comment.Status.OPEN
+    )
     return found.select_related("author").order_by("pk")
 
 
@@ -49,7 +51,8 @@ def add_comment(*, target: AnnotationSet, author: User, about: _About, kind: str
     if len(body) > MOST_CHARACTERS:
         raise CommentRefused(f"The comment has {len(body):,} characters; {MOST_CHARACTERS:,} is the most.")
     if not body:
-        standing = comments_about(target=target, about=about).filter(kind=kind, status=Comment.Status.OPEN).first()
+        said = comments_about(document_id=target.document_id, reader_id=target.annotator_id, about=about)
+        standing = said.filter(kind=kind).first()
         if standing is not None:
             return standing
     comment = Comment.objects.create(
@@ -66,25 +69,14 @@ def add_comment(*, target: AnnotationSet, author: User, about: _About, kind: str
 
 
 @transaction.atomic
-def set_comment_status(*, comment: Comment, actor: User, status: str, now: datetime) -> bool:
-    """Resolve, withdraw or reopen a comment; False where it is so already. Only its author withdraws one.
-
-    Raises CommentRefused.
-    """
-    if status == Comment.Status.WITHDRAWN and comment.author_id != actor.pk:
+def withdraw_comment(*, comment: Comment, actor: User, now: datetime) -> bool:
+    """Take a comment back; False where it is so already. Raises CommentRefused for anyone but its author."""
+    if comment.author_id != actor.pk:
         raise CommentRefused("Only who wrote a comment takes it back.")
-    if not Comment.objects.filter(pk=comment.pk).exclude(status=status).update(status=status):
+    if not Comment.objects.filter(pk=comment.pk, status=Comment.Status.OPEN).update(status=Comment.Status.WITHDRAWN):
         return False
-    comment.status = status
-    _record(comment, actor=actor, verb=f"comment.{_VERBS[Comment.Status(status)]}", now=now)
+    _record(comment, actor=actor, verb="comment.withdraw", now=now)
     return True
-
-
-_VERBS = {
-    Comment.Status.OPEN: "reopen",
-    Comment.Status.RESOLVED: "resolve",
-    Comment.Status.WITHDRAWN: "withdraw",
-}
 
 
 def _record(comment: Comment, *, actor: User, verb: str, now: datetime) -> None:

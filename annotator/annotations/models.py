@@ -101,7 +101,6 @@ class Comment(models.Model):
 
     class Status(models.TextChoices):
         OPEN = "open"
-        RESOLVED = "resolved"
         WITHDRAWN = "withdrawn"
 
     set = models.ForeignKey(AnnotationSet, on_delete=models.PROTECT, related_name="comments")

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('kind', models.CharField(choices=[('comment', 'Comment'), ('flag', 'Flag'), ('discuss', 'To discuss')], max_length=10)),
                 ('body', models.CharField(blank=True, max_length=2000)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('resolved', 'Resolved'), ('withdrawn', 'Withdrawn')], default='open', max_length=10)),
+                ('status', models.CharField(choices=[('open', 'Open'), ('withdrawn', 'Withdrawn')], default='open', max_length=10)),
                 ('created_at', models.DateTimeField()),
             ],
         ),

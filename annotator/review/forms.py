@@ -62,14 +62,14 @@ class NewSpanForm(forms.Form):
     exact = forms.BooleanField(required=False)
 
 
-class CommentForm(forms.Form):
-    """A comment on the span of key `target`, or on the note; a flag or a question to discuss needs no words."""
+class RemarkedForm(forms.Form):
+    """The span, by its key, or the note that the comments below the card are about, and what is typed there."""
 
     target = forms.RegexField(r"\A[ia][a-z2-7]{16}\Z", required=False)
-    kind = forms.ChoiceField(choices=Comment.Kind.choices)
     body = forms.CharField(required=False, strip=True)
 
 
-class CommentStatusForm(forms.Form):
-    target = forms.RegexField(r"\A[ia][a-z2-7]{16}\Z", required=False)
-    status = forms.ChoiceField(choices=Comment.Status.choices)
+class CommentForm(RemarkedForm):
+    """A comment; a flag or a question to discuss needs no words."""
+
+    kind = forms.ChoiceField(choices=Comment.Kind.choices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from annotator.annotations.comments import comments_about
-from annotator.annotations.models import AnnotationSet, Comment
+from annotator.annotations.models import Comment
 from annotator.review.models import ReviewItem
 from annotator.review.selectors import Source
 
@@ -14,12 +14,11 @@ _MARKS = ((Comment.Kind.FLAG, "Flag", "!"), (Comment.Kind.DISCUSS, "Discuss", "q
 
 
 def remarks_context(note_item: ReviewItem, *, about: Source | None, is_mine: bool = True) -> dict[str, Any]:
-    """The comments about a span, or about the note. Two queries; none of a note that is someone else's."""
+    """The comments about a span, or about the note. One query; none of a note that is someone else's."""
     found: list[Comment] = []
     if is_mine:
-        own = AnnotationSet.objects.filter(document=note_item.document_id, annotator=note_item.leased_by_id).first()
-        found = list(comments_about(target=own, about=about)) if own else []
-    standing = {comment.kind: comment for comment in found if comment.status == Comment.Status.OPEN}
+        found = list(comments_about(document_id=note_item.document_id, reader_id=note_item.leased_by_id, about=about))
+    standing = {comment.kind: comment for comment in found}
     return {
         "remarks": found,
         "is_about_span": about is not None,

@@ -13,5 +13,5 @@ urlpatterns = [
     path("<str:item_id>/renew/", views.renew, name="renew"),
     path("<str:item_id>/put-back/", views.put_back, name="put_back"),
     path("<str:item_id>/comments/", comment_views.add, name="comment"),
-    path("<str:item_id>/comments/<str:comment_id>/", comment_views.set_status, name="comment_status"),
+    path("<str:item_id>/comments/<str:comment_id>/", comment_views.remove, name="remove_comment"),
 ]

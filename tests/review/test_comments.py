@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotator.accounts.models import User
-from annotator.annotations.comments import CommentRefused, add_comment, comments_about, set_comment_status
+from annotator.annotations.comments import CommentRefused, add_comment, comments_about, withdraw_comment
 from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.audit.models import AuditEvent
 from annotator.review.leases import take_next
@@ -28,7 +28,7 @@ def say(desk: Desk, reader: User, span: object = CHEST_PAIN, kind: str = "commen
 
 
 def about(desk: Desk, reader: User, source: object) -> list[str]:
-    found = comments_about(target=own_set(desk, reader), about=source)  # type: ignore[arg-type]
+    found = comments_about(document_id=desk.document.pk, reader_id=reader.pk, about=source)  # type: ignore[arg-type]
     return [comment.body for comment in found]
 
 
@@ -46,11 +46,11 @@ def test_what_was_said_of_a_suggestion_stays_with_every_version_of_its_annotatio
 
 def test_a_comment_is_in_the_audit_without_its_words(desk: Desk, bob: User) -> None:
     comment = say(desk, bob)
-    set_comment_status(comment=comment, actor=bob, status="withdrawn", now=NOW)
+    withdraw_comment(comment=comment, actor=bob, now=NOW)
     events = list(AuditEvent.objects.filter(verb__startswith="comment.").order_by("pk"))
     assert [event.verb for event in events] == ["comment.add", "comment.withdraw"]
     assert "Zebra" not in str([event.detail for event in events])
-    assert not set_comment_status(comment=comment, actor=bob, status="withdrawn", now=NOW)
+    assert not withdraw_comment(comment=comment, actor=bob, now=NOW)
 
 
 @pytest.mark.parametrize(("kind", "body"), [("comment", " "), ("comment", "x" * 2001), ("flag", "x" * 2001)])
@@ -67,8 +67,9 @@ def test_a_flag_without_words_is_not_doubled(desk: Desk, bob: User) -> None:
 def test_only_its_author_takes_a_comment_back(desk: Desk, bob: User, alice: User) -> None:
     comment = say(desk, bob)
     with pytest.raises(CommentRefused):
-        set_comment_status(comment=comment, actor=alice, status="withdrawn", now=NOW)
-    assert set_comment_status(comment=comment, actor=alice, status="resolved", now=NOW)
+        withdraw_comment(comment=comment, actor=alice, now=NOW)
+    comment.refresh_from_db()
+    assert comment.status == "open"
 
 
 # The page
@@ -100,8 +101,8 @@ def test_a_flag_is_a_toggle_and_keeps_what_is_typed(desk: Desk, bobs: Client) ->
     flag = Comment.objects.get()
     assert (flag.kind, flag.thread, flag.suggestion) == ("flag", "", None)
     assert 'aria-pressed="true"' in bobs.get(url(desk, "note")).content.decode()
-    data = {"status": "withdrawn", "body": "half a thought"}
-    answer = bobs.post(url(desk, "comment_status", flag.public_id), data, headers={"HX-Request": "true"})
+    data = {"body": "half a thought"}
+    answer = bobs.post(url(desk, "remove_comment", flag.public_id), data, headers={"HX-Request": "true"})
     assert "half a thought</textarea>" in answer.content.decode()
     flag.refresh_from_db()
     assert flag.status == "withdrawn"
@@ -112,7 +113,7 @@ def test_a_comment_that_cannot_be_saved_keeps_its_words_on_the_page(
 ) -> None:
     data = {"target": f"i{'a' * 16}", "kind": "comment", "body": WORDS}
     gone = bobs.post(url(desk, "comment"), data, headers={"HX-Request": "true"})
-    assert (gone.status_code, f"{WORDS}</textarea>" in gone.content.decode()) == (409, True)
+    assert (gone.status_code, f"{WORDS}</textarea>" in gone.content.decode()) == (422, True)
     later = NOW.replace(year=NOW.year + 1)
     assert take_next(project=desk.document.project, reviewer=alice, now=later) == desk.note_item
     taken = bobs.post(url(desk, "comment"), data, headers={"HX-Request": "true"})
@@ -136,6 +137,6 @@ def test_nobody_touches_a_comment_of_another_reader(
     comment = say(desk, bob)
     for user in (alice, charlie):
         client.force_login(user)
-        assert client.post(url(desk, "comment_status", comment.public_id), {"status": "withdrawn"}).status_code == 404
+        assert client.post(url(desk, "remove_comment", comment.public_id)).status_code == 404
     comment.refresh_from_db()
     assert comment.status == "open"
