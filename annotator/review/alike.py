@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from annotator.annotations.models import Annotation
-from annotator.core.mentions import alike
-from annotator.core.spans import Span
 from annotator.review.models import ReviewItem
 from annotator.review.selectors import source_of
 from annotator.review.spreading import MOST, mentions_like
@@ -24,11 +22,6 @@ class Shown:
     surface: str
     after: str
     becomes: str
-
-
-def n_alike(text: str, span: Span, surface: str) -> int:
-    """How many other places read like the span."""
-    return 0 if span.is_discontinuous else sum(1 for other in alike(text, surface) if other != span)
 
 
 def alike_context(note_item: ReviewItem, target: ReviewItem | Annotation) -> dict[str, Any]:
@@ -59,4 +52,4 @@ def _becomes(items: tuple[ReviewItem, ...], annotations: tuple[Annotation, ...],
     if not items:
         return f"{label}, added"
     suggested = {source_of(item).label for item in items}
-    return f"{label}, as suggested" if label in suggested else f"{label}, suggested as {', '.join(sorted(suggested))}"
+    return f"{label}, as suggested" if label in suggested else f"{label}, instead of {', '.join(sorted(suggested))}"

@@ -38,7 +38,8 @@ def history_of(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> lis
 
     An undo is no step of its own: what it took back is marked so.
     """
-    about = Q(made__in=_versions(note_item, target)) | Q(withdrew__in=_versions(note_item, target))
+    versions = _versions(note_item, target)
+    about = Q(made__in=versions) | Q(withdrew__in=versions)
     origin = target.origin_id if isinstance(target, Annotation) else target.suggestion_id
     if origin is not None:
         about |= Q(item__suggestion=origin)

@@ -17,9 +17,8 @@ from annotator.core.tokens import fit, move_boundary, set_bounds, snap
 from annotator.documents.models import Document
 from annotator.projects.models import Membership
 from annotator.review import services
-from annotator.review.alike import alike_context, n_alike
+from annotator.review.alike import alike_context
 from annotator.review.card import card_context
-from annotator.review.deciding import suggestion_of
 from annotator.review.filters import chips, chosen_reason, within
 from annotator.review.history import history_of
 from annotator.review.models import LATE, Decision, ReviewItem
@@ -36,6 +35,7 @@ from annotator.review.selectors import (
     source_of,
     target_for,
 )
+from annotator.review.spreading import others_alike
 
 REASONS = {
     "low_score": ("low score", "low-margin"),
@@ -152,7 +152,7 @@ def note_context(
         **_position(view, shown, key),
         "labels": [(label, mark is not None and mark.label == label) for label in view.schema.labels],
         **(card_context(view, mark, target, membership=membership, now=now) if mark else {}),
-        "n_alike": n_alike(view.document.text, mark.span, mark.surface) if mark else 0,
+        "n_alike": len(others_alike(view.document.text, mark.span, mark.surface)) if mark else 0,
         "history": history_of(note_item=view.note_item, target=target) if target else [],
         "can_redo": last_undo(note_item=view.note_item) is not None,
         "reason": REASONS.get(mark.reason) if mark else None,
@@ -182,10 +182,11 @@ def new_span_context(span: NewSpan) -> dict[str, Any]:
     }
 
 
-def told_of(decision: Decision, view: NoteView, *, focus: str) -> str:
+def told_of(decision: Decision, view: NoteView, *, focus: str, n_decisions: int = 1) -> str:
     """The decision and what comes next, in words: for those who hear the page."""
     about = decision.made or decision.withdrew or (decision.item.suggestion if decision.item else None)
     what = f"{about.label} {_PAST[decision.verdict]}" if about else _PAST[decision.verdict].capitalize()
+    what += f" {n_decisions} times" if n_decisions > 1 else ""
     return f"{what}, {view.n_open} left. {_told(view, view.marks.get(focus))}"
 
 
@@ -200,7 +201,8 @@ def drawn_note(view: NoteView, *, focus: str) -> dict[str, Any]:
 
 def changes(view: NoteView, *, decision: Decision, focus: str, queue: str = "") -> dict[str, Any]:
     """The lines and margins that a decision changed; `queue` is the reason that the queue was narrowed to."""
-    spans = changed_spans(decisions_with(decision))
+    decisions = decisions_with(decision)
+    spans = changed_spans(decisions)
     numbers = {
         number
         for span in spans
@@ -210,7 +212,7 @@ def changes(view: NoteView, *, decision: Decision, focus: str, queue: str = "") 
     return {
         "changed_lines": draw_lines(view, numbers, current=focus),
         "changed_sections": section_states(view, {section_at(view, span.start) for span in spans}),
-        "told": told_of(decision, view, focus=focus) + _told_of_queue(view, queue),
+        "told": told_of(decision, view, focus=focus, n_decisions=len(decisions)) + _told_of_queue(view, queue),
     }
 
 
@@ -257,7 +259,7 @@ def _edit_of(text: str, target: ReviewItem | Annotation, data: Mapping[str, Any]
     if data["attribute"]:
         name, _, value = data["attribute"].partition("=")
         return services.Edit(target=target, attributes={name: value})
-    span = target.span if isinstance(target, Annotation) else suggestion_of(target).span
+    span = source_of(target).span
     if data["bounds"]:
         return services.Edit(target=target, span=set_bounds(text, span, *data["bounds"]))
     edge, _, step = data["move"].partition(":")

@@ -148,8 +148,8 @@ def decide(
             now=now,
         )
         outcomes = _ACTS[type(act)](desk, act)
-        decisions = [
-            Decision.objects.create(
+        decisions = Decision.objects.bulk_create(
+            Decision(
                 note_item=note_item,
                 item=outcome.item,
                 reviewer=reviewer,
@@ -166,17 +166,16 @@ def decide(
                 decided_at=now,
             )
             for number, outcome in enumerate(outcomes)
-        ]
+        )
         document = note_item.document
-        for decision in decisions:
-            record_event(
-                project=document.project.public_id,
-                actor=reviewer,
-                verb=f"note.{decision.verdict}",
-                object_id=document.public_id,
-                now=now,
-                detail={"decision": decision.pk},
-            )
+        record_event(
+            project=document.project.public_id,
+            actor=reviewer,
+            verb=f"note.{decisions[0].verdict}",
+            object_id=document.public_id,
+            now=now,
+            detail={"decision": decisions[0].pk} | ({"n_decisions": len(decisions)} if len(decisions) > 1 else {}),
+        )
         return decisions[0]
 
 

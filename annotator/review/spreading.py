@@ -2,8 +2,7 @@
 
 Accepted, all of them get the label of the first: a suggestion there is accepted or relabelled and keeps its attributes,
 since these are about its own surroundings ("no pain"); where there is none, a span like the first is added. What a
-person has labelled is left as it is. Rejected, suggestions and annotations of
-the same text and label go.
+person has labelled is left as it is. Rejected, suggestions and annotations of the same text and label go.
 """
 
 from __future__ import annotations
@@ -17,8 +16,7 @@ from annotator.core.spans import Span
 from annotator.review.deciding import accepted, edited, rejected
 from annotator.review.desk import DecisionRefused, Desk, Outcome
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import live_annotations, span_items
-from annotator.suggestions.models import Suggestion
+from annotator.review.selectors import live_annotations, source_of, span_items
 
 MOST = 200  # mentions at once
 
@@ -32,21 +30,22 @@ class Mention:
     annotations: tuple[Annotation, ...] = ()
 
 
+def others_alike(text: str, span: Span, surface: str) -> list[Span]:
+    """The other places in the text that read like the span; none where it is in pieces."""
+    return [] if span.is_discontinuous else [other for other in alike(text, surface) if other != span]
+
+
 def mentions_like(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> list[Mention]:
     """The other places in the note that read like the target, in order. Two queries."""
-    source = _source(target)
+    source = source_of(target)
     text = note_item.document.text
-    places = (
-        [span for span in alike(text, source.surface) if span != source.span]
-        if not source.span.is_discontinuous
-        else []
-    )
+    places = others_alike(text, source.span, source.surface)
     items: dict[str, list[ReviewItem]] = {}
     annotations: dict[str, list[Annotation]] = {}
     wanted = [str(span) for span in places]
     waiting = span_items(note_item).filter(status=ReviewItem.Status.OPEN, suggestion__fragments__in=wanted)
     for item in waiting.select_related("suggestion").order_by("pk"):
-        items.setdefault(_source(item).fragments, []).append(item)
+        items.setdefault(source_of(item).fragments, []).append(item)
     for annotation in live_annotations(note_item).filter(fragments__in=wanted).order_by("pk"):
         annotations.setdefault(annotation.fragments, []).append(annotation)
     return [Mention(span, tuple(items.get(str(span), ())), tuple(annotations.get(str(span), ()))) for span in places]
@@ -64,12 +63,12 @@ def spread(desk: Desk, target: ReviewItem | Annotation, *, is_rejected: bool) ->
 
 
 def _accepted(desk: Desk, target: ReviewItem | Annotation, mentions: list[Mention]) -> list[Outcome]:
-    source = _source(target)
+    source = source_of(target)
     outcomes = [accepted(desk, target)] if isinstance(target, ReviewItem) else []
     for mention in mentions:
         if mention.annotations:
             continue
-        same = next((item for item in mention.items if _source(item).label == source.label), None)
+        same = next((item for item in mention.items if source_of(item).label == source.label), None)
         item = same or next(iter(mention.items), None)
         if item is None:
             new = NewAnnotation(span=mention.span, label=source.label, attributes=source.attributes)
@@ -82,17 +81,9 @@ def _accepted(desk: Desk, target: ReviewItem | Annotation, mentions: list[Mentio
 
 
 def _rejected(desk: Desk, target: ReviewItem | Annotation, mentions: list[Mention]) -> list[Outcome]:
-    label = _source(target).label
+    label = source_of(target).label
     all_of_them: list[ReviewItem | Annotation] = [target]
     for mention in mentions:
-        all_of_them += [item for item in mention.items if _source(item).label == label]
+        all_of_them += [item for item in mention.items if source_of(item).label == label]
         all_of_them += [annotation for annotation in mention.annotations if annotation.label == label]
     return [rejected(desk, each) for each in all_of_them]
-
-
-def _source(target: ReviewItem | Annotation) -> Suggestion | Annotation:
-    if isinstance(target, Annotation):
-        return target
-    if target.suggestion is None:
-        raise DecisionRefused("Choose a span first.")
-    return target.suggestion

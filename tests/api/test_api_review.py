@@ -147,6 +147,30 @@ def test_an_undo_takes_the_last_decision_back(api: Api, held: dict[str, Any]) ->
     assert [each["id"] for each in api.get(f"./review/{held['id']}/").json()["items"]][-1] == item
 
 
+def test_a_redo_does_it_again_until_something_new_is_decided(api: Api, held: dict[str, Any]) -> None:
+    first, second = (item["id"] for item in held["items"][:2])
+    decide(api, held, "accept", item=first, active_seconds=2.5)
+    decide(api, held, "undo")
+    assert decide(api, held, "redo").json()["verdict"] == "accept"
+    assert_problem(decide(api, held, "redo"), 422, "refused")
+    decide(api, held, "undo")
+    decide(api, held, "skip", item=second)
+    assert_problem(decide(api, held, "redo"), 422, "refused")
+    assert Decision.objects.earliest("pk").active_seconds == 2.5
+
+
+def test_one_decision_goes_for_all_mentions_alike(api: Api, held: dict[str, Any]) -> None:
+    item = held["items"][0]["id"]
+    n_before = Decision.objects.count()
+    answer = decide(api, held, "accept", item=item, alike=True)
+    assert (answer.status_code, answer.json()["verdict"]) == (201, "accept")
+    made = answer.json()["made"]["id"]
+    assert_problem(decide(api, held, "skip", item=held["items"][1]["id"], alike=True), 400, "invalid")
+    assert_problem(decide(api, held, "accept", annotation=made), 400, "invalid")
+    assert_problem(decide(api, held, "accept", annotation=made, alike=True), 422, "refused")
+    assert Decision.objects.count() == n_before + 1
+
+
 def test_page_and_api_share_their_decisions(
     api: Api, held: dict[str, Any], bob: User, project: Project, client: Any
 ) -> None:

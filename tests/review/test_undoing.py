@@ -123,7 +123,8 @@ def test_all_mentions_that_read_alike_get_the_label_and_are_undone_as_one(pains:
     assert [found.made.span for found in made if found.made] == PAINS
     spread = [found.made.attributes["assertion"] for found in made if found.made]
     assert spread == ["present", "absent", "present", "present"]
-    assert AuditEvent.objects.filter(verb__in=["note.accept", "note.add"]).count() == 4
+    (event,) = AuditEvent.objects.filter(verb__in=["note.accept", "note.add"])
+    assert event.detail == {"decision": first.pk, "n_decisions": 4}
     undo = do(pains, bob, Undo())
     assert len(decisions_with(undo)) == 4
     assert live(pains) == []
