@@ -108,7 +108,7 @@ ROUTES: dict[str, Row] = {
     "review:renew": Row(get=NO, post="302 404 409 204 409 403"),
     "review:put_back": Row(get=NO, post="302 404 303 303 303 403"),
     "review:comment": Row(get=NO, post="302 404 422 422 422 403"),
-    "review:remove_comment": Row(get=NO, post="302 404 404 200 404 403"),
+    "review:remove_comment": Row(get=NO, post="302 404 404 303 404 403"),
     "exchange:imports": Row(get="302 404 200 403 403 200", post="302 404 422 403 403 422"),
     "exchange:import": Row(get="302 404 200 403 403 200", post=NO),
     "exchange:columns": Row(get=NO, post="302 404 404 403 403 303"),
