@@ -89,7 +89,7 @@ function openArrived(root) {
 
 /** A table that is wider than its place scrolls by arrow keys: where nothing in it takes the focus, it does itself. */
 const wide = new ResizeObserver((entries) => {
-  for (const { target } of entries) {
+  for (const target of new Set(entries.map((entry) => entry.target.closest(".table-wrap")))) {
     const scrolls = target.scrollWidth > target.clientWidth && !target.querySelector("a, button, input, select");
     for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "Table, wider than the page"]]) {
       if (scrolls) target.setAttribute(name, value);
@@ -100,7 +100,7 @@ const wide = new ResizeObserver((entries) => {
 
 /** @param {ParentNode} root */
 function watchTables(root) {
-  for (const place of root.querySelectorAll(".table-wrap")) wide.observe(place);
+  for (const place of root.querySelectorAll(".table-wrap, .table-wrap > table")) wide.observe(place); // a font may widen the table alone
 }
 
 /** Listen below `root`, once a page. @param {Document} root */

@@ -32,6 +32,7 @@ def test_every_page_can_be_read_and_worked_without_a_mouse(tour: Tour, live_serv
         for width, theme, rules in WAYS:
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
+            page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
             found += [f"{row.name} {width} {theme}: {each}" for each in serious_violations(page, rules)]
         for key in ("Tab", "Shift+Tab"):
             found += [f"{row.name} {key}: {each}" for each in tab_faults(page, key)]
