@@ -1,7 +1,7 @@
 """Index of the tables; each lives in its domain."""
 
 from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, SignInLink, User
-from annotator.annotations.models import Annotation, AnnotationSet, Comment
+from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.audit.models import AuditChain, AuditEvent
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
@@ -31,6 +31,7 @@ __all__ = [
     "DatasetBuild",
     "Decision",
     "Document",
+    "DocumentValue",
     "ExamplePool",
     "Guideline",
     "Import",
@@ -42,6 +43,7 @@ __all__ = [
     "Membership",
     "Project",
     "PromptExample",
+    "Relation",
     "ReviewItem",
     "SchemaVersion",
     "ServerPermission",

@@ -87,6 +87,50 @@ class Annotation(models.Model):
         return self.first_version or self.public_id
 
 
+class Relation(models.Model):
+    """A typed tie from one span of a set to another, as a person asserts it.
+
+    Its ends are threads, so that it stays where one of its spans is edited. Rows change in `status` only.
+    """
+
+    set = models.ForeignKey(AnnotationSet, on_delete=models.PROTECT, related_name="relations")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    type = models.CharField(max_length=40)
+    head = models.CharField(max_length=16, help_text="thread of the annotation that it goes from")
+    tail = models.CharField(max_length=16, help_text="thread of the annotation that it goes to")
+    status = models.CharField(max_length=20, choices=Annotation.Status, default=Annotation.Status.LIVE)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["set", "type", "head", "tail"], condition=Q(status="live"), name="relation_once"
+            ),
+            models.CheckConstraint(condition=~Q(head=F("tail")), name="relation_of_two_spans"),
+        ]
+        indexes = [models.Index(fields=["set", "status"], name="relation_live")]
+
+
+class DocumentValue(models.Model):
+    """The value of a document label that a person gives the note as a whole. Rows change in `status` only."""
+
+    set = models.ForeignKey(AnnotationSet, on_delete=models.PROTECT, related_name="document_values")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    name = models.CharField(max_length=40, help_text="of the document label")
+    value = models.CharField(max_length=40)
+    status = models.CharField(max_length=20, choices=Annotation.Status, default=Annotation.Status.LIVE)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["set", "name"], condition=Q(status="live"), name="document_value_once")
+        ]
+
+
 class Comment(models.Model):
     """What a person says about a span, or about the note as a whole, while they read it.
 

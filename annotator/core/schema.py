@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 # The twelve inks of the design language, in its order. A label names one; the stylesheet draws it.
 PALETTE = (
@@ -32,6 +32,7 @@ RESERVED_KEYS = frozenset("axujklcgeidq?[]{} ") | frozenset(LABEL_KEYS)
 RESERVED_ATTRIBUTES = frozenset({"text", "label", "start", "kind"})
 _VALUE_KEY = re.compile(r"[a-z]")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
+_Named = TypeVar("_Named", "Label", "RelationType", "DocumentLabel")
 
 
 class SchemaError(ValueError):
@@ -74,18 +75,40 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationType:
+    """One kind of tie from a span, the head, to another, the tail; both by the labels that they may have."""
+
+    name: str
+    definition: str
+    heads: tuple[str, ...]
+    tails: tuple[str, ...]
+
+    def joins(self, head: str, tail: str) -> bool:
+        """Whether it may go from a span of the one label to a span of the other."""
+        return head in self.heads and tail in self.tails
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLabel:
+    """What is asked about a note as a whole, with one value out of a few, or none."""
+
+    name: str
+    definition: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
-    """Labels and attributes of a project, checked. Two schemas are equal where their digests are."""
+    """What may be said of a project's notes, checked. Two schemas are equal where their digests are."""
 
     labels: tuple[Label, ...]
     attributes: tuple[Attribute, ...] = field(default=())
+    relations: tuple[RelationType, ...] = field(default=())
+    document_labels: tuple[DocumentLabel, ...] = field(default=())
 
     def label(self, name: str) -> Label:
         """The label of that name; SchemaError where the schema has none."""
-        for label in self.labels:
-            if label.name == name:
-                return label
-        raise SchemaError(f"label {name!r} is not in the schema ({', '.join(self.label_names)})")
+        return _named(self.labels, name, "label")
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -93,6 +116,18 @@ class Schema:
 
     def attributes_of(self, label: str) -> tuple[Attribute, ...]:
         return tuple(attribute for attribute in self.attributes if label in attribute.labels)
+
+    def relation(self, name: str) -> RelationType:
+        """The relation type of that name; SchemaError where the schema has none."""
+        return _named(self.relations, name, "relation")
+
+    def document_label(self, name: str) -> DocumentLabel:
+        """The document label of that name; SchemaError where the schema has none."""
+        return _named(self.document_labels, name, "document label")
+
+    def relations_between(self, head: str, tail: str) -> tuple[RelationType, ...]:
+        """The types that may go from a span of the one label to a span of the other."""
+        return tuple(relation for relation in self.relations if relation.joins(head, tail))
 
     def checked_attributes(self, *, label: str, given: Mapping[str, str]) -> dict[str, str]:
         """`given` completed with defaults, for a span of `label`.
@@ -108,7 +143,8 @@ class Schema:
         return {name: given.get(name, attribute.default) for name, attribute in allowed.items()}
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """As it is stored. What a schema has none of is left out, so that older ones keep their digest."""
+        return {key: value for key, value in asdict(self).items() if value or key in ("labels", "attributes")}
 
     @property
     def digest(self) -> str:
@@ -136,7 +172,11 @@ def schema_from_json(data: Any) -> Schema:
     attributes = tuple(_attribute(raw, names) for raw in data.get("attributes") or ())
     _refuse_repeats("attribute name", [attribute.name for attribute in attributes])
     _refuse_repeats("attribute key", [v.hotkey for a in attributes for v in a.values if v.hotkey])
-    return Schema(labels=labels, attributes=attributes)
+    relations = tuple(_relation(raw, names) for raw in data.get("relations") or ())
+    _refuse_repeats("relation name", [relation.name for relation in relations])
+    document_labels = tuple(_document_label(raw) for raw in data.get("document_labels") or ())
+    _refuse_repeats("document label name", [each.name for each in document_labels])
+    return Schema(labels=labels, attributes=attributes, relations=relations, document_labels=document_labels)
 
 
 def _filled(raw_labels: Sequence[Any]) -> Iterator[tuple[dict[str, Any], str]]:
@@ -156,8 +196,7 @@ def _filled(raw_labels: Sequence[Any]) -> Iterator[tuple[dict[str, Any], str]]:
 
 def _label(raw: Mapping[str, Any], where: str) -> Label:
     name = _text(raw, "name", where)
-    if not _NAME.fullmatch(name):
-        raise SchemaError(f"{where}: 'name' must be 1 to 40 letters, digits, spaces, '_' or '-'")
+    _refuse_name(name, where)
     colour = _text(raw, "colour", where)
     if colour not in PALETTE:
         raise SchemaError(f"{where}: 'colour' must be one of {', '.join(PALETTE)}")
@@ -178,8 +217,7 @@ def _label(raw: Mapping[str, Any], where: str) -> Label:
 def _attribute(raw: Any, label_names: tuple[str, ...]) -> Attribute:
     name = _text(raw, "name", "attribute")
     where = f"attribute {name!r}"
-    if not _NAME.fullmatch(name):
-        raise SchemaError(f"{where}: 'name' must be 1 to 40 letters, digits, spaces, '_' or '-'")
+    _refuse_name(name, where)
     if name in RESERVED_ATTRIBUTES:
         raise SchemaError(f"{where}: a model's answer uses this name itself; take another")
     raw_values = raw.get("values")
@@ -191,11 +229,34 @@ def _attribute(raw: Any, label_names: tuple[str, ...]) -> Attribute:
     default = _text(raw, "default", where, value_names[0])
     if default not in value_names:
         raise SchemaError(f"{where}: default {default!r} is not among its values")
-    applies_to = _texts(raw, "labels", where) or label_names
-    unknown = [label for label in applies_to if label not in label_names]
-    if unknown:
-        raise SchemaError(f"{where}: 'labels' names {', '.join(unknown)}, which the schema does not have")
+    applies_to = _labels(raw, "labels", where, label_names)
     return Attribute(name=name, values=values, default=default, labels=applies_to)
+
+
+def _relation(raw: Any, label_names: tuple[str, ...]) -> RelationType:
+    name = _text(raw, "name", "relation")
+    where = f"relation {name!r}"
+    _refuse_name(name, where)
+    return RelationType(
+        name=name,
+        definition=_text(raw, "definition", where),
+        heads=_labels(raw, "heads", where, label_names),
+        tails=_labels(raw, "tails", where, label_names),
+    )
+
+
+def _document_label(raw: Any) -> DocumentLabel:
+    name = _text(raw, "name", "document label")
+    where = f"document label {name!r}"
+    _refuse_name(name, where)
+    values = _texts(raw, "values", where)
+    if len(values) < 2:
+        raise SchemaError(f"{where}: 'values' must be a list of at least two")
+    for value in values:
+        if not _NAME.fullmatch(value):
+            raise SchemaError(f"{where}: a value must be 1 to 40 letters, digits, spaces, '_' or '-'")
+    _refuse_repeats(f"value of {where}", values)
+    return DocumentLabel(name=name, definition=_text(raw, "definition", where), values=values)
 
 
 def _attribute_value(raw: Any, where: str) -> AttributeValue:
@@ -229,6 +290,28 @@ def _texts(raw: Any, key: str, where: str) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Sequence) or not all(isinstance(v, str) for v in values):
         raise SchemaError(f"{where}: {key!r} must be a list of texts")
     return tuple(values)
+
+
+def _labels(raw: Any, key: str, where: str, label_names: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels that `raw[key]` names, all where it names none."""
+    named = _texts(raw, key, where) or label_names
+    unknown = [label for label in named if label not in label_names]
+    if unknown:
+        raise SchemaError(f"{where}: {key!r} names {', '.join(unknown)}, which the schema does not have")
+    return named
+
+
+def _named(among: Sequence[_Named], name: str, kind: str) -> _Named:
+    for one in among:
+        if one.name == name:
+            return one
+    names = ", ".join(one.name for one in among) or "none"
+    raise SchemaError(f"{kind} {name!r} is not in the schema ({names})")
+
+
+def _refuse_name(name: str, where: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise SchemaError(f"{where}: 'name' must be 1 to 40 letters, digits, spaces, '_' or '-'")
 
 
 def _refuse_repeats(what: str, values: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from annotator.annotations.models import Annotation, AnnotationSet, Comment
+from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
@@ -32,6 +32,8 @@ OF_NOTES: tuple[_Table, ...] = (
     (Decision, "note_item__document", "n_decisions"),
     (ReviewItem, "document", "n_review_items"),
     (Comment, "set__document", "n_comments"),
+    (Relation, "set__document", "n_relations"),
+    (DocumentValue, "set__document", "n_document_values"),
     (Annotation, "set__document", "n_annotations"),
     (AnnotationSet, "document", "n_sets"),
     (Suggestion, "document", "n_suggestions"),

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from annotator.annotations.models import Annotation
+from annotator.annotations.models import Annotation, DocumentValue, Relation
 from annotator.documents.models import Document
 from annotator.suggestions.models import Suggestion
 from annotator.web.ids import new_public_id
@@ -75,8 +75,8 @@ class ReviewItem(models.Model):
 class Decision(models.Model):
     """One thing a reviewer did, append-only. `idempotency_key` makes a repeat answer with the first result.
 
-    `withdrew` and `made` are the annotations before and after; undo swaps them back. A redo has the verdict of what it
-    does again.
+    `withdrew` and `made` are the annotations before and after, and so for relations and the values of document labels;
+    undo swaps them back. A redo has the verdict of what it does again.
     """
 
     class Verdict(models.TextChoices):
@@ -85,6 +85,9 @@ class Decision(models.Model):
         EDIT = "edit"
         ADD = "add"
         SKIP = "skip"
+        RELATE = "relate"
+        UNRELATE = "unrelate"
+        CLASSIFY = "classify"
         UNDO = "undo"
         NOTE_DONE = "note_done"
 
@@ -95,6 +98,10 @@ class Decision(models.Model):
     stream = models.CharField(max_length=20, help_text="stream of the item, or 'unasked'")
     withdrew = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
     made = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
+    withdrew_relation = models.ForeignKey(Relation, on_delete=models.PROTECT, null=True, related_name="+")
+    made_relation = models.ForeignKey(Relation, on_delete=models.PROTECT, null=True, related_name="+")
+    withdrew_value = models.ForeignKey(DocumentValue, on_delete=models.PROTECT, null=True, related_name="+")
+    made_value = models.ForeignKey(DocumentValue, on_delete=models.PROTECT, null=True, related_name="+")
     undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
     redoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="redone_by")
     batch = models.CharField(max_length=64, blank=True, help_text="decisions that are undone as one")
