@@ -11,9 +11,13 @@ TORCH_INDEX = $(shell command -v nvidia-smi >/dev/null || [ "$$(uname -s)" = Dar
   echo --extra-index-url https://download.pytorch.org/whl/cpu)
 LOCK = --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock'
 export PORT DATA LABELER
+# Python's bytecode is kept whatever the machine says: tests start hundreds of processes.
+unexport PYTHONDONTWRITEBYTECODE
 
 SHELL = /bin/sh
 BIN = .venv/bin
+# One more than there are processors: many tests wait for programs and browsers.
+PYTEST = $(BIN)/python -m pytest -n $$(expr $$(getconf _NPROCESSORS_ONLN) + 1)
 FETCH = $(BIN)/python -m llm_labeler.fetch
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes
 define install
@@ -36,10 +40,10 @@ run: .venv/run.stamp $(if $(filter transformers,$(LABELER)),.venv/torch.stamp)
 
 test: .venv/dev.stamp
 	@$(BIN)/python tests/chromium.py
-	$(BIN)/python tests/postgres.py $(BIN)/python -m pytest -n auto --dist worksteal -m "db and not gemma"
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not gemma"
+	$(BIN)/python tests/postgres.py $(PYTEST) --dist worksteal -m "db and not gemma"
+	$(PYTEST) --dist worksteal -m "not gemma"
 	$(FETCH) gemma
-	$(BIN)/python -m pytest -n auto --dist loadfile -m gemma
+	$(PYTEST) --dist loadfile -m gemma
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -31,7 +32,8 @@ def found_by(runtime: str, texts: list[str]) -> set[tuple[int, Labelled]]:
 @pytest.mark.gemma
 def test_both_runtimes_find_the_same_spans_in_the_demo_notes() -> None:
     texts = sorted((document.text for document in demo_documents()), key=len)[:N_NOTES]
-    by_llama, by_torch = (found_by(runtime, texts) for runtime in ("llama.cpp", "torch"))
+    with ThreadPoolExecutor() as at_once:
+        by_llama, by_torch = at_once.map(found_by, ("llama.cpp", "torch"), (texts, texts))
     n_same = len(by_llama & by_torch)
     print(f"{n_same} spans alike of {len(by_llama)} by llama.cpp and {len(by_torch)} by torch")
     assert len(by_llama) > 20 * N_NOTES
