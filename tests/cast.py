@@ -45,6 +45,17 @@ SCHEMA: dict[str, Any] = {
         }
     ],
 }
+# The same with two types of relation and a label of the note.
+TIED_SCHEMA: dict[str, Any] = SCHEMA | {
+    "relations": [
+        {"name": "treats", "definition": "What it is given for.", "heads": ["Medication"], "tails": ["Problem"]},
+        {"name": "seen with", "definition": "Both in one finding."},
+    ],
+    "document_labels": [
+        {"name": "smoking", "definition": "What is said of it.", "values": ["never", "former", "current"]},
+        {"name": "pregnant", "definition": "Whether she is.", "values": ["no", "yes"]},
+    ],
+}
 HTMX = {"HX-Request": "true"}
 AfterCommit = Callable[[], AbstractContextManager[Any]]
 

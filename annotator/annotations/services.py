@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.core.schema import Schema
 from annotator.core.spans import Span
 from annotator.core.surfaces import surface_key
@@ -20,6 +20,7 @@ from annotator.projects.models import SchemaVersion
 from annotator.web.ids import new_public_id
 from annotator.web.inserts import insert_rows
 
+Said = Annotation | Relation | DocumentValue
 _PAGE = 500
 
 
@@ -109,14 +110,14 @@ def add_annotation(
     )
 
 
-def withdraw(annotation: Annotation) -> bool:
-    """Withdraw a live annotation; False where it is not live."""
-    return _move(annotation, before=Annotation.Status.LIVE, after=Annotation.Status.WITHDRAWN)
+def withdraw(said: Said) -> bool:
+    """Withdraw what is live; False where it is not live."""
+    return _move(said, before=Annotation.Status.LIVE, after=Annotation.Status.WITHDRAWN)
 
 
-def restore(annotation: Annotation) -> bool:
-    """Make a withdrawn annotation live again; False where it is live."""
-    return _move(annotation, before=Annotation.Status.WITHDRAWN, after=Annotation.Status.LIVE)
+def restore(said: Said) -> bool:
+    """Make what was withdrawn live again; False where it is live."""
+    return _move(said, before=Annotation.Status.WITHDRAWN, after=Annotation.Status.LIVE)
 
 
 def hand_over(*, document_id: int, annotator_id: int, to: User) -> None:
@@ -176,5 +177,5 @@ def import_sets(
         )
 
 
-def _move(annotation: Annotation, *, before: str, after: str) -> bool:
-    return bool(Annotation.objects.filter(pk=annotation.pk, status=before).update(status=after))
+def _move(said: Said, *, before: str, after: str) -> bool:
+    return bool(type(said)._default_manager.filter(pk=said.pk, status=before).update(status=after))
