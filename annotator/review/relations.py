@@ -19,8 +19,8 @@ class Joined:
     type: str
     head_thread: str
     tail_thread: str
-    head: str
-    tail: str
+    head_id: str
+    tail_id: str
 
 
 def relations_of(note_item: ReviewItem) -> list[Joined]:
