@@ -26,10 +26,10 @@ class RelationSerializer(serializers.Serializer):
 
 
 class JoinedSerializer(RelationSerializer):
-    """A tie from one span to another. Read from a Relation with its ends, or a Joined."""
+    """A tie from one span to another."""
 
-    head = serializers.CharField(source="head_id", help_text="The annotation that it goes from, as it is now.")
-    tail = serializers.CharField(source="tail_id", help_text="The annotation that it goes to, as it is now.")
+    head = serializers.CharField(help_text="The annotation that it goes from, as it is now.")
+    tail = serializers.CharField(help_text="The annotation that it goes to, as it is now.")
 
 
 class DocumentValueSerializer(serializers.Serializer):
@@ -57,7 +57,10 @@ class SubmittedAnnotationSerializer(_SubmittedSerializer, AnnotationSerializer):
 
 
 class SubmittedRelationSerializer(_AssertedSerializer, JoinedSerializer):
-    """A tie from one span to another, with the note and whose set it is in."""
+    """A tie from one span to another, with the note and whose set it is in. Read from a Relation with its ends."""
+
+    head = serializers.CharField(source="head_id")
+    tail = serializers.CharField(source="tail_id")
 
 
 class SubmittedValueSerializer(_AssertedSerializer, DocumentValueSerializer):

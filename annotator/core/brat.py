@@ -1,8 +1,8 @@
 """brat standoff (`.ann`): text-bound spans with attributes, read and written; relations of two spans, read.
 
 Format: https://brat.nlplab.org/standoff.html. Offsets are half-open code points of the `.txt`, line endings included.
-Equivalences, notes and normalisations are not read, only counted. An event is not read either, but an
-attribute or relation of an event goes to its trigger.
+Equivalences, notes and normalisations are not read, only counted. An event is not read either, but an attribute or
+relation of an event goes to its trigger.
 """
 
 from __future__ import annotations

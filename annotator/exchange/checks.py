@@ -90,8 +90,8 @@ def checked_note(
 ) -> CheckedNote:
     """What may be written of the note; faults and what is left out are counted in `report`.
 
-    Only annotations have relations and labels of the note.
-    `text` is the stored text; `raw` maps offsets where the note came with a text of its own.
+    Only annotations have relations and labels of the note. `text` is the stored text; `raw` maps offsets where the note
+    came with a text of its own.
     """
     n_faults = report.n_errors
     spans, places = _checked_spans(note, text, raw, rules, report)

@@ -50,7 +50,10 @@ from annotator.suggestions.services import (
 from annotator.suggestions.services import import_run as add_run
 
 CHECKING, WRITING = "checking", "writing"
-_COUNTS = ("n_rows", "n_added", "n_known", "n_repeated", "n_annotated", "n_spans", "n_spans_left_out")
+_COUNTS = (
+    *("n_rows", "n_added", "n_known", "n_repeated", "n_annotated", "n_spans", "n_spans_left_out"),
+    *("n_relations", "n_document_labels"),
+)
 
 
 class ImportRefused(JobRefused):

@@ -20,8 +20,8 @@ class Joined:
     type: str
     head_thread: str
     tail_thread: str
-    head_id: str
-    tail_id: str
+    head: str
+    tail: str
 
 
 def relations_of(note_item: ReviewItem) -> list[Joined]:

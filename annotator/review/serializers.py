@@ -99,8 +99,8 @@ class NewDecisionSerializer(StrictSerializer):
     `label`. relate: `type`, `head` and `tail`. unrelate: `relation`. classify: `document_label` and `value`, which is
     empty where the value is taken back. undo, redo, note_done: nothing else.
 
-    With `alike`, accept (then an `annotation` too) and reject go for all
-    mentions in the note that read alike, and are undone as one.
+    With `alike`, accept (then an `annotation` too) and reject go for all mentions in the note that read alike, and are
+    undone as one.
     """
 
     key = serializers.CharField(min_length=8, max_length=64, help_text="Idempotency key, such as a UUID.")

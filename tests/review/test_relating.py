@@ -64,7 +64,7 @@ def _relate(desk: Desk, bob: User, head: Annotation, tail: Annotation, type: str
 
 
 def _ties(desk: Desk) -> list[tuple[str, str, str]]:
-    return [(each.type, each.head_id, each.tail_id) for each in relations_of(desk.note_item)]
+    return [(each.type, each.head, each.tail) for each in relations_of(desk.note_item)]
 
 
 # Relations
