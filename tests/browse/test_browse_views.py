@@ -114,7 +114,10 @@ def test_overview_shows_labels_attributes_and_people(alice_client: Client, state
     assert ">Labels of the note<" not in page
     add_schema_version(project=states, schema=schema_from_json(TIED_SCHEMA), actor=None, now=NOW)
     page = body(alice_client.get(url("overview", states.public_id)))
-    assert '<th scope="row">treats</th> <td>Medication</td> <td>Problem</td> <td>What it is given for.</td>' in page
+    assert (
+        '<th scope="row" class="nowrap">treats</th> <td>Medication</td> <td>Problem</td> <td>What it is given for.</td>'
+        in page
+    )
     assert "<dt>Smoking</dt> <dd>never, former, current<br>" in page
 
 
