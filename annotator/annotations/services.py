@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.db import transaction
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.core.schema import Schema
 from annotator.core.spans import Span
 from annotator.core.surfaces import surface_key
@@ -20,6 +20,7 @@ from annotator.projects.models import SchemaVersion
 from annotator.web.ids import new_public_id
 from annotator.web.inserts import insert_rows
 
+Said = Annotation | Relation | DocumentValue
 _PAGE = 500
 
 
@@ -56,6 +57,41 @@ class AnnotationRow(NamedTuple):
     end: int
     surface: str
     attributes: dict[str, str]
+
+
+class RelationRow(NamedTuple):
+    """A relation as it is stored: `relation_row` makes one. Each field is a column."""
+
+    public_id: str
+    type: str
+    head: str
+    tail: str
+
+
+class ValueRow(NamedTuple):
+    """The value of a label of the note as it is stored: `value_row` makes one. Each field is a column."""
+
+    public_id: str
+    name: str
+    value: str
+
+
+class SetRows(NamedTuple):
+    """What a new set says."""
+
+    annotations: Sequence[AnnotationRow] = ()
+    relations: Sequence[RelationRow] = ()
+    values: Sequence[ValueRow] = ()
+
+
+def relation_row(type: str, *, head: str, tail: str) -> RelationRow:
+    """A relation, checked by the caller, between two annotations of one new set, which their public ids name."""
+    return RelationRow(public_id=new_public_id(), type=type, head=head, tail=tail)
+
+
+def value_row(name: str, value: str) -> ValueRow:
+    """A value, checked by the caller, of a label of the note."""
+    return ValueRow(public_id=new_public_id(), name=name, value=value)
 
 
 def annotation_row(*, text: str, schema: Schema, new: NewAnnotation) -> AnnotationRow:
@@ -109,14 +145,14 @@ def add_annotation(
     )
 
 
-def withdraw(annotation: Annotation) -> bool:
-    """Withdraw a live annotation; False where it is not live."""
-    return _move(annotation, before=Annotation.Status.LIVE, after=Annotation.Status.WITHDRAWN)
+def withdraw(said: Said) -> bool:
+    """Withdraw what is live; False where it is not live."""
+    return _move(said, before=Annotation.Status.LIVE, after=Annotation.Status.WITHDRAWN)
 
 
-def restore(annotation: Annotation) -> bool:
-    """Make a withdrawn annotation live again; False where it is live."""
-    return _move(annotation, before=Annotation.Status.WITHDRAWN, after=Annotation.Status.LIVE)
+def restore(said: Said) -> bool:
+    """Make what was withdrawn live again; False where it is live."""
+    return _move(said, before=Annotation.Status.WITHDRAWN, after=Annotation.Status.LIVE)
 
 
 def hand_over(*, document_id: int, annotator_id: int, to: User) -> None:
@@ -139,10 +175,10 @@ def import_sets(
     *,
     annotator: User,
     schema_version: SchemaVersion,
-    sets: Iterable[tuple[int, Sequence[AnnotationRow]]],
+    sets: Iterable[tuple[int, SetRows]],
     now: datetime,
 ) -> None:
-    """The bulk writer of annotations: submitted sets of `annotator`, as (document id, annotations).
+    """The bulk writer of annotations: submitted sets of `annotator`, as (document id, what it says).
 
     Streams: memory does not grow with their number. Raises SetExists where the annotator has a set on one of the notes.
     """
@@ -158,23 +194,36 @@ def import_sets(
             )
             for document_id, _ in page
         )
+        made = [(set_id, rows[document_id]) for document_id, set_id in found.values_list("document_id", "pk")]
+        same = {
+            "annotator": annotator.pk,
+            "schema_version": schema_version.pk,
+            "status": Annotation.Status.LIVE.value,
+            "created_at": now,
+        }
         insert_rows(
             model=Annotation,
             columns=("set", "surface_key", *AnnotationRow._fields),
             rows=(
                 (set_id, surface_key(project_id=schema_version.project_id, surface=row.surface), *row)
-                for document_id, set_id in found.values_list("document_id", "pk")
-                for row in rows[document_id]
+                for set_id, said in made
+                for row in said.annotations
             ),
-            same={
-                "annotator": annotator.pk,
-                "schema_version": schema_version.pk,
-                "stage": Annotation.Stage.BASE.value,
-                "status": Annotation.Status.LIVE.value,
-                "created_at": now,
-            },
+            same=same | {"stage": Annotation.Stage.BASE.value},
+        )
+        insert_rows(
+            model=Relation,
+            columns=("set", *RelationRow._fields),
+            rows=((set_id, *row) for set_id, said in made for row in said.relations),
+            same=same,
+        )
+        insert_rows(
+            model=DocumentValue,
+            columns=("set", *ValueRow._fields),
+            rows=((set_id, *row) for set_id, said in made for row in said.values),
+            same=same,
         )
 
 
-def _move(annotation: Annotation, *, before: str, after: str) -> bool:
-    return bool(Annotation.objects.filter(pk=annotation.pk, status=before).update(status=after))
+def _move(said: Said, *, before: str, after: str) -> bool:
+    return bool(type(said)._default_manager.filter(pk=said.pk, status=before).update(status=after))

@@ -129,6 +129,16 @@ class Schema:
         """The types that may go from a span of the one label to a span of the other."""
         return tuple(relation for relation in self.relations if relation.joins(head, tail))
 
+    def check_relation(self, name: str, *, head: str, tail: str) -> None:
+        """Raises SchemaError where no relation of that name goes from a span of the one label to one of the other."""
+        if not self.relation(name).joins(head, tail):
+            raise SchemaError(f"relation {name!r} does not go from {head} to {tail}")
+
+    def check_value(self, name: str, value: str) -> None:
+        """Raises SchemaError where no document label of that name has the value."""
+        if value not in self.document_label(name).values:
+            raise SchemaError(f"document label {name!r} has no value {value!r}")
+
     def checked_attributes(self, *, label: str, given: Mapping[str, str]) -> dict[str, str]:
         """`given` completed with defaults, for a span of `label`.
 

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.annotations.services import NewAnnotation, add_annotation, restore, submit_set, withdraw
 from annotator.projects.models import SchemaVersion
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import span_items
+
+_BEFORE_AND_AFTER = (
+    ("withdrew", "made"),
+    ("withdrew_relation", "made_relation"),
+    ("withdrew_value", "made_value"),
+)
 
 
 class DecisionConflict(Exception):
@@ -31,6 +38,10 @@ class Outcome:
     item: ReviewItem | None = None
     withdrew: Annotation | None = None
     made: Annotation | None = None
+    withdrew_relation: Relation | None = None
+    made_relation: Relation | None = None
+    withdrew_value: DocumentValue | None = None
+    made_value: DocumentValue | None = None
     undoes: Decision | None = None
     redoes: Decision | None = None
 
@@ -93,7 +104,15 @@ def reopen(item: ReviewItem) -> None:
     item.status = ReviewItem.Status.OPEN
 
 
-def swap(*, out: Annotation | None, back: Annotation | None) -> None:
-    """Withdraw `out` and restore `back`. Raises DecisionConflict where one of them is so already."""
-    if (out is not None and not withdraw(out)) or (back is not None and not restore(back)):
-        raise DecisionConflict("This span has been changed since.")
+def swap(decision: Decision) -> dict[str, Any]:
+    """Withdraw what the decision made and restore what it withdrew; what an Outcome says of that.
+
+    Raises DecisionConflict where one of them is so already.
+    """
+    said: dict[str, Any] = {}
+    for before, after in _BEFORE_AND_AFTER:
+        out, back = getattr(decision, after), getattr(decision, before)
+        if (out is not None and not withdraw(out)) or (back is not None and not restore(back)):
+            raise DecisionConflict("This has been changed since.")
+        said |= {before: out, after: back}
+    return said

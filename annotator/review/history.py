@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,7 +34,8 @@ class Step:
 
 
 def history_of(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> list[Step]:
-    """The decisions on the target and on all its versions, oldest first. One query.
+    """The decisions on the target, on all its versions and on their relations, oldest first. One query, and another
+    where there are relations.
 
     An undo is no step of its own: what it took back is marked so.
     """
@@ -43,15 +44,21 @@ def history_of(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> lis
     origin = target.origin_id if isinstance(target, Annotation) else target.suggestion_id
     if origin is not None:
         about |= Q(item__suggestion=origin)
+    thread = target.thread if isinstance(target, Annotation) else ""
+    if thread:
+        for relation in ("made_relation", "withdrew_relation"):
+            about |= Q(**{f"{relation}__head": thread}) | Q(**{f"{relation}__tail": thread})
     found = (
         Decision.objects.filter(about, note_item=note_item)
         .exclude(verdict=_Verdict.UNDO)
-        .select_related("reviewer", "made", "withdrew", "item__suggestion", "undone_by")
+        .select_related("reviewer", "item__suggestion", "undone_by")
+        .select_related("made", "withdrew", "made_relation", "withdrew_relation")
         .order_by("pk")
     )
+    labels = _labels_across(note_item, found, thread)
     return [
         Step(
-            words=_words(decision),
+            words=_words(decision, thread, labels),
             reviewer=decision.reviewer.get_username(),
             at=decision.decided_at,
             is_undone=hasattr(decision, "undone_by"),
@@ -70,15 +77,36 @@ def _versions(note_item: ReviewItem, target: ReviewItem | Annotation) -> Any:
     return of_note.values("pk")
 
 
-def _words(decision: Decision) -> str:
+def _labels_across(note_item: ReviewItem, decisions: Iterable[Decision], thread: str) -> dict[str, str]:
+    """The labels that the spans at the other ends of the thread's relations have or had last, by thread."""
+    relations = [decision.made_relation or decision.withdrew_relation for decision in decisions]
+    others = {end for each in relations if each for end in (each.head, each.tail)} - {thread}
+    if not others:
+        return {}
+    versions = Annotation.objects.filter(set__document=note_item.document_id)
+    found = versions.filter(Q(public_id__in=others) | Q(first_version__in=others)).order_by("pk")
+    return {version.thread: version.label for version in found}
+
+
+def _words(decision: Decision, thread: str, labels: Mapping[str, str]) -> str:
+    again = ", again" if decision.redoes_id else ""
+    relation = decision.made_relation or decision.withdrew_relation
+    if relation is not None:
+        is_head = relation.head == thread
+        other = labels[relation.tail if is_head else relation.head]
+        gone = "" if decision.made_relation else " removed"
+        return f"{relation.type} {'→' if is_head else '←'} {other}{gone}{again}"
+    return _words_of_span(decision) + again
+
+
+def _words_of_span(decision: Decision) -> str:
     verdict = _Verdict(decision.verdict)
     before = decision.withdrew or (decision.item.suggestion if decision.item else None)
     if verdict != _Verdict.EDIT or before is None or decision.made is None:
         said = decision.made or before
-        words = f"{_DONE.get(verdict, verdict.label)} as {said.label}" if said else _DONE.get(verdict, verdict.label)
-    else:
-        words = sentence("; ".join(_changes(before, decision.made)) or "edited").rstrip(".")
-    return f"{words}, again" if decision.redoes_id else words
+        done = _DONE.get(verdict, verdict.label)
+        return f"{done} as {said.label}" if said else done
+    return sentence("; ".join(_changes(before, decision.made)) or "edited").rstrip(".")
 
 
 def _changes(before: Suggestion | Annotation, after: Annotation) -> Iterator[str]:

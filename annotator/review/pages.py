@@ -49,6 +49,9 @@ _PAST: dict[str, str] = {
     Decision.Verdict.EDIT: "changed",
     Decision.Verdict.ADD: "added",
     Decision.Verdict.SKIP: "skipped",
+    Decision.Verdict.RELATE: "relation added",
+    Decision.Verdict.UNRELATE: "relation removed",
+    Decision.Verdict.CLASSIFY: "label of the note set",
     Decision.Verdict.UNDO: "undone",
     Decision.Verdict.NOTE_DONE: "note done",
 }

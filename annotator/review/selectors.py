@@ -38,6 +38,11 @@ _OF_ITEM: tuple[str | Cast, ...] = (
     "suggestion__score",
 )
 _OF_ANNOTATION: tuple[str | Cast, ...] = ("public_id", "fragments", "surface", "label", Cast("attributes", TextField()))
+# What is read along with a decision that is shown, undone or done again.
+_WHAT_IT_NAMES = (
+    *("item__suggestion", "withdrew", "made"),
+    *("withdrew_relation", "made_relation", "withdrew_value", "made_value"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ def last_decision(*, note_item: ReviewItem) -> Decision | None:
     return (
         Decision.objects.filter(note_item=note_item, undone_by=None)
         .exclude(verdict=Decision.Verdict.UNDO)
-        .select_related("item__suggestion", "withdrew", "made")
+        .select_related(*_WHAT_IT_NAMES)
         .order_by("-pk")
         .first()
     )
@@ -142,7 +147,7 @@ def last_undo(*, note_item: ReviewItem) -> Decision | None:
     decisions = Decision.objects.filter(note_item=note_item)
     newest = decisions.exclude(verdict=Decision.Verdict.UNDO).filter(redoes=None).order_by("-pk").values("pk")[:1]
     undos = decisions.filter(verdict=Decision.Verdict.UNDO, redone_by=None)
-    undo = undos.select_related("item__suggestion", "withdrew", "made", "undoes__item").order_by("-pk").first()
+    undo = undos.select_related(*_WHAT_IT_NAMES, "undoes__item").order_by("-pk").first()
     if undo is None or decisions.filter(pk__in=newest, pk__gt=undo.pk).exists():
         return None
     return undo
@@ -153,7 +158,7 @@ def decisions_with(decision: Decision) -> list[Decision]:
     if not decision.batch:
         return [decision]
     together = Decision.objects.filter(note_item=decision.note_item_id, batch=decision.batch)
-    return list(together.select_related("item__suggestion", "withdrew", "made", "undoes__item").order_by("pk"))
+    return list(together.select_related(*_WHAT_IT_NAMES, "undoes__item").order_by("pk"))
 
 
 def note_view(*, note_item: ReviewItem) -> NoteView:

@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import transaction
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation
+from annotator.annotations.models import Annotation, Relation
 from annotator.annotations.services import NewAnnotation, open_set
 from annotator.audit.services import record_event
 from annotator.core.spans import Span
@@ -25,6 +25,7 @@ from annotator.review.desk import DecisionRefused as DecisionRefused
 from annotator.review.desk import Desk, Outcome
 from annotator.review.leases import LeaseConflict, hold
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.relating import classified, related, unrelated, with_relations
 from annotator.review.spreading import spread
 from annotator.review.undoing import redo, undo
 
@@ -90,7 +91,29 @@ class Spread:
     is_rejected: bool = False
 
 
-Act = Accept | Reject | Edit | Add | Skip | Undo | Redo | Spread | FinishNote
+@dataclass(frozen=True, slots=True)
+class Relate:
+    """Join two of the reader's spans, from `head` to `tail`."""
+
+    type: str
+    head: Annotation
+    tail: Annotation
+
+
+@dataclass(frozen=True, slots=True)
+class Unrelate:
+    relation: Relation
+
+
+@dataclass(frozen=True, slots=True)
+class Classify:
+    """Give a label of the note a value; an empty one takes the value back."""
+
+    name: str
+    value: str
+
+
+Act = Accept | Reject | Edit | Add | Skip | Relate | Unrelate | Classify | Undo | Redo | Spread | FinishNote
 
 
 def repeat_of(*, key: str, note_item: ReviewItem, reviewer: User, asked: str) -> Decision | None:
@@ -157,6 +180,10 @@ def decide(
                 stream=outcome.item.stream if outcome.item else UNASKED,
                 withdrew=outcome.withdrew,
                 made=outcome.made,
+                withdrew_relation=outcome.withdrew_relation,
+                made_relation=outcome.made_relation,
+                withdrew_value=outcome.withdrew_value,
+                made_value=outcome.made_value,
                 undoes=outcome.undoes,
                 redoes=outcome.redoes,
                 batch=_digest(key) if len(outcomes) > 1 else "",
@@ -184,11 +211,12 @@ def _accept(desk: Desk, act: Accept) -> list[Outcome]:
 
 
 def _reject(desk: Desk, act: Reject) -> list[Outcome]:
-    return [rejected(desk, act.target)]
+    return with_relations(desk, [rejected(desk, act.target)])
 
 
 def _edit(desk: Desk, act: Edit) -> list[Outcome]:
-    return [edited(desk, act.target, span=act.span, label=act.label, attributes=act.attributes)]
+    changed = edited(desk, act.target, span=act.span, label=act.label, attributes=act.attributes)
+    return with_relations(desk, [changed])
 
 
 def _add(desk: Desk, act: Add) -> list[Outcome]:
@@ -214,7 +242,10 @@ _ACTS: dict[type, Callable[..., list[Outcome]]] = {
     Skip: _skip,
     Undo: lambda desk, act: undo(desk),
     Redo: lambda desk, act: redo(desk),
-    Spread: lambda desk, act: spread(desk, act.target, is_rejected=act.is_rejected),
+    Spread: lambda desk, act: with_relations(desk, spread(desk, act.target, is_rejected=act.is_rejected)),
+    Relate: lambda desk, act: [related(desk, type=act.type, head=act.head, tail=act.tail)],
+    Unrelate: lambda desk, act: [unrelated(desk, act.relation)],
+    Classify: lambda desk, act: [classified(desk, name=act.name, value=act.value)],
     FinishNote: _finish,
 }
 

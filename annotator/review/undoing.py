@@ -45,12 +45,12 @@ def _undone(desk: Desk, last: Decision) -> Outcome:
             status=ReviewItem.Status.OPEN, version=F("version") + 1
         )
         reopen_set(target=desk.set)
-    swap(out=last.made, back=last.withdrew)
+    swapped = swap(last)
     if last.item is not None and last.verdict == _Verdict.SKIP:
         ReviewItem.objects.filter(pk=last.item.pk, status=ReviewItem.Status.OPEN).update(skipped_at=None)
     elif last.item is not None:
         reopen(last.item)
-    return Outcome(_Verdict.UNDO, item=last.item, withdrew=last.made, made=last.withdrew, undoes=last)
+    return Outcome(_Verdict.UNDO, item=last.item, undoes=last, **swapped)
 
 
 def _redone(desk: Desk, undos: Sequence[Decision]) -> list[Outcome]:
@@ -59,13 +59,12 @@ def _redone(desk: Desk, undos: Sequence[Decision]) -> list[Outcome]:
         first = undo.undoes
         if first is None:
             raise DecisionConflict("This has been changed since.")
-        swap(out=undo.made, back=undo.withdrew)
+        swapped = swap(undo)
         if first.verdict == _Verdict.NOTE_DONE:
             desk.finish()
         elif first.item is not None and first.verdict == _Verdict.SKIP:
             desk.skip(first.item)
         elif first.item is not None:
             close(first.item)
-        verdict = _Verdict(first.verdict)
-        outcomes.append(Outcome(verdict, item=first.item, withdrew=undo.made, made=undo.withdrew, redoes=undo))
+        outcomes.append(Outcome(_Verdict(first.verdict), item=first.item, redoes=undo, **swapped))
     return outcomes
