@@ -9,6 +9,7 @@ import { init as initHandles, placeHandles } from "./handles.js";
 import { init as initKeys } from "./keys.js";
 import { init as initQueue, showInQueue } from "./queue.js";
 import { init as initRegions, restoreFocus } from "./regions.js";
+import { init as initSame } from "./same.js";
 import { cancelSelection, init as initSelection, isSelecting } from "./select.js";
 import { renewToken } from "./send.js";
 
@@ -120,6 +121,7 @@ function init() {
   initSelection(note);
   initQueue(document);
   initRegions(document);
+  initSame(document);
   initKeys(document);
   showFocus();
   note.focus({ preventScroll: true });
