@@ -132,10 +132,10 @@ def test_every_key_and_its_button(desk: Desk, by: str) -> None:
     do("2", "Medication 2")
     do("1", "Problem 1")
     do("n", "Absent N")
-    do("[", "Start one word earlier")
-    do("]", "Start one word later")
-    do("}", "End one word later")
-    do("{", "End one word earlier")
+    do("[", "Start earlier")
+    do("]", "Start later")
+    do("}", "End later")
+    do("{", "End earlier")
     assert desk.verdicts() == ["accept", "undo", "reject", "undo", "skip", "undo"] + ["edit"] * 7
     assert desk.live() == [("chest pain", "Problem")]
     assert Annotation.objects.get(status="live").attributes == {"assertion": "absent"}
@@ -365,7 +365,9 @@ def test_a_decision_leaves_the_rest_of_the_page_where_it_is(desk: Desk) -> None:
     def rows() -> tuple[list[str], list[bool]]:
         """What the rows of the queue read, and which of them were there before."""
         items = page.locator("#queue-list li")
-        return items.locator(".item-text").all_text_contents(), items.evaluate_all("all => all.map(one => !!one.wasThere)")
+        return items.locator(".item-text").all_text_contents(), items.evaluate_all(
+            "all => all.map(one => !!one.wasThere)"
+        )
 
     page.evaluate(
         """() => {
@@ -398,7 +400,7 @@ def test_everything_works_without_script(browser: Browser, note_item: ReviewItem
         page = context.new_page()
         desk = Desk(page, note_item, live_server.url)
         page.goto(desk.address)
-        for name in ("Accept A", "Skip Space", "Medication 2", "Absent N", "Start one word earlier"):
+        for name in ("Accept A", "Skip Space", "Medication 2", "Absent N", "Start earlier"):
             page.get_by_role("button", name=name, exact=True).click()
             page.get_by_role("button", name="Undo U").click()
         assert (len(desk.verdicts()), desk.live()) == (10, [])
