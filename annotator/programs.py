@@ -182,12 +182,14 @@ def _why_not(port: int) -> int | None:
 
 
 def _static_digest() -> str:
-    """Changes when a static file does, by name, size or time, and when a package that compresses them does."""
+    """Changes when a static file does, by name, size or time, and when what is made of it does."""
     digest = hashlib.sha256()
     for finder in get_finders():
         for path, storage in finder.list(ignore_patterns=[]):
             status = Path(storage.path(path)).stat()
             digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    for name in ("joining.py", "static_files.py"):
+        digest.update((settings.BASE_DIR / "annotator" / "web" / name).read_bytes())
     digest.update(f"{settings.STORAGES['staticfiles']}".encode())
     return digest.hexdigest()
 

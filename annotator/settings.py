@@ -84,8 +84,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "annotator.web.requests.name_requests",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "annotator.metrics.count_requests",
     # After the static files, which come compressed. Django pads what it compresses and masks its CSRF token, against
     # attacks that read a secret from the size of a compressed answer.

@@ -16,12 +16,14 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
+from collections.abc import Callable
 from typing import Literal
 
 from annotator.core.spans import Span, SpanError
 
 TOKENIZER = "marginalia-1"
 Edge = Literal["start", "end"]
+PartAt = Callable[[str, int], tuple[int, int]]
 _JOINER = "\u200d"
 # Extenders that Unicode does not count as marks: soft hyphen, non-joiner, skin tones, tag characters.
 _EXTRA_EXTENDERS = "\u00ad\u200c\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f"
@@ -101,12 +103,13 @@ def set_bounds(text: str, span: Span, start: int, end: int) -> Span:
     return moved
 
 
-def move_boundary(text: str, span: Span, edge: Edge, step: Literal[-1, 1]) -> Span:
-    """`span` with the start or end of its hull moved by one token, forwards (+1) or backwards (-1).
+def move_boundary(text: str, span: Span, edge: Edge, step: Literal[-1, 1], *, exact: bool = False) -> Span:
+    """`span` with the start or end of its hull moved by one token, forwards (+1) or backwards (-1); by one character
+    with the marks that belong to it where `exact`.
 
     White space is skipped, and a bound inside a token first moves to that token's bound. Of a discontinuous span the
     first fragment's start or the last fragment's end moves. Raises SpanError where the text ends, or where the
-    fragment would be left without a token.
+    fragment would be left without any.
     """
     if edge not in ("start", "end"):
         raise SpanError(f"edge {edge!r} given: 'start' or 'end' is wanted")
@@ -115,38 +118,39 @@ def move_boundary(text: str, span: Span, edge: Edge, step: Literal[-1, 1]) -> Sp
     if span.end > len(text):
         raise SpanError(f"ends at {span.end}, but the note has {len(text)} characters")
     fragments = list(span.fragments)
+    part_at = _character_at if exact else _token_at
     if edge == "start":
         start, end = fragments[0]
-        fragments[0] = (_moved_start(text, start, end, step), end)
+        fragments[0] = (_moved_start(text, start, end, step, part_at), end)
     else:
         start, end = fragments[-1]
-        fragments[-1] = (start, _moved_end(text, start, end, step))
+        fragments[-1] = (start, _moved_end(text, start, end, step, part_at))
     return Span(tuple(fragments))
 
 
-def _moved_start(text: str, start: int, end: int, step: int) -> int:
+def _moved_start(text: str, start: int, end: int, step: int, part_at: PartAt) -> int:
     if step < 0:
         inside = _skip_left(text, start)
         if inside < 0:
             raise SpanError("the span already starts with the note's first token")
-        return _token_at(text, inside)[0]
-    moved = start if text[start].isspace() else _token_at(text, start)[1]
+        return part_at(text, inside)[0]
+    moved = start if text[start].isspace() else part_at(text, start)[1]
     moved = _skip_right(text, moved)
     if moved >= end:
-        raise SpanError("the start cannot move on: the fragment has no further token")
+        raise SpanError("the start cannot move on: the fragment has nothing further")
     return moved
 
 
-def _moved_end(text: str, start: int, end: int, step: int) -> int:
+def _moved_end(text: str, start: int, end: int, step: int, part_at: PartAt) -> int:
     if step > 0:
         inside = _skip_right(text, end)
         if inside >= len(text):
             raise SpanError("the span already ends with the note's last token")
-        return _token_at(text, inside)[1]
-    moved = end if text[end - 1].isspace() else _token_at(text, end - 1)[0]
+        return part_at(text, inside)[1]
+    moved = end if text[end - 1].isspace() else part_at(text, end - 1)[0]
     moved = _skip_left(text, moved) + 1
     if moved <= start:
-        raise SpanError("the end cannot move back: the fragment has no earlier token")
+        raise SpanError("the end cannot move back: the fragment has nothing earlier")
     return moved
 
 

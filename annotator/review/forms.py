@@ -15,7 +15,8 @@ class DecisionForm(forms.Form):
     """One decision. Exactly one of `verdict`, `label`, `attribute`, `move` and `bounds` says what is done.
 
     `target` is a key of `selectors.Mark`, empty for a new span, whose place is in `fragments`.
-    `attribute` reads 'name=value', `move` reads 'start:-1', `bounds` reads '15:25', where the hull is to start and end.
+    `attribute` reads 'name=value'; `move` reads 'start:-1', or 'start:-1:exact' by characters; `bounds` reads '15:25',
+    where the hull is to start and end.
     `alike`: accept or reject all mentions that read alike.
     `queue` is the reason that the queue is narrowed to, for the way on; it is no part of the decision.
     """
@@ -30,7 +31,7 @@ class DecisionForm(forms.Form):
     active_seconds = forms.FloatField(min_value=0, max_value=MOST_SECONDS, required=False)
     label = forms.CharField(max_length=40, required=False)
     attribute = forms.RegexField(r"\A[^=]{1,40}=[^=]{1,40}\Z", required=False)
-    move = forms.RegexField(r"\A(start|end):(-1|1)\Z", required=False)
+    move = forms.RegexField(r"\A(start|end):(-1|1)(:exact)?\Z", required=False)
     bounds = forms.RegexField(r"\A\d{1,9}:\d{1,9}\Z", required=False)
     fragments = forms.CharField(max_length=500, required=False)
     queue = forms.CharField(max_length=40, required=False)

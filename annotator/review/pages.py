@@ -13,7 +13,7 @@ from django.utils.text import Truncator
 
 from annotator.annotations.models import Annotation
 from annotator.core.spans import Span
-from annotator.core.tokens import fit, move_boundary, set_bounds, snap
+from annotator.core.tokens import Edge, fit, move_boundary, set_bounds, snap
 from annotator.documents.models import Document
 from annotator.projects.models import Membership
 from annotator.review import services
@@ -265,8 +265,8 @@ def _edit_of(text: str, target: ReviewItem | Annotation, data: Mapping[str, Any]
     span = source_of(target).span
     if data["bounds"]:
         return services.Edit(target=target, span=set_bounds(text, span, *data["bounds"]))
-    edge, _, step = data["move"].partition(":")
-    moved = move_boundary(text, span, cast(Literal["start", "end"], edge), cast(Literal[-1, 1], int(step)))
+    edge, step, *exact = data["move"].split(":")
+    moved = move_boundary(text, span, cast(Edge, edge), cast(Literal[-1, 1], int(step)), exact=bool(exact))
     return services.Edit(target=target, span=moved)
 
 

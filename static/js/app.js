@@ -3,6 +3,7 @@
  * Markup: data-theme-toggle, data-open-dialog="id", data-close-dialog, data-dismiss, .drop, dialog[data-open].
  */
 
+import "./idle.js";
 import { areKeysOff, init as initShortcuts } from "./shortcuts.js";
 
 const FIELDS = "input:not([type=checkbox], [type=radio], [type=button], [type=submit]), select, textarea, [contenteditable]";

@@ -34,6 +34,8 @@ function onClick(event) {
 export function init(root) {
   root.addEventListener("click", onClick, { capture: true }); // before htmx, which keeps the click of a link to itself
   root.addEventListener("htmx:configRequest", ({ detail }) => {
+    const move = detail.parameters.get("move");
+    if (move && isExact()) detail.parameters.set("move", `${move}:exact`);
     if (!detail.path.startsWith(document.getElementById("main").dataset.newSpan) || detail.path.includes("exact=")) return;
     if (isExact()) detail.parameters.set("exact", "true");
   });

@@ -10,8 +10,6 @@ import { isToSignIn } from "./send.js";
 import { drawLinked } from "./standin.js";
 import { clock, showState, tell } from "./status.js";
 
-export { tell };
-
 const DOUBLE_CLICK_MS = 300;
 let busy = /** @type {"" | "get" | "post" | "leaving"} */ ("");
 let shownAt = 0;

@@ -70,4 +70,4 @@ function init() {
   document.addEventListener("visibilitychange", () => document.hidden || ask()); // timers stand still in a sleeping machine
 }
 
-init();
+if (strip) init(); // nobody is signed in otherwise

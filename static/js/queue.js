@@ -1,6 +1,6 @@
 /**
  * The queue: one tab stop with a roving focus over its rows, its filter and its width. What it is narrowed to lies in
- * its hidden field, which goes along with every decision and every card. Its rows come anew with every decision, so one
+ * its hidden field, which goes along with every decision and every card. Its rows come with every decision, so one
  * listener fetches their cards: htmx would go through them all.
  */
 
@@ -18,7 +18,10 @@ function rows() {
 
 /** Make one control of the queue its tab stop. @param {Element | undefined} stop */
 function rove(stop) {
-  for (const other of document.querySelectorAll("#queue :is(a, button)")) other.tabIndex = other === stop ? 0 : -1;
+  for (const other of document.querySelectorAll("#queue :is(a, button)")) {
+    const index = other === stop ? "0" : "-1";
+    if (other.getAttribute("tabindex") !== index) other.setAttribute("tabindex", index);
+  }
 }
 
 /** Mark the row of a span, which is the tab stop from now on. @param {string | undefined} key */

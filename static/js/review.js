@@ -4,13 +4,15 @@ import { init as initAttention } from "./attention.js";
 import { init as initComments } from "./comments.js";
 import { init as initDrafts } from "./drafts.js";
 import { init as initExact } from "./exact.js";
-import { fetchCard, init as initExchange, tell } from "./exchange.js";
+import { fetchCard, init as initExchange } from "./exchange.js";
 import { init as initHandles, placeHandles } from "./handles.js";
 import { init as initKeys } from "./keys.js";
 import { init as initQueue, showInQueue } from "./queue.js";
 import { init as initRegions, restoreFocus } from "./regions.js";
+import { init as initSame } from "./same.js";
 import { cancelSelection, init as initSelection, isSelecting } from "./select.js";
 import { renewToken } from "./send.js";
+import { tell } from "./status.js";
 
 const RENEW_MS = 120_000;
 const main = document.getElementById("main");
@@ -120,6 +122,7 @@ function init() {
   initSelection(note);
   initQueue(document);
   initRegions(document);
+  initSame(document);
   initKeys(document);
   showFocus();
   note.focus({ preventScroll: true });

@@ -154,7 +154,7 @@ def test_pages_tell_the_script_how_long_is_left(client: Client, alice: User) -> 
     page = body(sign_in(client, alice).get(reverse("home")))
     assert 'data-seconds="900" data-ask="/accounts/idle/"' in page
     client.logout()
-    assert "idle.js" not in body(client.get(reverse("accounts:sign_in")))
+    assert 'id="idle"' not in body(client.get(reverse("accounts:sign_in")))
 
 
 def test_the_list_shows_the_own_browsers_and_marks_this_one(client: Client, alice: User, charlie: User) -> None:

@@ -109,6 +109,17 @@ def test_a_boundary_inside_a_token_first_moves_to_its_bound() -> None:
     assert move_boundary(LINE, Span.of(9, 15), "end", -1) == Span.of(9, 12)
 
 
+def test_an_exact_boundary_moves_by_one_character_with_its_marks() -> None:
+    text = "cafe\u0301 s pain"
+    assert move_boundary(text, Span.of(0, 5), "end", -1, exact=True) == Span.of(0, 3)
+    assert move_boundary(text, Span.of(0, 3), "end", 1, exact=True) == Span.of(0, 5)
+    assert move_boundary(text, Span.of(0, 5), "end", 1, exact=True) == Span.of(0, 7), "white space is passed over"
+    assert move_boundary(text, Span.of(6, 12), "start", -1, exact=True) == Span.of(3, 12)
+    assert move_boundary(text, Span.of(6, 12), "start", 1, exact=True) == Span.of(8, 12)
+    with pytest.raises(SpanError):
+        move_boundary(text, Span.of(6, 7), "start", 1, exact=True)
+
+
 @pytest.mark.parametrize(
     ("span", "edge", "step"),
     [((0, 6), "start", -1), ((19, 24), "end", 1), ((7, 12), "start", 1), ((7, 12), "end", -1), ((0, 40), "end", 1)],

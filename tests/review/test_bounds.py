@@ -60,6 +60,16 @@ def test_a_key_that_comes_back_with_other_bounds_is_refused(at_desk: Client, des
     assert Annotation.objects.get().surface == "chest"
 
 
+def test_a_bound_moves_by_a_word_or_by_a_character(at_desk: Client, desk: Desk) -> None:
+    assert post(at_desk, desk, CHEST_PAIN, move="end:-1:exact").status_code == 200
+    made = Annotation.objects.get(status="live")
+    assert made.surface == "chest pai"
+    data = {"key": desk.key(), "target": f"a{made.public_id}"}
+    assert at_desk.post(url(desk, "decide"), {**data, "move": "end:-1:whole"}, **HTMX).status_code == 422
+    assert at_desk.post(url(desk, "decide"), {**data, "move": "end:-1"}, **HTMX).status_code == 200
+    assert Annotation.objects.get(status="live").surface == "chest"
+
+
 def test_an_exact_selection_is_taken_to_the_character(at_desk: Client, desk: Desk) -> None:
     place = {"start": 41, "end": 50, "exact": "true"}  # "etformin "
     html = body(at_desk.get(url(desk, "new_span"), place, **HTMX))

@@ -132,10 +132,10 @@ def test_every_key_and_its_button(desk: Desk, by: str) -> None:
     do("2", "Medication 2")
     do("1", "Problem 1")
     do("n", "Absent N")
-    do("[", "Start one word earlier")
-    do("]", "Start one word later")
-    do("}", "End one word later")
-    do("{", "End one word earlier")
+    do("[", "Start earlier")
+    do("]", "Start later")
+    do("}", "End later")
+    do("{", "End earlier")
     assert desk.verdicts() == ["accept", "undo", "reject", "undo", "skip", "undo"] + ["edit"] * 7
     assert desk.live() == [("chest pain", "Problem")]
     assert Annotation.objects.get(status="live").attributes == {"assertion": "absent"}
@@ -359,8 +359,16 @@ def test_a_second_click_opens_the_span_around(desk: Desk) -> None:
     assert focus[0] == focus[2] != focus[1]
 
 
-def test_a_decision_leaves_the_rest_of_the_note_where_it_is(desk: Desk) -> None:
+def test_a_decision_leaves_the_rest_of_the_page_where_it_is(desk: Desk) -> None:
     page = desk.page
+
+    def rows() -> tuple[list[str], list[bool]]:
+        """What the rows of the queue read, and which of them were there before."""
+        items = page.locator("#queue-list li")
+        return items.locator(".item-text").all_text_contents(), items.evaluate_all(
+            "all => all.map(one => !!one.wasThere)"
+        )
+
     page.evaluate(
         """() => {
           window.kept = [...document.querySelectorAll("#note .line")].map((line) => line.firstChild);
@@ -372,8 +380,18 @@ def test_a_decision_leaves_the_rest_of_the_note_where_it_is(desk: Desk) -> None:
     desk.press("j")
     desk.press("k")
     assert page.evaluate("shift") == 0
+    page.evaluate("document.querySelectorAll('#queue-list li, #do-accept').forEach((one) => (one.wasThere = true))")
     desk.press("a")
     assert page.evaluate("kept.map((node) => node.isConnected)") == [False, True, True]
+    assert rows() == (["spots", "left knee"], [True, True])
+    assert page.locator("#do-accept").evaluate("button => button.wasThere"), "it is as it was"
+    desk.press("u")
+    assert rows() == (["chest pain", "spots", "left knee"], [False, True, True])
+    expect(page.locator("#queue-list [aria-current]")).to_contain_text("chest pain")
+    desk.press("x")
+    desk.press("x")
+    desk.press("x")
+    expect(page.locator("#queue-list")).to_have_text("Every suggestion in this note is decided.")
 
 
 def test_everything_works_without_script(browser: Browser, note_item: ReviewItem, bob: User, live_server: Any) -> None:
@@ -382,7 +400,7 @@ def test_everything_works_without_script(browser: Browser, note_item: ReviewItem
         page = context.new_page()
         desk = Desk(page, note_item, live_server.url)
         page.goto(desk.address)
-        for name in ("Accept A", "Skip Space", "Medication 2", "Absent N", "Start one word earlier"):
+        for name in ("Accept A", "Skip Space", "Medication 2", "Absent N", "Start earlier"):
             page.get_by_role("button", name=name, exact=True).click()
             page.get_by_role("button", name="Undo U").click()
         assert (len(desk.verdicts()), desk.live()) == (10, [])

@@ -168,6 +168,10 @@ def test_exact_handles_go_by_characters_and_part_none(desk: Desk) -> None:
     pull(desk, "end", TEXT.index("\u0301") - 1)
     pull(desk, "end", TEXT.index("\u0301") + 1)
     assert desk.live()[0][0].endswith("cafe\u0301")
+    desk.press("{")
+    assert desk.live()[0][0].endswith("caf"), "so do the keys"
+    desk.answered(page.get_by_role("button", name="End later").click)
+    assert desk.live()[0][0].endswith("cafe\u0301")
     assert shown(desk) == TEXT
 
 
