@@ -157,6 +157,8 @@ def _act_of(note_item: ReviewItem, data: dict[str, Any]) -> services.Act | None:
         return services.FinishNote()
     if verdict == Decision.Verdict.ADD:
         return services.Add(span=data["fragments"], label=data["label"], attributes=data.get("attributes", {}))
+    if verdict == Decision.Verdict.DISMISS:
+        return services.Dismiss(span=data["fragments"], label=data["label"])
     target = target_for(note_item=note_item, key=f"i{data['item']}" if "item" in data else f"a{data['annotation']}")
     if target is None:
         return None

@@ -82,8 +82,9 @@ class NewDecisionSerializer(StrictSerializer):
     """One decision. `key` is yours: a request that is sent again with it is answered with the first decision.
 
     accept, skip: `item`. reject: `item` or `annotation`. edit: one of them and what changes. add: `fragments` and
-    `label`. undo, redo, note_done: nothing else. With `alike`, accept (then an `annotation` too) and reject go for all
-    mentions in the note that read alike, and are undone as one.
+    `label`. dismiss: the same, for a place that was looked at and has not this label. undo, redo, note_done: nothing
+    else. With `alike`, accept (then an `annotation` too) and reject go for all mentions in the note that read alike,
+    and are undone as one.
     """
 
     key = serializers.CharField(min_length=8, max_length=64, help_text="Idempotency key, such as a UUID.")
@@ -117,12 +118,14 @@ class NewDecisionSerializer(StrictSerializer):
         if targets - allowed or (allowed and len(targets) != 1):
             wanted = " or ".join(sorted(allowed)) or "no target"
             raise serializers.ValidationError(f"{verdict} goes with {wanted}.")
-        if changes and verdict not in {Verdict.EDIT, Verdict.ADD}:
+        if changes and verdict not in {Verdict.EDIT, Verdict.ADD, Verdict.DISMISS}:
             raise serializers.ValidationError(f"{verdict} changes nothing: leave {', '.join(sorted(changes))} out.")
         if verdict == Verdict.EDIT and not changes:
             raise serializers.ValidationError(f"edit goes with one or more of {', '.join(_CHANGES)}.")
-        if verdict == Verdict.ADD and not {"fragments", "label"} <= changes:
-            raise serializers.ValidationError("add goes with fragments and label.")
+        if verdict in {Verdict.ADD, Verdict.DISMISS} and not {"fragments", "label"} <= changes:
+            raise serializers.ValidationError(f"{verdict} goes with fragments and label.")
+        if verdict == Verdict.DISMISS and "attributes" in changes:
+            raise serializers.ValidationError("dismiss takes no attributes.")
         return attrs
 
 

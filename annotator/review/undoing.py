@@ -67,5 +67,8 @@ def _redone(desk: Desk, undos: Sequence[Decision]) -> list[Outcome]:
         elif first.item is not None:
             close(first.item)
         verdict = _Verdict(first.verdict)
-        outcomes.append(Outcome(verdict, item=first.item, withdrew=undo.made, made=undo.withdrew, redoes=undo))
+        dismissed = (first.dismissed_label, first.dismissed_fragments)
+        outcomes.append(
+            Outcome(verdict, item=first.item, withdrew=undo.made, made=undo.withdrew, redoes=undo, dismissed=dismissed)
+        )
     return outcomes
