@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -77,6 +78,24 @@ def withdraw_comment(*, comment: Comment, actor: User, now: datetime) -> bool:
         return False
     _record(comment, actor=actor, verb="comment.withdraw", now=now)
     return True
+
+
+def spans_of(comments: Sequence[Comment]) -> dict[int, Annotation | Suggestion]:
+    """What the comments are about, by row id, as it stands now; those about a note are left out. One query.
+
+    Of an annotation the live version, else the last one; comments come with their suggestion.
+    """
+    threads = {comment.thread for comment in comments if comment.thread}
+    versions = Annotation.objects.filter(
+        Q(public_id__in=threads) | Q(first_version__in=threads), set__in={comment.set_id for comment in comments}
+    )
+    newest = {version.thread: version for version in sorted(versions, key=lambda one: (one.status == "live", one.pk))}
+    found: dict[int, Annotation | Suggestion] = {}
+    for comment in comments:
+        about = comment.suggestion or newest.get(comment.thread)
+        if about is not None:
+            found[comment.pk] = about
+    return found
 
 
 def _record(comment: Comment, *, actor: User, verb: str, now: datetime) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from annotator.annotations.comments import MOST_CHARACTERS
+from annotator.annotations.models import Comment
 from annotator.annotations.serializers import AnnotationSerializer
 from annotator.core.spans import Span
 from annotator.review.forms import MOST_SECONDS
@@ -126,6 +128,24 @@ class NewDecisionSerializer(StrictSerializer):
             raise serializers.ValidationError(f"{verdict} goes with fragments and label.")
         if verdict == Verdict.DISMISS and "attributes" in changes:
             raise serializers.ValidationError("dismiss takes no attributes.")
+        return attrs
+
+
+class NewCommentSerializer(StrictSerializer):
+    """A comment on a span, `item` or `annotation`, or without either on the note. A flag or what is to be discussed
+    needs no words.
+    """
+
+    kind = serializers.ChoiceField(Comment.Kind.choices)
+    body = serializers.CharField(required=False, default="", allow_blank=True, max_length=MOST_CHARACTERS)
+    item = serializers.RegexField(
+        r"\A[a-z2-7]{16}\Z", required=False, help_text="An item of the note, open or decided."
+    )
+    annotation = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An annotation of your own.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if _ITEM in attrs and _ANNOTATION in attrs:
+            raise serializers.ValidationError("A comment goes with item or annotation, or neither.")
         return attrs
 
 

@@ -141,3 +141,22 @@ def test_a_decision_carries_the_seconds_that_it_took(desk: Desk) -> None:
     seconds = Decision.objects.get().active_seconds
     assert seconds is not None
     assert 0 <= seconds < 60
+
+
+@pytest.mark.parametrize("by", ["key", "button"])
+def test_what_may_be_missed_is_painted_and_added_or_dismissed(desk: Desk, by: str) -> None:
+    page = desk.page
+    for verdict in "axx":
+        desk.press(verdict)
+    expect(desk.title).to_have_text("Anything missed? 1 of 1")
+    expect(page.locator("#note .span")).to_have_count(1)  # what is offered is no span of the note
+    assert page.evaluate("[...CSS.highlights.get('missed')].map(String)") == ["Chest pain"]
+    desk.answered(way(page, by, "x", "Dismiss X"))
+    expect(desk.title).to_have_text("Nothing left to decide")
+    assert page.evaluate("CSS.highlights.has('missed')") is False
+    desk.press("u")
+    expect(desk.title).to_have_text("Anything missed? 1 of 1")
+    desk.answered(way(page, by, "a", "Add as Problem A"))
+    expect(desk.title).to_have_text("Nothing left to decide")
+    assert desk.live() == [("chest pain", "Problem"), ("Chest pain", "Problem")]
+    assert desk.verdicts() == ["accept", "reject", "reject", "dismiss", "undo", "add"]
