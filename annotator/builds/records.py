@@ -52,8 +52,26 @@ class SpanRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CommentRecord:
+    """What a reader said about a span as it stands now, which may be none of the note's, or about the note.
+
+    `author` is a public id.
+    """
+
+    kind: str
+    body: str
+    span: Span | None
+    label: str
+    author: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NoteRecord:
-    """A note with its spans, in the order of their places. `public_id` names it in errors, `id` is the user's own."""
+    """A note with its spans, in the order of their places, and comments, in the order in which they were made.
+
+    `public_id` names it in errors, `id` is the user's own.
+    """
 
     id: str
     public_id: str
@@ -63,6 +81,7 @@ class NoteRecord:
     sha256: str
     metadata: Mapping[str, Any]
     spans: tuple[SpanRecord, ...]
+    comments: tuple[CommentRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

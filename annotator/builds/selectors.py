@@ -10,9 +10,10 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.comments import spans_of
+from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.builds.models import DatasetBuild
-from annotator.builds.records import LabelerRecord, NoteRecord, Origin, SpanRecord
+from annotator.builds.records import CommentRecord, LabelerRecord, NoteRecord, Origin, SpanRecord
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
@@ -94,7 +95,7 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
 
 
 def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[NoteRecord]]:
-    """The notes of `sets`, in that order, by pages of 200. One query, and three a page.
+    """The notes of `sets`, in that order, by pages of 200. One query, and four a page; five where it has comments.
 
     A note whose set is no longer as it was when `sets` was read (reopened, perhaps submitted anew) is missing.
     """
@@ -102,6 +103,7 @@ def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[N
     for first in range(0, len(sets), PAGE):
         page = sets[first : first + PAGE]
         annotations = _annotations(page)
+        comments = _comments(page)
         documents = Document.objects.in_bulk([found.document_id for found in page])
         # Read last: a set that is unchanged now was unchanged while its annotations were read.
         unchanged = set(
@@ -110,7 +112,7 @@ def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[N
             .values_list("pk", "submitted_at")
         )
         yield [
-            _note(documents[found.document_id], annotations[found.set_id], schemas)
+            _note(documents[found.document_id], annotations[found.set_id], comments[found.set_id], schemas)
             for found in page
             if (found.set_id, found.submitted_at) in unchanged
         ]
@@ -146,7 +148,36 @@ def _annotations(page: Sequence[ReadySet]) -> dict[int, list[Annotation]]:
     return by_set
 
 
-def _note(document: Document, annotations: Sequence[Annotation], schemas: Mapping[int, Schema]) -> NoteRecord:
+def _comments(page: Sequence[ReadySet]) -> dict[int, list[CommentRecord]]:
+    """Standing comments by set, oldest first."""
+    rows = list(
+        Comment.objects.filter(set_id__in=[found.set_id for found in page], status=Comment.Status.OPEN)
+        .select_related("author", "suggestion")
+        .defer("suggestion__signals")
+        .order_by("pk")
+    )
+    spans = spans_of(rows)
+    by_set: dict[int, list[CommentRecord]] = defaultdict(list)
+    for comment in rows:
+        about = spans.get(comment.pk)
+        record = CommentRecord(
+            kind=comment.kind,
+            body=comment.body,
+            span=about.span if about else None,
+            label=about.label if about else "",
+            author=comment.author.public_id,
+            created_at=comment.created_at,
+        )
+        by_set[comment.set_id].append(record)
+    return by_set
+
+
+def _note(
+    document: Document,
+    annotations: Sequence[Annotation],
+    comments: Sequence[CommentRecord],
+    schemas: Mapping[int, Schema],
+) -> NoteRecord:
     return NoteRecord(
         id=document.external_id,
         public_id=document.public_id,
@@ -168,6 +199,7 @@ def _note(document: Document, annotations: Sequence[Annotation], schemas: Mappin
             )
             for annotation in annotations
         ),
+        comments=tuple(comments),
     )
 
 

@@ -1,4 +1,6 @@
-"""The native format: one note a line, with everything that is known of each span. Loses nothing."""
+"""The native format: one note a line, with everything that is known of each span. Loses nothing but comments, unless
+the dataset is to have them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.builds.formats.lines import LineFiles
-from annotator.builds.records import BuildContext, NoteRecord, Origin, SpanRecord
+from annotator.builds.records import BuildContext, CommentRecord, NoteRecord, Origin, SpanRecord
 
 NAME = "jsonl"
 TITLE = "JSONL spans"
@@ -19,10 +21,16 @@ KEEPS_PIECES = True
 
 class JsonlWriter:
     def __init__(self, *, folder: Path, context: BuildContext) -> None:
+        self._context = context
         self._lines = LineFiles(folder=folder, suffix="jsonl")
 
     def add(self, *, note: NoteRecord, part: str) -> None:
-        self._lines.write(part=part, row=_note_row(note))
+        row = _note_row(note)
+        if self._context.options.has_comments:
+            row["comments"] = [_comment_row(comment) for comment in note.comments]
+        elif note.comments:
+            self._context.losses["comments, which were not asked for"] += len(note.comments)
+        self._lines.write(part=part, row=row)
 
     def close(self) -> dict[str, int]:
         return self._lines.close()
@@ -40,6 +48,17 @@ def _note_row(note: NoteRecord) -> dict[str, Any]:
         # A database may hand the keys out in any order; the file has one.
         "metadata": json.loads(json.dumps(note.metadata, sort_keys=True)),
         "spans": [_span_row(span) for span in note.spans],
+    }
+
+
+def _comment_row(found: CommentRecord) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "body": found.body,
+        "fragments": [list(fragment) for fragment in found.span.fragments] if found.span else None,
+        "label": found.label,
+        "author": found.author,
+        "created_at": found.created_at.astimezone(UTC).isoformat(),
     }
 
 
