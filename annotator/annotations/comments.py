@@ -14,6 +14,7 @@ from annotator.audit.services import record_event
 from annotator.suggestions.models import Suggestion
 
 MOST_CHARACTERS = 2000
+MOST_PRESSING = (Comment.Kind.FLAG, Comment.Kind.DISCUSS, Comment.Kind.COMMENT)
 _About = Annotation | Suggestion | None
 
 
@@ -38,6 +39,18 @@ def comments_about(*, document_id: int, reader_id: int | None, about: _About) ->
         meant, set__document=document_id, set__annotator=reader_id, status=Comment.Status.OPEN
     )
     return found.select_related("author").order_by("pk")
+
+
+def said_of_spans(*, document_id: int, reader_id: int | None) -> dict[str | int, str]:
+    """The most pressing kind of what the reader says of each span, by thread or the suggestion's row id. One query."""
+    found = Comment.objects.filter(
+        set__document=document_id, set__annotator=reader_id, status=Comment.Status.OPEN
+    ).values_list("thread", "suggestion_id", "kind")
+    said: dict[str | int, str] = {}
+    for thread, suggestion, kind in sorted(found, key=lambda row: MOST_PRESSING.index(Comment.Kind(row[2]))):
+        if about := thread or suggestion:
+            said.setdefault(about, kind)
+    return said
 
 
 @transaction.atomic

@@ -20,6 +20,7 @@ from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.review.models import ReviewItem
+from annotator.review.pages import note_title
 from annotator.suggestions.models import Suggestion
 from annotator.web.http import render_either
 from annotator.web.paging import page_of
@@ -34,7 +35,7 @@ _PILLS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One comment; `url` leads to its span where the member has the note, else to the note in the list."""
+    """One comment; `url` leads to the note where it is the member's, else to its row in the list of notes."""
 
     comment: Comment
     pill: Pill
@@ -86,9 +87,7 @@ def _items_of(membership: Membership, comments: Sequence[Comment]) -> dict[int, 
 def _name(membership: Membership, comment: Comment) -> str:
     """The note's own id for who reads the list of notes, else what the review page calls it."""
     document = comment.set.document
-    if may(role=membership.role, action=Action.READ_NOTES):
-        return document.external_id
-    return str(document.metadata.get("title") or document.note_type or "Note")
+    return document.external_id if may(role=membership.role, action=Action.READ_NOTES) else note_title(document)
 
 
 def _url(membership: Membership, comment: Comment, items: dict[int, str]) -> str:

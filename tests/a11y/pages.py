@@ -195,6 +195,7 @@ PAGES: tuple[Row, ...] = (
     Row("review", "review:note"),
     Row("review-new-span", "review:new_span", query="?start={start}&end={end}"),
     Row("review-done", "review:note", {"item_id": "done_item"}),
+    Row("review-missed", "review:note", {"item_id": "missed_item"}, act=see("Anything missed? 1 of")),
     Row("review-not-yours", "review:note", {"item_id": "bobs_item"}),
     Row("review-help", "review:note", act=press_key("?")),
     # Import.
