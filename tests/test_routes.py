@@ -87,6 +87,7 @@ ROUTES: dict[str, Row] = {
     "browse:new_project": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
     "browse:overview": Row(get="302 404 200 200 200 200", post=NO),
     "browse:documents": Row(get="302 404 200 403 200 200", post=NO),
+    "browse:comments": Row(get="302 404 200 200 200 200", post=NO),
     "browse:workers": Row(get="302 404 200 403 200 200", post=NO),
     "browse:people": Row(get="302 404 200 403 403 403", post=NO),
     "browse:invite": Row(get=NO, post="302 404 422 403 403 403"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from annotator.audit.services import record_event
 from annotator.suggestions.models import Suggestion
 
 MOST_CHARACTERS = 2000
+MOST_PRESSING = (Comment.Kind.FLAG, Comment.Kind.DISCUSS, Comment.Kind.COMMENT)
 _About = Annotation | Suggestion | None
 
 
@@ -37,6 +39,18 @@ def comments_about(*, document_id: int, reader_id: int | None, about: _About) ->
         meant, set__document=document_id, set__annotator=reader_id, status=Comment.Status.OPEN
     )
     return found.select_related("author").order_by("pk")
+
+
+def said_of_spans(*, document_id: int, reader_id: int | None) -> dict[str | int, str]:
+    """The most pressing kind of what the reader says of each span, by thread or the suggestion's row id. One query."""
+    found = Comment.objects.filter(
+        set__document=document_id, set__annotator=reader_id, status=Comment.Status.OPEN
+    ).values_list("thread", "suggestion_id", "kind")
+    said: dict[str | int, str] = {}
+    for thread, suggestion, kind in sorted(found, key=lambda row: MOST_PRESSING.index(Comment.Kind(row[2]))):
+        if about := thread or suggestion:
+            said.setdefault(about, kind)
+    return said
 
 
 @transaction.atomic
@@ -77,6 +91,24 @@ def withdraw_comment(*, comment: Comment, actor: User, now: datetime) -> bool:
         return False
     _record(comment, actor=actor, verb="comment.withdraw", now=now)
     return True
+
+
+def spans_of(comments: Sequence[Comment]) -> dict[int, Annotation | Suggestion]:
+    """What the comments are about, by row id, as it stands now; those about a note are left out. One query.
+
+    Of an annotation the live version, else the last one; comments come with their suggestion.
+    """
+    threads = {comment.thread for comment in comments if comment.thread}
+    versions = Annotation.objects.filter(
+        Q(public_id__in=threads) | Q(first_version__in=threads), set__in={comment.set_id for comment in comments}
+    )
+    newest = {version.thread: version for version in sorted(versions, key=lambda one: (one.status == "live", one.pk))}
+    found: dict[int, Annotation | Suggestion] = {}
+    for comment in comments:
+        about = comment.suggestion or newest.get(comment.thread)
+        if about is not None:
+            found[comment.pk] = about
+    return found
 
 
 def _record(comment: Comment, *, actor: User, verb: str, now: datetime) -> None:

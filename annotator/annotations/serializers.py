@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from annotator.annotations.models import Annotation
+from annotator.annotations.models import Annotation, Comment
 from annotator.web.api import SpanSerializer
 
 
@@ -65,3 +68,35 @@ class SubmittedRelationSerializer(_AssertedSerializer, JoinedSerializer):
 
 class SubmittedValueSerializer(_AssertedSerializer, DocumentValueSerializer):
     """What a person says of the note as a whole, with the note and whose set it is in."""
+
+
+class CommentedSpanSerializer(SpanSerializer):
+    """The span that a comment is about, as it stands now: an annotation, or a suggestion."""
+
+    annotation = serializers.SerializerMethodField()
+    suggestion = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_annotation(self, about: Any) -> str | None:
+        return about.public_id if isinstance(about, Annotation) else None
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_suggestion(self, about: Any) -> str | None:
+        return None if isinstance(about, Annotation) else about.public_id
+
+
+class CommentSerializer(serializers.Serializer):
+    """What a reader says about a span, or about the note as a whole. `context["spans"]` is of `comments.spans_of`."""
+
+    id = serializers.CharField(source="public_id")
+    document = serializers.CharField(source="set.document.public_id")
+    kind = serializers.ChoiceField(Comment.Kind.choices)
+    body = serializers.CharField(allow_blank=True)
+    author = serializers.CharField(source="author.username")
+    span = serializers.SerializerMethodField(help_text="null where the note is meant")
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field(CommentedSpanSerializer(allow_null=True))
+    def get_span(self, comment: Comment) -> dict[str, Any] | None:
+        about = self.context["spans"].get(comment.pk)
+        return CommentedSpanSerializer(about).data if about else None

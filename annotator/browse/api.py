@@ -14,7 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotator.accounts.tokens import Scope
+from annotator.annotations.comments import spans_of
 from annotator.annotations.serializers import (
+    CommentSerializer,
     SubmittedAnnotationSerializer,
     SubmittedRelationSerializer,
     SubmittedValueSerializer,
@@ -22,6 +24,7 @@ from annotator.annotations.serializers import (
 from annotator.audit.services import record_read
 from annotator.browse.independence import (
     annotations_for,
+    comments_for,
     decisions_for,
     document_values_for,
     relations_for,
@@ -29,6 +32,7 @@ from annotator.browse.independence import (
 )
 from annotator.browse.selectors import notes_with_state
 from annotator.browse.serializers import (
+    CommentQuery,
     DecisionQuery,
     DocumentQuery,
     DocumentValueQuery,
@@ -41,7 +45,7 @@ from annotator.browse.serializers import (
 from annotator.exchange.api import DocumentsImport
 from annotator.projects.access import Action
 from annotator.projects.models import Membership
-from annotator.projects.token_access import membership_of
+from annotator.projects.token_access import membership_of, require_scope
 from annotator.review.serializers import DecisionSerializer
 from annotator.suggestions.serializers import SuggestionSerializer
 from annotator.web.api import ApiView, operation, page_of, page_serializer
@@ -149,6 +153,26 @@ class Decisions(ApiView):
         if "verdict" in self.query:
             found = found.filter(verdict=self.query["verdict"])
         return page_of(found, query=self.query, serializer=DecisionSerializer)
+
+
+class Comments(ApiView):
+    @operation("comments_list", query=CommentQuery, answers={200: page_serializer(CommentSerializer)})
+    def get(self, request: Request, project_id: str) -> Response:
+        """Comments, flags and what is to be discussed, newest first.
+
+        The caller's own; for who reads notes also those of others, but in notes that another reader is to come to.
+        """
+        membership = membership_of(request, project_id, Action.VIEW)
+        require_scope(request, Scope.READ, Scope.REVIEW)
+        found = comments_for(membership)
+        document = _read(membership, self.query, "comments.read")
+        if document is not None:
+            found = found.filter(set__document=document)
+        if "kind" in self.query:
+            found = found.filter(kind=self.query["kind"])
+        return page_of(
+            found, query=self.query, serializer=CommentSerializer, context=lambda shown: {"spans": spans_of(shown)}
+        )
 
 
 def _read(membership: Membership, query: Mapping[str, Any], verb: str) -> int | None:

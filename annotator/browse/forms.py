@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from django import forms
 
+from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.core.schema import Schema, SchemaError, schema_from_json
 from annotator.core.wording import sentence
@@ -90,6 +91,20 @@ class NoteFilter(forms.Form):
     @property
     def is_filtered(self) -> bool:
         return bool(self.chosen_state or self.chosen_type is not None or self.chosen_note)
+
+
+class CommentFilter(forms.Form):
+    """Which comments are listed. A kind that there is not is ignored: read it with `chosen`."""
+
+    kind = forms.ChoiceField(required=False, choices=[("", "Any kind"), *Comment.Kind.choices])
+
+    def __init__(self, data: Mapping[str, str]) -> None:
+        super().__init__(data, auto_id="filter_%s")
+        self.is_valid()
+
+    @property
+    def chosen(self) -> str:
+        return self.cleaned_data.get("kind") or ""
 
 
 def type_key(note_type: str) -> str:

@@ -117,11 +117,14 @@ def _steps(memberships: Sequence[Membership], *, now: datetime) -> list[Step]:
 
 def _retention_step(project: Project, *, today: date) -> Step:
     until = project.retain_until or today
-    why = f"Everything in it is deleted after {until:%-d %B %Y}."
+    text, why = (
+        f"{project.name} is deleted after {until:%-d %B %Y}",
+        "Move the date, or build the datasets that you need.",
+    )
     if until < today:
-        why = f"It was kept until {until:%-d %B %Y}."
+        text, why = f"{project.name} is being deleted", f"It was kept until {until:%-d %B %Y}."
     url = reverse("purges:data", args=[project.public_id])
-    return Step("clock", f"{project.name} is about to be purged", why, url, "warn")
+    return Step("clock", text, why, url, "warn")
 
 
 def _failed_step(state: RunState) -> Step:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
+from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
 from annotator.review.models import Decision, ReviewItem
@@ -57,6 +57,30 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
         *("note_item__document", "item", "reviewer", "withdrew", "made__annotator", "made__origin"),
         *("withdrew_relation", "made_relation", "withdrew_value", "made_value"),
     ).defer("note_item__document__text", "note_item__document__metadata")
+
+
+def comments_for(membership: Membership) -> QuerySet[Comment]:
+    """Standing comments with note, author and suggestion: the member's own, and those in their sets. One query.
+
+    Who reads notes sees others' too. Who also reviews sees them while they are asked, since the author waits for an
+    answer, but where nobody else is to read the note: the open item of a note may be in the author's hands only.
+    Who does not review sees those of submitted sets.
+    """
+    found = Comment.objects.filter(set__document__project=membership.project, status=Comment.Status.OPEN)
+    seen = Q(author=membership.user) | Q(set__annotator=membership.user)
+    if may(role=membership.role, action=Action.READ_NOTES):
+        if may(role=membership.role, action=Action.REVIEW):
+            waiting = ReviewItem.objects.filter(document=OuterRef("set__document"), status=ReviewItem.Status.OPEN)
+            held_by_author = Q(leased_by__isnull=False, leased_by=OuterRef("set__annotator"))
+            # `exclude(unit=…)`: see review.similar.is_finished.
+            seen |= Q(~Exists(waiting.exclude(unit=ReviewItem.Unit.SPAN).exclude(held_by_author)))
+        else:
+            seen |= Q(set__status=AnnotationSet.Status.SUBMITTED)
+    return (
+        found.filter(seen)
+        .select_related("set__document", "set__annotator", "author", "suggestion")
+        .defer("set__document__text", "suggestion__signals")
+    )
 
 
 def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:

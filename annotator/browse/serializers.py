@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.documents.serializers import DocumentSerializer, DocumentTextSerializer
 from annotator.review.models import Decision
@@ -47,3 +48,8 @@ class DocumentValueQuery(_OfNoteQuery):
 class DecisionQuery(PageQuery):
     document = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="In this note only.")
     verdict = serializers.ChoiceField(Decision.Verdict.choices, required=False)
+
+
+class CommentQuery(PageQuery):
+    document = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="In this note only.")
+    kind = serializers.ChoiceField(Comment.Kind.choices, required=False)

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from annotator.browse import guideline_views, labeler_views, people_views, views
+from annotator.browse import comment_views, guideline_views, labeler_views, people_views, views
 
 app_name = "browse"
 urlpatterns = [
     path("projects/new/", views.new_project, name="new_project"),
     path("p/<str:project_id>/", views.overview, name="overview"),
     path("p/<str:project_id>/notes/", views.documents, name="documents"),
+    path("p/<str:project_id>/comments/", comment_views.comments, name="comments"),
     path("p/<str:project_id>/workers/", views.workers, name="workers"),
     path("p/<str:project_id>/guideline/", guideline_views.guideline, name="guideline"),
     path("p/<str:project_id>/guideline/new/", guideline_views.new_version, name="new_guideline"),

@@ -31,6 +31,11 @@ class BuildForm(forms.Form):
         help_text="Characters of a note in one chat row. Use the labeler's own.",
     )
     seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, help_text="Equal seeds make equal parts.")
+    comments = forms.BooleanField(
+        label="Readers' comments too",
+        required=False,
+        help_text="Free text about notes, in JSONL spans only; people may have written names there.",
+    )
     annotator = forms.ChoiceField(
         label="Where several people read a note",
         required=False,
@@ -61,6 +66,7 @@ class BuildForm(forms.Form):
                     shares=(data["train"], data["dev"], data["test"]),
                     window=data["window"],
                     annotator=data.get("annotator", ""),
+                    has_comments=data.get("comments", False),
                 )
             except OptionError as error:
                 self.add_error(None, sentence(str(error)))

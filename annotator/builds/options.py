@@ -21,13 +21,15 @@ class BuildOptions:
     """`shares` of the patients go to train, dev and test, in per cent; `window` is in code points.
 
     `annotator` is the public id of the person whose annotations are taken where several people read a note; empty:
-    such notes are left out. Raises OptionError.
+    such notes are left out. `has_comments`: what readers wrote about notes goes out too, in formats that hold it. It is
+    asked for, since people write freely there, names too. Raises OptionError.
     """
 
     seed: int = 0
     shares: tuple[int, int, int] = (80, 10, 10)
     window: int = WINDOW
     annotator: str = ""
+    has_comments: bool = False
 
     @property
     def overlap(self) -> int:
@@ -49,9 +51,16 @@ class BuildOptions:
             "shares": dict(zip(PARTS, self.shares, strict=True)),
             "window": self.window,
             "annotator": self.annotator,
+            "comments": self.has_comments,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> BuildOptions:
         train, dev, test = (data["shares"][part] for part in PARTS)
-        return cls(seed=data["seed"], shares=(train, dev, test), window=data["window"], annotator=data["annotator"])
+        return cls(
+            seed=data["seed"],
+            shares=(train, dev, test),
+            window=data["window"],
+            annotator=data["annotator"],
+            has_comments=data.get("comments", False),  # not in builds of before there were any
+        )

@@ -73,8 +73,24 @@ class ValueRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CommentRecord:
+    """What a reader said about a span as it stands now, which may be none of the note's, or about the note.
+
+    `author` is a public id.
+    """
+
+    kind: str
+    body: str
+    span: Span | None
+    label: str
+    author: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NoteRecord:
-    """A note with its spans, in the order of their places, and what is said beyond them, sorted.
+    """A note with its spans, in the order of their places, what is said beyond them, sorted, and comments, in the order
+    in which they were made.
 
     `public_id` names it in errors, `id` is the user's own.
     """
@@ -89,6 +105,7 @@ class NoteRecord:
     spans: tuple[SpanRecord, ...]
     relations: tuple[RelationRecord, ...]
     document_labels: tuple[ValueRecord, ...]
+    comments: tuple[CommentRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,18 @@ from typing import TypeVar
 from django.db.models import QuerySet
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
+from annotator.annotations.comments import spans_of
+from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.builds.models import DatasetBuild
-from annotator.builds.records import LabelerRecord, NoteRecord, Origin, RelationRecord, SpanRecord, ValueRecord
+from annotator.builds.records import (
+    CommentRecord,
+    LabelerRecord,
+    NoteRecord,
+    Origin,
+    RelationRecord,
+    SpanRecord,
+    ValueRecord,
+)
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
@@ -96,7 +105,7 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
 
 
 def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[NoteRecord]]:
-    """The notes of `sets`, in that order, by pages of 200. One query, and five a page.
+    """The notes of `sets`, in that order, by pages of 200. One query, and six a page; seven where it has comments.
 
     A note whose set is no longer as it was when `sets` was read (reopened, perhaps submitted anew) is missing.
     """
@@ -105,6 +114,7 @@ def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[N
         page = sets[first : first + PAGE]
         annotations = _annotations(page)
         relations, values = _live(Relation.objects.all(), page), _live(DocumentValue.objects.all(), page)
+        comments = _comments(page)
         documents = Document.objects.in_bulk([found.document_id for found in page])
         # Read last: a set that is unchanged now was unchanged while what it says was read.
         unchanged = set(
@@ -118,6 +128,7 @@ def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[N
                 annotations[found.set_id],
                 relations[found.set_id],
                 values[found.set_id],
+                comments[found.set_id],
                 schemas,
             )
             for found in page
@@ -156,11 +167,36 @@ def _annotations(page: Sequence[ReadySet]) -> dict[int, list[Annotation]]:
     return by_set
 
 
+def _comments(page: Sequence[ReadySet]) -> dict[int, list[CommentRecord]]:
+    """Standing comments by set, oldest first."""
+    rows = list(
+        Comment.objects.filter(set_id__in=[found.set_id for found in page], status=Comment.Status.OPEN)
+        .select_related("author", "suggestion")
+        .defer("suggestion__signals")
+        .order_by("pk")
+    )
+    spans = spans_of(rows)
+    by_set: dict[int, list[CommentRecord]] = defaultdict(list)
+    for comment in rows:
+        about = spans.get(comment.pk)
+        record = CommentRecord(
+            kind=comment.kind,
+            body=comment.body,
+            span=about.span if about else None,
+            label=about.label if about else "",
+            author=comment.author.public_id,
+            created_at=comment.created_at,
+        )
+        by_set[comment.set_id].append(record)
+    return by_set
+
+
 def _note(
     document: Document,
     annotations: Sequence[Annotation],
     relations: Sequence[Relation],
     values: Sequence[DocumentValue],
+    comments: Sequence[CommentRecord],
     schemas: Mapping[int, Schema],
 ) -> NoteRecord:
     places = {annotation.thread: place for place, annotation in enumerate(annotations)}
@@ -208,6 +244,7 @@ def _note(
                 for value in values
             )
         ),
+        comments=tuple(comments),
     )
 
 

@@ -52,6 +52,10 @@ class NewBuildSerializer(StrictSerializer):
         help_text="Id of the person whose annotations are taken where several people read a note.",
     )
 
+    comments = serializers.BooleanField(
+        default=_DEFAULTS.has_comments, help_text="What readers wrote about notes too; the format jsonl holds it."
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         shares = attrs.get("shares")
         try:
@@ -60,6 +64,7 @@ class NewBuildSerializer(StrictSerializer):
                 shares=tuple(shares[part] for part in PARTS) if shares else _DEFAULTS.shares,
                 window=attrs["window"],
                 annotator=attrs.get("annotator", ""),
+                has_comments=attrs["comments"],
             )
         except OptionError as error:
             raise serializers.ValidationError(sentence(str(error))) from error
@@ -71,6 +76,7 @@ class BuildOptionsSerializer(serializers.Serializer):
     shares = SharesSerializer()
     window = serializers.IntegerField()
     annotator = serializers.CharField(allow_blank=True)
+    comments = serializers.BooleanField(default=False)
 
 
 class BuildFileSerializer(serializers.Serializer):

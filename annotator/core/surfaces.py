@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from annotator.core.tokens import token_spans
 
@@ -36,7 +36,10 @@ def normal_surface(surface: str) -> str:
 
 def head_word(surface: str) -> str:
     """The word that says what kind of thing the surface is about; the whole surface where it has no such word."""
-    normal = normal_surface(surface)
+    return _head(normal_surface(surface))
+
+
+def _head(normal: str) -> str:
     words = [normal[start:end] for start, end in token_spans(normal)]
     stop = next((at for at in range(1, len(words)) if _ends_the_head(words, at)), len(words))
     named = [word for word in words[:stop] if any(map(str.isalpha, word)) and word not in _UNITS]
@@ -48,8 +51,19 @@ def surface_key(*, project_id: int, surface: str) -> str:
 
     Digits and not the words, so that ranges of keys are the same in every collation, and no note text is stored twice.
     """
-    head = _digits(f"{project_id} {head_word(surface)}")
-    return head + _digits(normal_surface(surface))
+    normal = normal_surface(surface)
+    return _head_digits(project_id, _head(normal)) + _digits(normal)
+
+
+def surface_keys(*, project_id: int, surfaces: Iterable[str]) -> dict[str, str]:
+    """The `surface_key` of many that are normal already, and the surface of each."""
+    heads: dict[str, str] = {}
+    found = {}
+    for normal in surfaces:
+        head = _head(normal)
+        digits = heads.get(head) or heads.setdefault(head, _head_digits(project_id, head))
+        found[digits + _digits(normal)] = normal
+    return found
 
 
 def similar_keys(key: str) -> tuple[str, str]:
@@ -61,6 +75,10 @@ def _ends_the_head(words: Sequence[str], at: int) -> bool:
     word = words[at]
     is_amount = word[0].isdigit() and (word[-1].isalpha() or not _UNITS.isdisjoint(words[at + 1 : at + 2]))
     return is_amount or word in _PREPOSITIONS
+
+
+def _head_digits(project_id: int, head: str) -> str:
+    return _digits(f"{project_id} {head}")
 
 
 def _digits(text: str) -> str:

@@ -21,7 +21,9 @@ def duration_words(seconds: float) -> str:
 
 
 def ago_words(seconds: float) -> str:
-    """`4 s ago`, `6 min ago`, `2 h ago`, `3 days ago`: one unit."""
+    """`just now`, `4 s ago`, `6 min ago`, `2 h ago`, `3 days ago`: one unit."""
+    if seconds < 1:
+        return "just now"
     return f"{duration_words(seconds if seconds < _HOUR else seconds // _HOUR * _HOUR)} ago"
 
 

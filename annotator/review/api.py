@@ -1,4 +1,7 @@
-"""The caller's own reviewing: notes taken, held, decided in and put back, all by the services of the review page."""
+"""The caller's own reviewing: notes taken, held, decided in, commented and put back.
+
+All of it goes by the services of the review page.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from annotator.annotations.models import Annotation
+from annotator.annotations.comments import CommentRefused, spans_of
+from annotator.annotations.models import Annotation, Comment
+from annotator.annotations.serializers import CommentSerializer
 from annotator.annotations.services import AnnotationExists
 from annotator.audit.services import record_read
 from annotator.core.schema import SchemaError
@@ -21,6 +26,7 @@ from annotator.projects.access import Action
 from annotator.projects.models import Membership
 from annotator.projects.token_access import membership_of
 from annotator.review import leases, services
+from annotator.review.commenting import comment_on, take_back
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relations import document_values_of, relation_for, relations_of
 from annotator.review.selectors import note_item_for, note_view, target_for
@@ -28,6 +34,7 @@ from annotator.review.serializers import (
     REDO,
     DecisionSerializer,
     HeldNoteSerializer,
+    NewCommentSerializer,
     NewDecisionSerializer,
     ReviewItemSerializer,
     ReviewQuery,
@@ -147,17 +154,66 @@ class ReviewDecide(ApiView):
         return Response(DecisionSerializer(decision).data, status=200 if repeat else 201)
 
 
+class HeldComments(ApiView):
+    @operation("comments_create", body=NewCommentSerializer, answers={201: CommentSerializer}, problems=[409, 422])
+    def post(self, request: Request, project_id: str, item_id: str) -> Response:
+        """Say something about a span of a note that the caller holds, or about the note.
+
+        A flag without words that stands already is answered as it is. 409: the note is someone else's.
+        """
+        membership = membership_of(request, project_id, Action.REVIEW)
+        note_item = _note_of(membership, item_id)
+        data = checked_body(NewCommentSerializer, request)
+        key = f"i{data['item']}" if "item" in data else f"a{data['annotation']}" if "annotation" in data else ""
+        try:
+            comment = comment_on(
+                note_item=note_item,
+                reviewer=membership.user,
+                key=key,
+                kind=data["kind"],
+                body=data["body"],
+                now=timezone.now(),
+            )
+        except leases.LeaseConflict as conflict:
+            raise Conflict(str(conflict)) from conflict
+        except CommentRefused as refusal:
+            raise Refused(str(refusal)) from refusal
+        return Response(CommentSerializer(comment, context={"spans": spans_of([comment])}).data, status=201)
+
+
+class HeldComment(ApiView):
+    @operation("comments_withdraw", answers={204: None}, problems=[409, 422])
+    def delete(self, request: Request, project_id: str, item_id: str, comment_id: str) -> Response:
+        """Take back a comment of the caller's own, in a note that they hold; the audit keeps it without its words."""
+        membership = membership_of(request, project_id, Action.REVIEW)
+        note_item = _note_of(membership, item_id)
+        own = Comment.objects.filter(set__document=note_item.document_id, set__annotator=membership.user)
+        comment = get_object_or_404(own.select_related("set__document__project"), public_id=comment_id)
+        try:
+            take_back(note_item=note_item, reviewer=membership.user, comment=comment, now=timezone.now())
+        except leases.LeaseConflict as conflict:
+            raise Conflict(str(conflict)) from conflict
+        except CommentRefused as refusal:
+            raise Refused(str(refusal)) from refusal
+        return Response(status=204)
+
+
+_OF_THE_NOTE: dict[str, type[services.Undo | services.Redo | services.FinishNote]] = {
+    Decision.Verdict.UNDO: services.Undo,
+    REDO: services.Redo,
+    Decision.Verdict.NOTE_DONE: services.FinishNote,
+}
+
+
 def _act_of(note_item: ReviewItem, data: dict[str, Any]) -> services.Act | None:
     """The act that checked data ask for; None where its target is gone."""
     verdict = data["verdict"]
-    if verdict == Decision.Verdict.UNDO:
-        return services.Undo()
-    if verdict == REDO:
-        return services.Redo()
-    if verdict == Decision.Verdict.NOTE_DONE:
-        return services.FinishNote()
+    if verdict in _OF_THE_NOTE:
+        return _OF_THE_NOTE[verdict]()
     if verdict == Decision.Verdict.ADD:
         return services.Add(span=data["fragments"], label=data["label"], attributes=data.get("attributes", {}))
+    if verdict == Decision.Verdict.DISMISS:
+        return services.Dismiss(span=data["fragments"], label=data["label"])
     if verdict == Decision.Verdict.CLASSIFY:
         return services.Classify(name=data["document_label"], value=data["value"])
     if verdict == Decision.Verdict.RELATE:

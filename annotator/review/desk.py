@@ -32,7 +32,7 @@ class DecisionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an act did, for the decision's row."""
+    """What an act did, for the decision's row. `dismissed` is a label and the fragments that were not given it."""
 
     verdict: Decision.Verdict
     item: ReviewItem | None = None
@@ -44,6 +44,7 @@ class Outcome:
     made_value: DocumentValue | None = None
     undoes: Decision | None = None
     redoes: Decision | None = None
+    dismissed: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

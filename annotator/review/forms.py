@@ -8,17 +8,19 @@ from annotator.annotations.models import Comment
 from annotator.core.spans import Span, SpanError
 
 MOST_SECONDS = 24 * 3600.0
-_ASKED = ("verdict", "label", "attribute", "move", "bounds")
+_ASKED = ("verdict", "label", "dismiss", "attribute", "move", "bounds")
 
 
 class DecisionForm(forms.Form):
-    """One decision. Exactly one of `verdict`, `label`, `attribute`, `move` and `bounds` says what is done.
+    """One decision. Exactly one of `verdict`, `label`, `dismiss`, `attribute`, `move` and `bounds` says what is done.
 
-    `target` is a key of `selectors.Mark`, empty for a new span, whose place is in `fragments`.
+    `target` is a key of `selectors.Mark`, empty for a new span, whose place is in `fragments`. `dismiss` is the label
+    that the place in `fragments` does not have; `missed` is the number, from 0, of what was offered there as missed.
     `attribute` reads 'name=value'; `move` reads 'start:-1', or 'start:-1:exact' by characters; `bounds` reads '15:25',
     where the hull is to start and end.
     `alike`: accept or reject all mentions that read alike.
-    `queue` is the reason that the queue is narrowed to, for the way on; it is no part of the decision.
+    `queue` is the reason that the queue is narrowed to, for the way on, as `missed` is; both are no part of the
+    decision.
     """
 
     key = forms.CharField(max_length=64)
@@ -30,6 +32,8 @@ class DecisionForm(forms.Form):
     alike = forms.BooleanField(required=False)
     active_seconds = forms.FloatField(min_value=0, max_value=MOST_SECONDS, required=False)
     label = forms.CharField(max_length=40, required=False)
+    dismiss = forms.CharField(max_length=40, required=False)
+    missed = forms.IntegerField(min_value=0, required=False)
     attribute = forms.RegexField(r"\A[^=]{1,40}=[^=]{1,40}\Z", required=False)
     move = forms.RegexField(r"\A(start|end):(-1|1)(:exact)?\Z", required=False)
     bounds = forms.RegexField(r"\A\d{1,9}:\d{1,9}\Z", required=False)

@@ -76,7 +76,8 @@ class Decision(models.Model):
     """One thing a reviewer did, append-only. `idempotency_key` makes a repeat answer with the first result.
 
     `withdrew` and `made` are the annotations before and after, and so for relations and the values of document labels;
-    undo swaps them back. A redo has the verdict of what it does again.
+    undo swaps them back. A redo has the verdict of what it does again. What was dismissed is no annotation and no item:
+    its label and place stand here.
     """
 
     class Verdict(models.TextChoices):
@@ -88,6 +89,7 @@ class Decision(models.Model):
         RELATE = "relate"
         UNRELATE = "unrelate"
         CLASSIFY = "classify"
+        DISMISS = "dismiss"
         UNDO = "undo"
         NOTE_DONE = "note_done"
 
@@ -102,6 +104,8 @@ class Decision(models.Model):
     made_relation = models.ForeignKey(Relation, on_delete=models.PROTECT, null=True, related_name="+")
     withdrew_value = models.ForeignKey(DocumentValue, on_delete=models.PROTECT, null=True, related_name="+")
     made_value = models.ForeignKey(DocumentValue, on_delete=models.PROTECT, null=True, related_name="+")
+    dismissed_label = models.CharField(max_length=40, blank=True)
+    dismissed_fragments = models.CharField(max_length=500, blank=True)
     undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
     redoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="redone_by")
     batch = models.CharField(max_length=64, blank=True, help_text="decisions that are undone as one")

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from django.urls import reverse
 from django.utils.text import Truncator
 
+from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
 from annotator.core.spans import Span
 from annotator.core.tokens import Edge, fit, move_boundary, set_bounds, snap
@@ -21,6 +22,8 @@ from annotator.review.alike import alike_context
 from annotator.review.card import card_context
 from annotator.review.filters import chips, chosen_reason, within
 from annotator.review.history import history_of
+from annotator.review.missed import missed_in
+from annotator.review.missed_card import missed_context
 from annotator.review.models import LATE, Decision, ReviewItem
 from annotator.review.remarks import remarks_context
 from annotator.review.render import draw_lines, draw_note, draw_queue, section_at, section_states
@@ -52,6 +55,7 @@ _PAST: dict[str, str] = {
     Decision.Verdict.RELATE: "relation added",
     Decision.Verdict.UNRELATE: "relation removed",
     Decision.Verdict.CLASSIFY: "label of the note set",
+    Decision.Verdict.DISMISS: "dismissed",
     Decision.Verdict.UNDO: "undone",
     Decision.Verdict.NOTE_DONE: "note done",
 }
@@ -79,7 +83,7 @@ def note_title(document: Document) -> str:
 
 def asked_of(data: Mapping[str, Any]) -> str:
     """What the checked form asks for, in words that are the same whenever it is sent again."""
-    asked = ("target", "fragments", "verdict", "label", "attribute", "move", "bounds", "alike")
+    asked = ("target", "fragments", "verdict", "label", "dismiss", "attribute", "move", "bounds", "alike")
     return ", ".join(f"{name} {data[name]}" for name in asked if data[name])
 
 
@@ -89,9 +93,11 @@ def act_of(
     """What the checked form asks for of its target; None where that is gone. Raises DecisionRefused."""
     if data["verdict"] in _OF_THE_NOTE:
         return _OF_THE_NOTE[data["verdict"]]()
-    if data["label"] and not data["target"]:
+    if data["dismiss"] or (data["label"] and not data["target"]):
         if data["fragments"] is None:
             raise services.DecisionRefused("Select the text of the new span first.")
+        if data["dismiss"]:
+            return services.Dismiss(span=data["fragments"], label=data["dismiss"])
         return services.Add(span=data["fragments"], label=data["label"])
     if not data["target"]:
         raise services.DecisionRefused("Choose a span first.")
@@ -173,6 +179,13 @@ def with_alike(context: dict[str, Any]) -> dict[str, Any]:
     """The context with all that reads like the span in focus, for the card that decides on all of it."""
     target = target_for(note_item=context["note_item"], key=context["focus"]) if context["focus"] else None
     return context if target is None else context | alike_context(context["note_item"], target)
+
+
+def with_missed(context: dict[str, Any], *, reader: User, number: int) -> dict[str, Any]:
+    """The context with what may have been missed, where nothing is left to decide: `number` (from 0) is in focus."""
+    if context["mark"] is not None or context["is_done"]:
+        return context
+    return context | missed_context(context["view"], missed_in(context["view"], reader=reader), number)
 
 
 def new_span_context(span: NewSpan) -> dict[str, Any]:

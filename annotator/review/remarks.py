@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from annotator.annotations.comments import comments_about
+from annotator.annotations.comments import MOST_PRESSING, comments_about
 from annotator.annotations.models import Comment
 from annotator.review.models import ReviewItem
 from annotator.review.selectors import Source
@@ -22,6 +22,7 @@ def remarks_context(note_item: ReviewItem, *, about: Source | None, is_mine: boo
     return {
         "remarks": found,
         "is_about_span": about is not None,
+        "said": next((kind for kind in MOST_PRESSING if kind in standing), ""),
         "marks_of_kind": [(kind, words, key, standing.get(kind)) for kind, words, key in _MARKS],
         "project_id": note_item.document.project.public_id,
         "may_remark": is_mine,

@@ -24,7 +24,7 @@ from annotator.review.selectors import Mark, NoteView
 SHORT = 15  # a span of so few characters does not wrap
 QUEUED_CHARS = 60
 _QUEUE_ROW = (
-    '<li><a class="item" href="{url}?focus={key}{queue}#{key}" data-span-key="{key}"{current}>'
+    '<li><a class="item" href="{url}?focus={key}{queue}#{key}" data-span-key="{key}"{said}{current}>'
     '<span class="item-text">{text}</span><span class="item-value">{score}</span>'
     '<span class="label-code c-{colour}">{code}</span>{chip}</a></li>'
 )
@@ -99,6 +99,7 @@ def draw_queue(
             url=note_url,
             queue=f"&queue={queue}" if queue else "",
             key=mark.key,
+            said=format_html(' data-said="{}"', mark.said) if mark.said else "",
             current=format_html(" {}", "aria-current=true" if mark.key == current else ""),
             text=mark.surface if len(mark.surface) <= QUEUED_CHARS else Truncator(mark.surface).chars(QUEUED_CHARS),
             score=floatformat(mark.score if mark.confidence is None else mark.confidence, 2),
@@ -207,6 +208,8 @@ class _Pen:
             self._write(" data-cross")
         if piece.is_gap:
             self._write(" data-gap")
+        if mark.said:
+            self._write(" data-said={}", mark.said)
         if mark.key == self._current:
             self._write(" data-current")
         if piece.inner:

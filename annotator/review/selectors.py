@@ -13,6 +13,7 @@ from django.db.models import Count, F, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from annotator.accounts.models import User
+from annotator.annotations.comments import said_of_spans
 from annotator.annotations.models import Annotation
 from annotator.core.layout import TextLayout, text_layout
 from annotator.core.schema import Label, Schema
@@ -33,11 +34,14 @@ SPANS_KEPT = 20_000
 # note, and making whole models of that took longer than everything else. Attributes come as written: few differ.
 _OF_ITEM: tuple[str | Cast, ...] = (
     *("pk", "public_id", "reason", "confidence", "skipped_at"),
-    *(f"suggestion__{name}" for name in ("fragments", "surface", "label")),
+    *(f"suggestion__{name}" for name in ("id", "fragments", "surface", "label")),
     Cast("suggestion__attributes", TextField()),
     "suggestion__score",
 )
-_OF_ANNOTATION: tuple[str | Cast, ...] = ("public_id", "fragments", "surface", "label", Cast("attributes", TextField()))
+_OF_ANNOTATION: tuple[str | Cast, ...] = (
+    *("public_id", "first_version", "origin_id", "fragments", "surface", "label"),
+    Cast("attributes", TextField()),
+)
 # What is read along with a decision that is shown, undone or done again.
 _WHAT_IT_NAMES = (
     *("item__suggestion", "withdrew", "made"),
@@ -49,7 +53,7 @@ _WHAT_IT_NAMES = (
 class Mark:
     """One span as the page draws it. `key` names it in the page: 'i…' an open item, 'a…' an annotation.
 
-    `place` is where an open item stands in the queue; None for an annotation.
+    `place` is where an open item stands in the queue; None for an annotation. `said` is the kind of the comment on it.
     """
 
     key: str
@@ -62,6 +66,7 @@ class Mark:
     confidence: float | None = None
     reason: str = ""
     place: Place | None = None
+    said: str = ""
 
     @property
     def tenths(self) -> int | None:
@@ -71,7 +76,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class NoteView:
-    """A note with its marks; from four queries however many marks there are."""
+    """A note with its marks; from five queries however many marks there are."""
 
     note_item: ReviewItem
     document: Document
@@ -168,12 +173,13 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
     items = span_items(note_item)
     waiting = items.filter(status=ReviewItem.Status.OPEN).values_list(*_OF_ITEM)
     asserted = live_annotations(note_item).values_list(*_OF_ANNOTATION)
+    said = said_of_spans(document_id=note_item.document_id, reader_id=note_item.leased_by_id)
     return NoteView(
         note_item=note_item,
         document=note_item.document,
         schema=schema,
-        queue=sorted((_suggested(labels, *row) for row in waiting), key=lambda mark: mark.place or ()),
-        annotations=[_asserted(labels, *row) for row in asserted],
+        queue=sorted((_suggested(labels, said, *row) for row in waiting), key=lambda mark: mark.place or ()),
+        annotations=[_asserted(labels, said, *row) for row in asserted],
         n_items=items.exclude(status=ReviewItem.Status.CLOSED).count(),
     )
 
@@ -263,11 +269,13 @@ def _attributes(written: str) -> Mapping[str, str]:
 
 def _suggested(
     labels: Mapping[str, Label],
+    said: Mapping[str | int, str],
     pk: int,
     public_id: str,
     reason: str,
     confidence: float | None,
     skipped_at: datetime | None,
+    suggestion_id: int,
     fragments: str,
     surface: str,
     label: str,
@@ -286,11 +294,20 @@ def _suggested(
         confidence=confidence,
         reason=reason,
         place=_place(skipped_at, confidence, score, span.start, pk),
+        said=said.get(suggestion_id, ""),
     )
 
 
 def _asserted(
-    labels: Mapping[str, Label], public_id: str, fragments: str, surface: str, label: str, attributes: str
+    labels: Mapping[str, Label],
+    said: Mapping[str | int, str],
+    public_id: str,
+    first_version: str,
+    origin_id: int | None,
+    fragments: str,
+    surface: str,
+    label: str,
+    attributes: str,
 ) -> Mark:
     return Mark(
         key=f"a{public_id}",
@@ -299,6 +316,7 @@ def _asserted(
         label=labels.get(label) or _lost_label(label),
         attributes=_attributes(attributes),
         state=PERSON,
+        said=said.get(first_version or public_id) or said.get(origin_id or 0, ""),
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from rest_framework import serializers
 
+from annotator.annotations.comments import MOST_CHARACTERS
+from annotator.annotations.models import Comment
 from annotator.annotations.serializers import (
     AnnotationSerializer,
     DocumentValueSerializer,
@@ -96,8 +98,9 @@ class NewDecisionSerializer(StrictSerializer):
     """One decision. `key` is yours: a request that is sent again with it is answered with the first decision.
 
     accept, skip: `item`. reject: `item` or `annotation`. edit: one of them and what changes. add: `fragments` and
-    `label`. relate: `type`, `head` and `tail`. unrelate: `relation`. classify: `document_label` and `value`, which is
-    empty where the value is taken back. undo, redo, note_done: nothing else.
+    `label`. dismiss: the same, for a place that was looked at and has not this label. relate: `type`, `head` and
+    `tail`. unrelate: `relation`. classify: `document_label` and `value`, which is empty where the value is taken back.
+    undo, redo, note_done: nothing else.
 
     With `alike`, accept (then an `annotation` too) and reject go for all mentions in the note that read alike, and are
     undone as one.
@@ -140,15 +143,35 @@ class NewDecisionSerializer(StrictSerializer):
         if targets - allowed or (allowed and len(targets) != 1):
             wanted = " or ".join(sorted(allowed)) or "no target"
             raise serializers.ValidationError(f"{verdict} goes with {wanted}.")
-        if changes and verdict not in {Verdict.EDIT, Verdict.ADD}:
+        if changes and verdict not in {Verdict.EDIT, Verdict.ADD, Verdict.DISMISS}:
             raise serializers.ValidationError(f"{verdict} changes nothing: leave {', '.join(sorted(changes))} out.")
         if verdict == Verdict.EDIT and not changes:
             raise serializers.ValidationError(f"edit goes with one or more of {', '.join(_CHANGES)}.")
-        if verdict == Verdict.ADD and not {"fragments", "label"} <= changes:
-            raise serializers.ValidationError("add goes with fragments and label.")
+        if verdict in {Verdict.ADD, Verdict.DISMISS} and not {"fragments", "label"} <= changes:
+            raise serializers.ValidationError(f"{verdict} goes with fragments and label.")
+        if verdict == Verdict.DISMISS and "attributes" in changes:
+            raise serializers.ValidationError("dismiss takes no attributes.")
         if _OF_WHOLE & set(attrs) != _WHOLE.get(verdict, set()):
             wanted = ", ".join(sorted(_WHOLE.get(verdict, set()))) or f"none of {', '.join(sorted(_OF_WHOLE))}"
             raise serializers.ValidationError(f"{verdict} goes with {wanted}.")
+        return attrs
+
+
+class NewCommentSerializer(StrictSerializer):
+    """A comment on a span, `item` or `annotation`, or without either on the note. A flag or what is to be discussed
+    needs no words.
+    """
+
+    kind = serializers.ChoiceField(Comment.Kind.choices)
+    body = serializers.CharField(required=False, default="", allow_blank=True, max_length=MOST_CHARACTERS)
+    item = serializers.RegexField(
+        r"\A[a-z2-7]{16}\Z", required=False, help_text="An item of the note, open or decided."
+    )
+    annotation = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An annotation of your own.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if _ITEM in attrs and _ANNOTATION in attrs:
+            raise serializers.ValidationError("A comment goes with item or annotation, or neither.")
         return attrs
 
 

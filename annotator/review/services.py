@@ -64,6 +64,14 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
+class Dismiss:
+    """Say that the words at `span`, which might have been missed, are no `label`: see `review.missed`."""
+
+    span: Span
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
     item: ReviewItem
 
@@ -113,7 +121,7 @@ class Classify:
     value: str
 
 
-Act = Accept | Reject | Edit | Add | Skip | Relate | Unrelate | Classify | Undo | Redo | Spread | FinishNote
+Act = Accept | Reject | Edit | Add | Dismiss | Skip | Relate | Unrelate | Classify | Undo | Redo | Spread | FinishNote
 
 
 def repeat_of(*, key: str, note_item: ReviewItem, reviewer: User, asked: str) -> Decision | None:
@@ -186,6 +194,8 @@ def decide(
                 made_value=outcome.made_value,
                 undoes=outcome.undoes,
                 redoes=outcome.redoes,
+                dismissed_label=outcome.dismissed[0],
+                dismissed_fragments=outcome.dismissed[1],
                 batch=_digest(key) if len(outcomes) > 1 else "",
                 active_seconds=active_seconds if number == 0 else None,
                 idempotency_key=key if number == 0 else f"{_digest(key)[:48]}:{number}",
@@ -224,6 +234,12 @@ def _add(desk: Desk, act: Add) -> list[Outcome]:
     return [Outcome(Verdict.ADD, made=made)]
 
 
+def _dismiss(desk: Desk, act: Dismiss) -> list[Outcome]:
+    desk.schema_version.schema.label(act.label)
+    act.span.surface(desk.note_item.document.text)
+    return [Outcome(Verdict.DISMISS, dismissed=(act.label, str(act.span)))]
+
+
 def _skip(desk: Desk, act: Skip) -> list[Outcome]:
     desk.skip(act.item)
     return [Outcome(Verdict.SKIP, item=act.item)]
@@ -239,6 +255,7 @@ _ACTS: dict[type, Callable[..., list[Outcome]]] = {
     Reject: _reject,
     Edit: _edit,
     Add: _add,
+    Dismiss: _dismiss,
     Skip: _skip,
     Undo: lambda desk, act: undo(desk),
     Redo: lambda desk, act: redo(desk),

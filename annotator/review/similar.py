@@ -76,18 +76,21 @@ def _candidates(key: str, reader: User, leave_out: Annotation | None) -> QuerySe
     return candidates if leave_out is None else candidates.exclude(pk=leave_out.pk)
 
 
+def is_finished(reader: User, *, of: str = "") -> Q:
+    """Whether a set, or what `of` ("set__") leads to one, is submitted, its note waits for no reader, and this one has
+    no open set of it: what others say there can sway no reading.
+    """
+    # `exclude(unit=…)`, since with `unit` and `status` given SQLite would look through all open notes for each row.
+    note = OuterRef(f"{of}document")
+    waiting = ReviewItem.objects.filter(document=note, status=ReviewItem.Status.OPEN).exclude(unit=ReviewItem.Unit.SPAN)
+    in_hand = AnnotationSet.objects.filter(document=note, annotator=reader, status=AnnotationSet.Status.OPEN)
+    return Q(**{f"{of}status": AnnotationSet.Status.SUBMITTED}) & ~Exists(waiting) & ~Exists(in_hand)
+
+
 def _visible(candidates: QuerySet[Annotation], key: str, reader: User) -> QuerySet[Annotation, tuple[int, str, str]]:
     """(id, key, label) of those that the reader may see, nearest first."""
-    # `exclude(unit=…)`, since with `unit` and `status` given SQLite would look through all open notes for each row.
-    waiting = ReviewItem.objects.filter(document=OuterRef("set__document"), status=ReviewItem.Status.OPEN).exclude(
-        unit=ReviewItem.Unit.SPAN
-    )
-    in_hand = AnnotationSet.objects.filter(
-        document=OuterRef("set__document"), annotator=reader, status=AnnotationSet.Status.OPEN
-    )
-    is_finished = Q(set__status=AnnotationSet.Status.SUBMITTED) & ~Exists(waiting) & ~Exists(in_hand)
     return (
-        candidates.filter(Q(annotator=reader) | is_finished)
+        candidates.filter(Q(annotator=reader) | is_finished(reader, of="set__"))
         .order_by(*_by_nearness(key, reader))
         .values_list("pk", "surface_key", "label")
     )

@@ -66,5 +66,6 @@ def _redone(desk: Desk, undos: Sequence[Decision]) -> list[Outcome]:
             desk.skip(first.item)
         elif first.item is not None:
             close(first.item)
-        outcomes.append(Outcome(_Verdict(first.verdict), item=first.item, redoes=undo, **swapped))
+        dismissed = (first.dismissed_label, first.dismissed_fragments)
+        outcomes.append(Outcome(_Verdict(first.verdict), item=first.item, redoes=undo, dismissed=dismissed, **swapped))
     return outcomes

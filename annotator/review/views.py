@@ -79,7 +79,8 @@ def take(request: HttpRequest, project_id: str, document_id: str) -> HttpRespons
 def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     """The note its reader holds; for htmx, the card of the span that `?focus=` names, or of the first in the queue.
 
-    `?queue=` narrows the queue to a reason.
+    `?queue=` narrows the queue to a reason. Where nothing is left to decide, `?missed=` is the number of what may have
+    been missed.
 
     `?unsaved=1`, from a sign-in that came between, says so once.
     """
@@ -96,6 +97,7 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         return _refused(request, membership, note_item, services.GONE, 409)
     queue = request.GET.get("queue", "")
     context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    context = pages.with_missed(context, reader=membership.user, number=_number(request.GET.get("missed", "")))
     if "alike" in request.GET:
         context = pages.with_alike(context)
     context["has_queue"] = not focus  # a queue narrowed anew comes along with the first card of it
@@ -158,7 +160,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     except _REFUSALS as refusal:
         error = f"{sentence(str(refusal))} Nothing was saved."
         return _refused(request, membership, note_item, error, 422, new=data["fragments"])
-    return _answered(request, membership, note_item, decision, target, queue=data["queue"])
+    return _answered(request, membership, note_item, decision, target, queue=data["queue"], missed=data["missed"])
 
 
 @require_POST
@@ -205,6 +207,7 @@ def _answered(
     target: ReviewItem | Annotation | None,
     *,
     queue: str,
+    missed: int | None,
 ) -> HttpResponse:
     """The way on after a decision that is saved, also where it was saved before and is only sent again."""
     if decision.verdict == Decision.Verdict.NOTE_DONE:
@@ -212,11 +215,14 @@ def _answered(
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, is_saved=True)
     view = note_view(note_item=note_item)
-    focus = pages.focus_after(decision, target=target, view=view, queue=queue)
+    is_of_missed = missed is not None and decision.verdict in {Decision.Verdict.ADD, Decision.Verdict.DISMISS}
+    focus = "" if is_of_missed else pages.focus_after(decision, target=target, view=view, queue=queue)
     context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    context = pages.with_missed(context, reader=membership.user, number=missed or 0)
     if not is_partial(request):
         url = reverse("review:note", args=[membership.project.public_id, note_item.public_id])
-        return see_other(request, f"{url}?focus={focus}{context['in_queue']}#{focus}" if focus else url)
+        way = f"?focus={focus}{context['in_queue']}#{focus}" if focus else f"?missed={missed}" if missed else ""
+        return see_other(request, f"{url}{way}")
     if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
     context |= pages.changes(view, decision=decision, focus=focus, queue=queue)
@@ -241,6 +247,7 @@ def _refused(
     focus, queue = request.POST.get("target", ""), request.POST.get("queue", "")
     context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
     context["error"] = error
+    context = pages.with_missed(context, reader=membership.user, number=0)
     if new is not None and new.end <= len(view.document.text):
         context |= pages.new_span_context(pages.NewSpan(span=new, surface=new.surface(view.document.text)))
     if not is_partial(request):
@@ -250,6 +257,10 @@ def _refused(
     if status == 409:
         context |= pages.redrawn(view, focus=context["focus"])
     return render(request, "review/refused.html", context, status=status)
+
+
+def _number(given: str) -> int:
+    return int(given) if given.isdecimal() and len(given) < 5 else 0
 
 
 def _not_yours(

@@ -1,6 +1,6 @@
 /**
  * The comment below the card: Esc goes back to the note, and Ctrl Enter saves before it does. What is being typed stays
- * with the span it was begun on, though the card goes on to the next.
+ * with the span it was begun on, though the card goes on to the next. Its span tells that something was said.
  */
 
 /** @param {KeyboardEvent} event */
@@ -13,9 +13,20 @@ function onKeydown(event) {
   if (isSaving && event.target.value.trim()) event.target.form.querySelector("[value=comment]").click();
 }
 
+/** Let the span in the note and in the queue tell what the comments below the card say of it. */
+function showSaid() {
+  const { focus, said } = document.querySelector("#remarks .remark-new")?.dataset ?? {};
+  if (!focus) return;
+  for (const place of document.querySelectorAll(`#queue [data-span-key="${CSS.escape(focus)}"], #note [data-span="${CSS.escape(focus)}"]`)) {
+    if (said) place.dataset.said = said;
+    else delete place.dataset.said;
+  }
+}
+
 /** @param {Document} root */
 export function init(root) {
   root.addEventListener("keydown", onKeydown, { capture: true });
+  root.addEventListener("htmx:afterSwap", ({ detail }) => detail.target.id === "remarks" && showSaid());
   root.addEventListener("htmx:oobBeforeSwap", (event) => {
     if (event.detail.target.id === "remarks" && document.activeElement?.id === "remark") event.detail.shouldSwap = false;
   });

@@ -7,6 +7,7 @@ import { init as initExact } from "./exact.js";
 import { fetchCard, init as initExchange } from "./exchange.js";
 import { init as initHandles, placeHandles } from "./handles.js";
 import { init as initKeys } from "./keys.js";
+import { markMissed } from "./missed.js";
 import { init as initQueue, showInQueue } from "./queue.js";
 import { init as initRegions, restoreFocus } from "./regions.js";
 import { init as initSame } from "./same.js";
@@ -36,20 +37,23 @@ function showFocus() {
     if (!("current" in piece.dataset)) piece.dataset.current = "";
   }
   showInQueue(key);
-  if (pieces[0]) scrollIfOutside(pieces[0]);
-  placeLeader(pieces[0]);
+  const first = pieces[0] ?? markMissed();
+  if (first) scrollIfOutside(first);
+  placeLeader(first);
   placeHandles(pieces);
 }
 
-/** @param {Element} piece scrolled to the middle where it is outside the middle half of the pane */
+/** @param {Element | Range} piece scrolled to the middle where it is outside the middle half of the pane */
 function scrollIfOutside(piece) {
   const pane = document.getElementById("note-pane").getBoundingClientRect();
   const box = piece.getBoundingClientRect();
   const isInside = box.top > pane.top + pane.height / 4 && box.bottom < pane.bottom - pane.height / 4;
-  if (!isInside) piece.scrollIntoView({ block: "center" });
+  if (isInside) return;
+  if (piece instanceof Range) piece.startContainer.parentElement.scrollIntoView({ block: "center" });
+  else piece.scrollIntoView({ block: "center" });
 }
 
-/** @param {Element | undefined} piece */
+/** @param {Element | Range | undefined} piece */
 function placeLeader(piece) {
   const leader = document.querySelector(".leader");
   leader.hidden = !piece;
@@ -132,7 +136,7 @@ function init() {
   });
   document.addEventListener("card:drawn", onCard);
   for (const name of ["keydown", "pointerdown", "wheel"]) document.addEventListener(name, () => (isActive = true), { passive: true });
-  addEventListener("resize", () => placeLeader(note.querySelector("[data-current]")));
+  addEventListener("resize", () => placeLeader(note.querySelector("[data-current]") ?? markMissed()));
   setInterval(renewLease, RENEW_MS);
 }
 

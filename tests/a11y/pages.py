@@ -171,6 +171,9 @@ PAGES: tuple[Row, ...] = (
     Row("notes", "browse:documents"),
     Row("notes-filtered", "browse:documents", query="?state=reviewed"),
     Row("notes-empty", "browse:documents", EMPTY),
+    Row("comments", "browse:comments"),
+    Row("comments-own", "browse:comments", query="?kind=flag", who="bob"),
+    Row("comments-empty", "browse:comments", EMPTY),
     Row("workers", "browse:workers"),
     Row("people", "browse:people"),
     Row("people-invited", "browse:people", act=both(press("Make a link"), see("The link is ready"))),
@@ -192,6 +195,7 @@ PAGES: tuple[Row, ...] = (
     Row("review", "review:note"),
     Row("review-new-span", "review:new_span", query="?start={start}&end={end}"),
     Row("review-done", "review:note", {"item_id": "done_item"}),
+    Row("review-missed", "review:note", {"item_id": "missed_item"}, act=see("Anything missed? 1 of")),
     Row("review-not-yours", "review:note", {"item_id": "bobs_item"}),
     Row("review-help", "review:note", act=press_key("?")),
     # Import.

@@ -7,6 +7,7 @@ and has a second factor. Erin belongs to nothing yet, Frank's account is disable
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -32,9 +33,11 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline, create_project, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
+from annotator.review.commenting import comment_on
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import fill_slots
+from annotator.review.selectors import note_view
 from annotator.review.services import Accept, FinishNote, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
@@ -61,6 +64,11 @@ JSONL = "".join(
         {"id": "n1", "patient_id": "P-3", "text": "Another note of the same id."},
         {"id": "n2", "patient_id": "P-4"},
     )
+)
+_SAID = (
+    (True, "flag", ""),
+    (True, "comment", "The guideline says nothing of a span like this one."),
+    (False, "comment", "Two authors, it seems."),
 )
 # Read, and finished by Bob as the gold says. The shortest notes are read first.
 N_GOLD = 8
@@ -155,28 +163,47 @@ def _review(project: Project, bob: User, now: datetime) -> None:
 
 
 def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str, str]:
-    """Alice has a note in hand in which she has accepted one span, and one that is done. Bob has a note in hand."""
+    """Alice has a note in hand with spans that she accepted or flagged, one in which all is decided, and a done one.
+    Bob has a note in hand, and asks about it.
+    """
     waiting = iter(
         Document.objects.filter(project=project, label_jobs__status="done")
         .exclude(annotation_sets__annotator=bob)
         .order_by("-n_chars", "pk")
     )
-    finished, in_hand, bobs = (next(waiting) for _ in range(3))
+    finished, in_hand, bobs, decided = (next(waiting) for _ in range(4))
     done = take_note(document=finished, reviewer=alice, now=now)
     _accept(done, alice, now, n=1000)
     decide(note_item=done, reviewer=alice, act=FinishNote(), key="tour-done", now=now)
     held = take_note(document=in_hand, reviewer=alice, now=now)
     _accept(held, alice, now, n=3)
     others = take_note(document=bobs, reviewer=bob, now=now)
+    missed = take_note(document=decided, reviewer=alice, now=now)
+    _forget(missed)
+    _accept(missed, alice, now, n=1000)
+    first = note_view(note_item=held).queue[0].key
+    for is_of_span, kind, body in _SAID:
+        comment_on(note_item=held, reviewer=alice, key=first if is_of_span else "", kind=kind, body=body, now=now)
+    comment_on(note_item=others, reviewer=bob, key="", kind="discuss", body="Dictated twice? See the end.", now=now)
     start = in_hand.text.index(" ") + 1
     return {
         "item_id": held.public_id,
         "done_item": done.public_id,
         "bobs_item": others.public_id,
+        "missed_item": missed.public_id,
         "document_id": in_hand.public_id,
         "start": str(start),
         "end": str(in_hand.text.index(" ", start)),
     }
+
+
+def _forget(note_item: ReviewItem) -> None:
+    """Close all suggestions but the first of the words that most suggestions of the note have, as if never made."""
+    items = ReviewItem.objects.filter(document=note_item.document, unit="span", status="open").order_by("pk")
+    counts = Counter(items.values_list("suggestion__surface", flat=True))
+    words = counts.most_common(1)[0][0]
+    later = [item.pk for item in items.filter(suggestion__surface=words)[1:]]
+    ReviewItem.objects.filter(pk__in=later).update(status=ReviewItem.Status.CLOSED)
 
 
 def _accept(note_item: ReviewItem, reviewer: User, now: datetime, *, n: int) -> None:

@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.accounts.tokens import Scope, make_token
+from annotator.annotations.comments import add_comment
+from annotator.annotations.services import open_set
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
 from annotator.core.spans import Span
@@ -151,10 +153,13 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
     held = take_note(document=document, reviewer=reader, now=timezone.now())
     done = make_document(project, text=f"{CANARY} is done.", external_id=f"mrn-done-{project.slug}")
     make_set(done, reader)
+    own = open_set(document=document, annotator=reader)
+    comment = add_comment(target=own, author=reader, about=None, kind="discuss", body=CANARY, now=NOW)
     return {
         "project_id": project.public_id,
         "document_id": document.public_id,
         "item_id": held.public_id,
+        "comment_id": comment.public_id,
         "run_id": suggestions[0].job.run.public_id,
         "import_id": make_upload(project, uploader),
         "build_id": make_build(project, uploader),

@@ -80,6 +80,9 @@ OPERATIONS: dict[str, Row] = {
     "relations_list": Row("401 404 200 403 200 200", "read"),
     "document_labels_list": Row("401 404 200 403 200 200", "read"),
     "decisions_list": Row("401 404 200 403 403 403", "manage read"),
+    "comments_list": Row("401 404 200 200 200 200", "read review"),
+    "comments_create": Row("401 404 409 201 409 403", "review", lambda ids: {"kind": "flag"}),
+    "comments_withdraw": Row("401 404 404 204 404 403", "review"),
     "review_list": Row("401 404 200 200 200 403", "review"),
     "review_next": Row("401 404 204 200 204 403", "review"),
     "review_take": Row("401 404 409 200 409 403", "review", lambda ids: {"document": ids["document_id"]}),
@@ -202,7 +205,7 @@ def test_an_object_of_another_project_that_a_body_or_filter_names_is_not_there(w
     api = Api(world.people["lead"], project=world.project)
     theirs = world.other_ids["document_id"]
     assert_problem(api.post("./review/take/", {"document": theirs}), 404, "not-found")
-    for resource in ("suggestions", "annotations", "relations", "document-labels", "decisions"):
+    for resource in ("suggestions", "annotations", "relations", "document-labels", "decisions", "comments"):
         assert_problem(api.get(f"./{resource}/?document={theirs}"), 404, "not-found")
     assert api.get(f"./suggestions/?run={world.other_ids['run_id']}").json()["results"] == []
 

@@ -290,3 +290,43 @@ def test_the_held_note_costs_the_same_however_much_is_in_it(
     queue(document, suggest(project, document, *document.text.replace(".", "").split()[:10], score=0.4))
     with django_assert_max_num_queries(11):
         assert len(api.get(f"./review/{held['id']}/").json()["items"]) > 5
+
+
+def test_a_dismissal_goes_with_a_place_and_a_label(api: Api, held: dict[str, Any]) -> None:
+    decided = decide(api, held, "dismiss", fragments=[[15, 25]], label="Problem")
+    assert (decided.status_code, decided.json()["verdict"], decided.json()["made"]) == (201, "dismiss", None)
+    assert_problem(decide(api, held, "dismiss", label="Problem"), 400, "invalid")
+    assert_problem(decide(api, held, "dismiss", fragments=[[15, 25]], label="Mood"), 422, "refused")
+
+
+def test_a_comment_is_said_and_taken_back(api: Api, held: dict[str, Any], alice: User, project: Project) -> None:
+    url, item = f"./review/{held['id']}/comments/", held["items"][0]
+    said = api.post(url, {"kind": "discuss", "body": "Or not?", "item": item["id"]})
+    assert said.status_code == 201
+    comment = said.json()
+    assert (comment["kind"], comment["body"], comment["author"]) == ("discuss", "Or not?", "bob")
+    assert (comment["span"]["surface"], comment["span"]["annotation"]) == ("chest pain", None)
+    assert api.post(url, {"kind": "flag"}).json()["span"] is None
+    made = decide(api, held, "add", fragments=[[40, 49]], label="Medication").json()["made"]
+    on_own = api.post(url, {"kind": "comment", "body": "Sure.", "annotation": made["id"]}).json()
+    assert on_own["span"]["annotation"] == made["id"]
+    assert [each["kind"] for each in results(api.get("./comments/"))] == ["comment", "flag", "discuss"]
+    assert [each["id"] for each in results(api.get("./comments/?kind=discuss"))] == [comment["id"]]
+    assert api.ask("DELETE", f"{url}{comment['id']}/").status_code == 204
+    assert results(api.get("./comments/?kind=discuss")) == []
+    assert_problem(Api(alice, project=project).post(url, {"kind": "flag"}), 409, "conflict")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"kind": "comment", "body": " "}, 422),
+        ({"kind": "flag", "item": "a" * 16}, 422),
+        ({"kind": "flag", "item": "a" * 16, "annotation": "a" * 16}, 400),
+        ({"kind": "praise"}, 400),
+    ],
+)
+def test_a_comment_that_cannot_be_kept_is_refused(
+    api: Api, held: dict[str, Any], body: dict[str, str], status: int
+) -> None:
+    assert api.post(f"./review/{held['id']}/comments/", body).status_code == status

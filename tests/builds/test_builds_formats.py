@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from annotator.accounts.models import User
+from annotator.annotations.comments import add_comment, withdraw_comment
 from annotator.annotations.models import Annotation
 from annotator.annotations.services import NewAnnotation
 from annotator.builds.options import BuildOptions
@@ -238,3 +239,38 @@ def test_a_hostile_note_stays_inside_its_row_and_its_tags(project: Project, bob:
         json.loads(line) for line in (tmp_path / "out" / "train.messages.jsonl").open(encoding="utf-8", newline="\n")
     )
     assert note_of(row["messages"][:1]) == text
+
+
+# Comments
+
+
+def test_comments_go_out_only_where_they_are_asked_for(project: Project, bob: User, tmp_path: Path) -> None:
+    document = make_document(project, text=FEVER, external_id="a-1")
+    own = annotate(document, bob, ("Fever", "Problem"))
+    say = {"target": own, "author": bob, "now": NOW}
+    add_comment(about=own.annotations.get(), kind="discuss", body="Since Monday too?", **say)
+    add_comment(about=None, kind="flag", body="", **say)
+    withdraw_comment(comment=add_comment(about=None, kind="comment", body="No.", **say), actor=bob, now=NOW)
+    without = written(project, tmp_path / "without")
+    (row,) = rows_of(tmp_path / "without", "jsonl")
+    assert "comments" not in row
+    assert without["losses"]["jsonl"]["counts"] == {"comments, which were not asked for": 2}
+    assert "Monday too" not in "".join(path.read_text() for path in (tmp_path / "without").iterdir())
+    with_them = written(project, tmp_path / "with", has_comments=True)
+    (row,) = rows_of(tmp_path / "with", "jsonl")
+    at = NOW.isoformat()
+    assert row["comments"] == [
+        {
+            "kind": "discuss",
+            "body": "Since Monday too?",
+            "fragments": [[0, 5]],
+            "label": "Problem",
+            "author": bob.public_id,
+            "created_at": at,
+        },
+        {"kind": "flag", "body": "", "fragments": None, "label": "", "author": bob.public_id, "created_at": at},
+    ]
+    assert with_them["losses"]["jsonl"]["counts"] == {}
+    assert with_them["losses"]["messages"]["fields"][-1] == "comments"
+    note = parse_row(json.dumps(row), where="row 1", has_spans=True)
+    assert (note.n_ignored, len(note.spans or ())) == (1, 1)

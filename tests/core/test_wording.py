@@ -22,7 +22,9 @@ def test_duration_has_at_most_two_units(seconds: float, words: str):
     assert duration_words(seconds) == words
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(4, "4 s ago"), (360, "6 min ago"), (7500, "2 h ago")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.9, "just now"), (-2, "just now"), (4, "4 s ago"), (360, "6 min ago"), (7500, "2 h ago")]
+)
 def test_ago_has_one_unit(seconds: float, words: str):
     assert ago_words(seconds) == words
 

@@ -105,10 +105,13 @@ def test_a_comment_is_typed_saved_and_taken_back_without_a_mouse(desk: Desk) -> 
     page.keyboard.press("!")
     flag = page.get_by_role("button", name="Flag")
     expect(flag).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#queue [data-said=flag]")).to_have_count(1)
+    expect(page.locator("#note .span[data-said=flag]")).to_have_text("chest pain")
     page.keyboard.press("q")
     expect(page.get_by_role("button", name="Discuss")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("!")
     expect(flag).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#note .span[data-said=discuss]")).to_have_text("chest pain")
     page.get_by_role("button", name="Remove").click()
     expect(page.locator(".remark")).to_have_count(0)
     kinds = Comment.objects.order_by("pk").values_list("kind", "body", "status")
@@ -141,3 +144,22 @@ def test_a_decision_carries_the_seconds_that_it_took(desk: Desk) -> None:
     seconds = Decision.objects.get().active_seconds
     assert seconds is not None
     assert 0 <= seconds < 60
+
+
+@pytest.mark.parametrize("by", ["key", "button"])
+def test_what_may_be_missed_is_painted_and_added_or_dismissed(desk: Desk, by: str) -> None:
+    page = desk.page
+    for verdict in "axx":
+        desk.press(verdict)
+    expect(desk.title).to_have_text("Anything missed? 1 of 1")
+    expect(page.locator("#note .span")).to_have_count(1)  # what is offered is no span of the note
+    assert page.evaluate("[...CSS.highlights.get('missed')].map(String)") == ["Chest pain"]
+    desk.answered(way(page, by, "x", "Dismiss X"))
+    expect(desk.title).to_have_text("Nothing left to decide")
+    assert page.evaluate("CSS.highlights.has('missed')") is False
+    desk.press("u")
+    expect(desk.title).to_have_text("Anything missed? 1 of 1")
+    desk.answered(way(page, by, "a", "Add as Problem A"))
+    expect(desk.title).to_have_text("Nothing left to decide")
+    assert desk.live() == [("chest pain", "Problem"), ("Chest pain", "Problem")]
+    assert desk.verdicts() == ["accept", "reject", "reject", "dismiss", "undo", "add"]

@@ -9,7 +9,7 @@ from annotator.annotations.comments import CommentRefused, add_comment, comments
 from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.audit.models import AuditEvent
 from annotator.review.leases import take_next
-from annotator.review.selectors import source_of
+from annotator.review.selectors import note_view, source_of
 from annotator.review.services import Accept, Edit
 from tests.cast import NOW
 from tests.review.conftest import CHEST_PAIN, DIABETES, Desk
@@ -42,6 +42,12 @@ def test_what_was_said_of_a_suggestion_stays_with_every_version_of_its_annotatio
     again = do(desk, bob, Edit(edited, label="Problem")).made
     assert about(desk, bob, Annotation.objects.get(pk=again.pk if again else 0)) == [WORDS, "second"]
     assert about(desk, bob, None) == []
+    marks = note_view(note_item=desk.note_item).marks
+    assert {mark.surface: mark.said for mark in marks.values()} == {
+        "chest pain": "flag",
+        "Diabetes": "",
+        "metformin": "",
+    }
 
 
 def test_a_comment_is_in_the_audit_without_its_words(desk: Desk, bob: User) -> None:

@@ -1,4 +1,5 @@
-"""The native format: one note a line, with everything that is known of each span. Loses nothing.
+"""The native format: one note a line, with everything that is known of each span. Loses nothing but comments, unless
+the dataset is to have them.
 
 A note of which nothing is said beyond its spans has no key for it, as before there was such a thing.
 """
@@ -11,7 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from annotator.builds.formats.lines import LineFiles
-from annotator.builds.records import BuildContext, NoteRecord, Origin, RelationRecord, SpanRecord, ValueRecord
+from annotator.builds.records import (
+    BuildContext,
+    CommentRecord,
+    NoteRecord,
+    Origin,
+    RelationRecord,
+    SpanRecord,
+    ValueRecord,
+)
 
 NAME = "jsonl"
 TITLE = "JSONL spans"
@@ -22,10 +31,16 @@ KEEPS_PIECES = True
 
 class JsonlWriter:
     def __init__(self, *, folder: Path, context: BuildContext) -> None:
+        self._context = context
         self._lines = LineFiles(folder=folder, suffix="jsonl")
 
     def add(self, *, note: NoteRecord, part: str) -> None:
-        self._lines.write(part=part, row=_note_row(note))
+        row = _note_row(note)
+        if self._context.options.has_comments:
+            row["comments"] = [_comment_row(comment) for comment in note.comments]
+        elif note.comments:
+            self._context.losses["comments, which were not asked for"] += len(note.comments)
+        self._lines.write(part=part, row=row)
 
     def close(self) -> dict[str, int]:
         return self._lines.close()
@@ -61,6 +76,17 @@ def _source(found: RelationRecord | ValueRecord) -> dict[str, Any]:
         "kind": "person",
         "annotator": found.annotator,
         "decided_at": found.decided_at.astimezone(UTC).isoformat(),
+    }
+
+
+def _comment_row(found: CommentRecord) -> dict[str, Any]:
+    return {
+        "kind": found.kind,
+        "body": found.body,
+        "fragments": [list(fragment) for fragment in found.span.fragments] if found.span else None,
+        "label": found.label,
+        "author": found.author,
+        "created_at": found.created_at.astimezone(UTC).isoformat(),
     }
 
 

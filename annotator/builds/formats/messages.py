@@ -12,7 +12,7 @@ from annotator.core import prompting
 NAME = "messages"
 TITLE = "Chat messages"
 HINT = "prompt and answer for each window of a note, for fine-tuning"
-LEAVES_OUT = ("provenance", "offsets", "patient and note type", "metadata")
+LEAVES_OUT = ("provenance", "offsets", "patient and note type", "metadata", "comments")
 KEEPS_PIECES = True
 
 

@@ -36,6 +36,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--annotator", metavar="USERNAME", help="take this person's annotations where several people read a note"
         )
+        parser.add_argument("--comments", action="store_true", help="what readers wrote about notes too, in jsonl")
 
     def handle(self, *args: Any, **options: Any) -> None:
         project = project_named(options["project"])
@@ -78,4 +79,10 @@ def _build_options(options: dict[str, Any]) -> BuildOptions:
         if user is None:
             raise CommandError(f"there is no user {options['annotator']!r}")
         annotator = user.public_id
-    return BuildOptions(seed=options["seed"], shares=(train, dev, test), window=options["window"], annotator=annotator)
+    return BuildOptions(
+        seed=options["seed"],
+        shares=(train, dev, test),
+        window=options["window"],
+        annotator=annotator,
+        has_comments=options["comments"],
+    )
