@@ -11,15 +11,16 @@ from django.db.models import Q, QuerySet
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
+from annotator.review.blinding import hidden_suggestions
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Suggestion
 
 
 def suggestions_for(membership: Membership) -> QuerySet[Suggestion]:
-    """The project's suggestions with note and run, but for those of notes that wait for a blind reader. One query."""
+    """The project's suggestions with note and run, but for those that wait for a blind reading or audit. One query."""
     found = Suggestion.objects.filter(document__project=membership.project).select_related("job__run", "document")
     if may(role=membership.role, action=Action.REVIEW):
-        found = found.exclude(document__in=_open_notes(membership).filter(stream=ReviewItem.Stream.BLIND))
+        found = found.exclude(hidden_suggestions(membership.project))
     return found.defer("signals", "document__text", "document__metadata")
 
 

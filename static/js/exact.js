@@ -34,7 +34,7 @@ function onClick(event) {
 export function init(root) {
   root.addEventListener("click", onClick, { capture: true }); // before htmx, which keeps the click of a link to itself
   root.addEventListener("htmx:configRequest", ({ detail }) => {
-    if (!detail.path.startsWith(document.getElementById("main").dataset.newSpan) || detail.path.includes("exact=")) return;
+    if (!detail.path.startsWith(document.getElementById("place").dataset.newSpan) || detail.path.includes("exact=")) return;
     if (isExact()) detail.parameters.set("exact", "true");
   });
   root.addEventListener("htmx:afterSettle", ({ target }) => target.id === "card" && show());

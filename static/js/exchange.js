@@ -144,7 +144,7 @@ export function init(root) {
   root.addEventListener("htmx:afterRequest", onAnswered);
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) root.addEventListener(name, onFailed);
   root.addEventListener("card:drawn", () => (shownAt = performance.now()));
-  initOutbox((key) => fetchCard(`${document.getElementById("main").dataset.note}?focus=${key}`));
+  initOutbox((key) => fetchCard(`${document.getElementById("place").dataset.note}?focus=${key}`));
   addEventListener("pageshow", (event) => event.persisted && location.reload()); // kept aside, it shows an old state
   addEventListener("beforeunload", (event) => busy === "post" && event.preventDefault());
 }
