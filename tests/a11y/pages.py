@@ -190,6 +190,7 @@ PAGES: tuple[Row, ...] = (
     Row("review-start", "review:start"),
     Row("review-start-empty", "review:start", EMPTY),
     Row("review", "review:note"),
+    Row("review-by-span", "review:note", query="?queue=span&focus={open_key}"),
     Row("review-new-span", "review:new_span", query="?start={start}&end={end}"),
     Row("review-done", "review:note", {"item_id": "done_item"}),
     Row("review-not-yours", "review:note", {"item_id": "bobs_item"}),

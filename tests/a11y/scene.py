@@ -169,9 +169,11 @@ def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str,
     _accept(held, alice, now, n=3)
     others = take_note(document=bobs, reviewer=bob, now=now)
     start = in_hand.text.index(" ") + 1
+    waiting_span = ReviewItem.objects.filter(document=in_hand, unit="span", status="open").earliest("pk")
     return {
         "item_id": held.public_id,
         "done_item": done.public_id,
+        "open_key": f"i{waiting_span.public_id}",
         "bobs_item": others.public_id,
         "document_id": in_hand.public_id,
         "start": str(start),

@@ -10,7 +10,6 @@ from django.test import Client
 from django.urls import reverse
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation
 from annotator.audit.models import AuditEvent
 from annotator.core.spans import Span
 from annotator.documents.models import Document
@@ -18,7 +17,6 @@ from annotator.projects.models import Project, SchemaVersion
 from annotator.review import services, spans
 from annotator.review.leases import LEASE, take_note
 from annotator.review.models import Decision, ReviewItem
-from annotator.suggestions.models import Suggestion
 from tests.cast import NOW, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
 
