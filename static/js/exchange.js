@@ -134,9 +134,9 @@ export function init(root) {
     guard(event);
   }, { capture: true });
   root.addEventListener("htmx:configRequest", (event) => {
-    // htmx forgets the button that submitted where it stands outside its form.
-    const button = event.detail.triggeringEvent?.submitter;
+    const button = event.detail.triggeringEvent?.submitter; // htmx forgets one outside its form, or without the focus
     if (button?.name) event.detail.parameters.set(button.name, button.value);
+    if (button?.hasAttribute("formaction")) event.detail.path = button.getAttribute("formaction");
   });
   root.addEventListener("htmx:beforeRequest", onRequest);
   root.addEventListener("htmx:beforeOnLoad", onLoad);
