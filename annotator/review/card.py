@@ -99,7 +99,7 @@ def model_said(suggestion: Suggestion, item: ReviewItem, *, now_said: Annotation
         own = f"you say {now_said.label}"
     else:
         own = "you say the same" if now_said.fragments == suggestion.fragments else "you say the same of another place"
-    return f"The model says {words}, with a {name} of {value:.2f}; {own}."
+    return f"the model says {words}, with a {name} of {value:.2f}; {own}."
 
 
 def attribute_choices(schema: Schema, mark: Mark) -> list[tuple[Attribute, str, list[tuple[Any, bool, str]]]]:

@@ -168,7 +168,7 @@ def note_context(
         else [],
         "can_redo": last_undo(note_item=view.note_item) is not None,
         "reason": REASONS.get(mark.reason) if mark else None,
-        "is_calibrated": all(mark.confidence is not None for mark in shown.queue if not mark.is_masked),
+        "is_calibrated": all(mark.confidence is not None for mark in shown.queue),
         "chips": chips(view, queue, reasons=REASONS),
         "queue_reason": reason,
         "is_by_span": reason == BY_SPAN,
@@ -223,7 +223,8 @@ def said_of(decision: Decision, *, n_decisions: int = 1) -> str:
     label = HIDDEN.name.capitalize() if decision.item and is_masked(decision.item) else about.label if about else ""
     what = f"{label} {_PAST[decision.verdict]}" if label else _PAST[decision.verdict].capitalize()
     what += f" {n_decisions} times" if n_decisions > 1 else ""
-    return " ".join([what, revealed_by(decision)]).strip()
+    revealed = revealed_by(decision)
+    return f"{what}: {revealed.rstrip('.')}" if revealed else what
 
 
 def revealed_by(decision: Decision) -> str:
@@ -232,6 +233,13 @@ def revealed_by(decision: Decision) -> str:
     if item is None or item.suggestion is None or not has_unmasked(decision):
         return ""
     return model_said(item.suggestion, item, now_said=decision.made)
+
+
+def revealed_context(decision: Decision) -> dict[str, str]:
+    """What the card says of it, with the span's own words, since it may be the card of the next."""
+    revealed = revealed_by(decision)
+    about = decision.item.suggestion.surface if revealed and decision.item and decision.item.suggestion else ""
+    return {"revealed": revealed, "revealed_about": Truncator(about).chars(40)}
 
 
 def drawn_note(view: NoteView, *, focus: str, queue: str = "") -> dict[str, Any]:

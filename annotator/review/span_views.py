@@ -66,9 +66,11 @@ def answered(
 
 
 def tell_revealed(request: HttpRequest, decision: Decision) -> None:
-    """What the model says of a span that was decided without it, on the page that comes next."""
+    """What the model says of a span that was decided without it, on the page that comes next; without its text, since
+    messages are stored.
+    """
     if revealed := pages.revealed_by(decision):
-        messages.info(request, revealed)
+        messages.info(request, f"Of the last span {revealed}")
 
 
 def _go_on(
@@ -99,7 +101,7 @@ def _show(
     context = pages.note_context(view, focus=focus, membership=membership, now=now, queue=BY_SPAN)
     context |= pages.drawn_note(view, focus=focus, queue=BY_SPAN)
     if decision is not None:
-        context["revealed"] = pages.revealed_by(decision)
+        context |= pages.revealed_context(decision)
         context["told"] = f"{pages.said_of(decision)}. {context['told']}"
     response = render(request, "review/by_span.html", context)
     response["HX-Replace-Url"] = url

@@ -50,8 +50,8 @@ def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
 
 
 def n_waiting_spans(*, project: Project, reviewer: User, now: datetime) -> int:
-    """How many spans wait for this person. Two queries: note by note, since to ask of each span whether its note is free
-    takes ten times as long.
+    """How many spans wait for this person. Two queries: note by note, since to ask of each span whether its note is
+    free takes ten times as long.
     """
     free = set(_notes(project=project, reviewer=reviewer, now=now).order_by().values_list("document", "slot"))
     by_note = _spans(project).order_by().values_list("document", "slot").annotate(n=Count("pk"))

@@ -245,7 +245,7 @@ def _answered(
     if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
     context |= pages.changes(view, decision=decision, focus=focus, queue=queue)
-    context["revealed"] = pages.revealed_by(decision)
+    context |= pages.revealed_context(decision)
     return render(request, "review/decided.html", context)
 
 

@@ -136,7 +136,7 @@ def test_the_reviewer_says_and_then_sees_what_the_model_said(
     decision = Decision.objects.select_related("made").get()
     assert (decision.verdict, decision.stream) == (verdict, "audit")
     assert (decision.made and (decision.made.fragments, decision.made.label)) == made
-    assert f"The model says Problem, with a score of 0.40; {told}." in body(answer)
+    assert f"“chest pain”: the model says Problem, with a score of 0.40; {told}." in body(answer)
     focus = f"a{decision.made.public_id}" if decision.made else f"i{desk.item(METFORMIN).public_id}"
     assert f'name="target" value="{focus}"' in body(answer), "a label stays for a second look, a rejection goes on"
 
