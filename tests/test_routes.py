@@ -102,6 +102,8 @@ ROUTES: dict[str, Row] = {
     "projects:invitation": Row(get="410 410 410 410 410 410", post="410 410 410 410 410 410"),  # not a link of ours
     "review:start": Row(get="302 404 200 200 200 403", post=NO),
     "review:next": Row(get=NO, post="302 404 303 303 303 403"),
+    "review:next_span": Row(get=NO, post="302 404 303 303 303 403"),
+    "review:audits": Row(get=NO, post="302 404 303 403 403 403"),
     "review:take": Row(get=NO, post="302 404 303 303 303 403"),
     "review:note": Row(get="302 404 409 200 409 403", post=NO),
     "review:new_span": Row(get="302 404 409 422 409 403", post=NO),

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
+from annotator.review.blinding import hidden_suggestions
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relations import with_ends
 from annotator.suggestions.models import Suggestion
@@ -22,10 +23,10 @@ _TEXTS = ("set__document__text", "set__document__metadata")
 
 
 def suggestions_for(membership: Membership) -> QuerySet[Suggestion]:
-    """The project's suggestions with note and run, but for those of notes that wait for a blind reader. One query."""
+    """The project's suggestions with note and run, but for those that wait for a blind reading or audit. One query."""
     found = Suggestion.objects.filter(document__project=membership.project).select_related("job__run", "document")
     if may(role=membership.role, action=Action.REVIEW):
-        found = found.exclude(document__in=_open_notes(membership).filter(stream=ReviewItem.Stream.BLIND))
+        found = found.exclude(hidden_suggestions(membership.project))
     return found.defer("signals", "document__text", "document__metadata")
 
 

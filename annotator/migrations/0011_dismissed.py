@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotator', '0009_relations_and_document_labels'),
+        ('annotator', '0010_blind_audits_and_spans'),
     ]
 
     operations = [

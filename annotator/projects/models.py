@@ -12,10 +12,15 @@ from annotator.web.ids import new_public_id
 class Project(models.Model):
     """Notes, a schema and the people who label them. `slug` names it on the command line, `public_id` in URLs."""
 
+    class Audits(models.TextChoices):
+        SHOWN = "shown", "Show what the model says"
+        BLIND = "blind", "Hide label and score until decided"
+
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     n_readers = models.PositiveSmallIntegerField(default=1, help_text="how many people read each note")
+    audits = models.CharField(max_length=20, choices=Audits, default=Audits.SHOWN)
     created_at = models.DateTimeField()
     retain_until = models.DateField(null=True, help_text="after this day everything in the project is purged")
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="+")

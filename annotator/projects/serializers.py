@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from annotator.core.schema import Schema, SchemaError, schema_from_json
 from annotator.core.wording import sentence
-from annotator.projects.models import Membership
+from annotator.projects.models import Membership, Project
 from annotator.projects.services import NAME_LENGTH
 from annotator.web.api import StrictSerializer
 
@@ -18,6 +18,9 @@ class ProjectSerializer(serializers.Serializer):
     name = serializers.CharField(source="project.name")
     slug = serializers.CharField(source="project.slug", help_text="What commands of the command line call it.")
     n_readers = serializers.IntegerField(source="project.n_readers", help_text="How many people read each note.")
+    audits = serializers.ChoiceField(
+        Project.Audits.choices, source="project.audits", help_text="What the reviewer of an audit sees before deciding."
+    )
     role = serializers.ChoiceField(Membership.Role.choices, help_text="That of the token's user.")
     created_at = serializers.DateTimeField(source="project.created_at")
 

@@ -164,6 +164,20 @@ def remove_member(*, membership: Membership, actor: User | None, now: datetime) 
     )
 
 
+@transaction.atomic
+def set_audits(*, project: Project, audits: str, actor: User, now: datetime) -> None:
+    """Say whether the reviewer of an audit sees what the model says before deciding."""
+    Project.objects.filter(pk=project.pk).update(audits=audits)
+    record_event(
+        project=project.public_id,
+        actor=actor,
+        verb="project.audits",
+        object_id=project.public_id,
+        now=now,
+        detail={"audits": audits},
+    )
+
+
 def _refuse_last_lead(*, project: Project, user: User) -> None:
     """The leads are locked, so that two cannot leave at once."""
     leads = project.memberships.select_for_update().filter(role=Membership.Role.LEAD).order_by("pk")

@@ -61,7 +61,11 @@ class Similar:
 def card_context(
     view: NoteView, mark: Mark, target: ReviewItem | Annotation | None, *, membership: Membership, now: datetime
 ) -> dict[str, Any]:
-    """What the card shows of the span `mark`, whose row is `target`. Four queries, whatever the project holds."""
+    """What the card shows of the span `mark`, whose row is `target`. Four queries, whatever the project holds; of a
+    blind audit the span in its surroundings alone, since all else would tell of the label.
+    """
+    if mark.is_masked:
+        return {"quote": _quote(view.document.text, mark.span)}
     suggestion = target.suggestion if isinstance(target, ReviewItem) else None
     annotation = target if isinstance(target, Annotation) else None
     origin = suggestion or (annotation.origin if annotation else None)
@@ -83,6 +87,19 @@ def card_context(
         **(_of_suggestion(view.schema, target, suggestion) if suggestion and isinstance(target, ReviewItem) else {}),
         **(_of_annotation(view.schema, annotation, membership, now) if annotation else {}),
     }
+
+
+def model_said(suggestion: Suggestion, item: ReviewItem, *, now_said: Annotation | None) -> str:
+    """What a blind audit had hidden, in words, beside what the reviewer has said: nothing, or an annotation."""
+    value, name = (suggestion.score, "score") if item.confidence is None else (item.confidence, "confidence")
+    words = ", ".join([suggestion.label, *(word for _, word in sorted(suggestion.attributes.items()))])
+    if now_said is None:
+        own = "you say there is no span"
+    elif now_said.label != suggestion.label:
+        own = f"you say {now_said.label}"
+    else:
+        own = "you say the same" if now_said.fragments == suggestion.fragments else "you say the same of another place"
+    return f"the model says {words}, with a {name} of {value:.2f}; {own}."
 
 
 def attribute_choices(schema: Schema, mark: Mark) -> list[tuple[Attribute, str, list[tuple[Any, bool, str]]]]:

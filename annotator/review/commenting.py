@@ -10,6 +10,7 @@ from annotator.accounts.models import User
 from annotator.annotations.comments import CommentRefused, add_comment, withdraw_comment
 from annotator.annotations.models import Annotation, Comment
 from annotator.annotations.services import open_set
+from annotator.review.blinding import is_read_blind
 from annotator.review.leases import LeaseConflict, hold
 from annotator.review.models import ReviewItem
 from annotator.review.selectors import Source, span_items
@@ -39,7 +40,8 @@ def take_back(*, note_item: ReviewItem, reviewer: User, comment: Comment, now: d
 def named_by(*, note_item: ReviewItem, key: str) -> Source | None:
     """What a mark's key named at any time in the note and slot; None for the note, or for nothing. One query."""
     if key.startswith("i"):
-        item = span_items(note_item).filter(public_id=key[1:]).select_related("suggestion").first()
+        items = span_items(note_item).none() if is_read_blind(note_item) else span_items(note_item)
+        item = items.filter(public_id=key[1:]).select_related("suggestion").first()
         return item.suggestion if item else None
     own = Annotation.objects.filter(set__document=note_item.document_id, set__annotator=note_item.leased_by_id)
     return own.filter(public_id=key[1:]).first() if key else None

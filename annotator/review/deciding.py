@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from annotator.annotations.models import Annotation
 from annotator.annotations.services import AnnotationExists, NewAnnotation, withdraw
 from annotator.core.spans import Span
+from annotator.review.blinding import is_masked
 from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Suggestion
@@ -16,7 +17,13 @@ _Verdict = Decision.Verdict
 
 
 def accepted(desk: Desk, item: ReviewItem) -> Outcome:
-    """The item's suggestion as the reviewer's own."""
+    """The item's suggestion as the reviewer's own. Raises DecisionRefused where they do not see what it says."""
+    if is_masked(item):
+        raise DecisionRefused("What the model says here is hidden: give the label yourself.")
+    return _taken(desk, item)
+
+
+def _taken(desk: Desk, item: ReviewItem) -> Outcome:
     suggestion = suggestion_of(item)
     close(item)
     new = NewAnnotation(
@@ -46,9 +53,17 @@ def edited(
     label: str | None = None,
     attributes: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """The target with another span, label or attributes; what is None stays as it is."""
+    """The target with another span, label or attributes; what is None stays as it is.
+
+    Where the reviewer does not see what the model says, they give a label: the model's own, at its place, is accepted.
+    """
     if isinstance(target, ReviewItem):
         suggestion = suggestion_of(target)
+        if is_masked(target):
+            if label is None:
+                raise DecisionRefused("What the model says here is hidden: give the label as well.")
+            if label == suggestion.label and span in (None, suggestion.span) and attributes is None:
+                return _taken(desk, target)
         close(target)
         made = desk.add(_changed(desk, suggestion, span, label, attributes, origin_id=suggestion.pk))
         return Outcome(_Verdict.EDIT, item=target, made=made)

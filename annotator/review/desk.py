@@ -12,7 +12,8 @@ from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.annotations.services import NewAnnotation, add_annotation, restore, submit_set, withdraw
 from annotator.projects.models import SchemaVersion
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.blinding import is_read_blind
+from annotator.review.models import REVEALED, UNSEEN, Decision, ReviewItem
 from annotator.review.selectors import span_items
 
 _BEFORE_AND_AFTER = (
@@ -76,8 +77,15 @@ class Desk:
             raise DecisionConflict("This suggestion has been decided already.")
 
     def finish(self) -> None:
-        """Submit the set. Raises DecisionRefused while suggestions are open."""
-        n_open = span_items(self.note_item).filter(status=ReviewItem.Status.OPEN).count()
+        """Submit the set. Raises DecisionRefused while suggestions are open, but for those of a note that is read
+        blind: they close unseen, and whoever reopens the note sees them.
+        """
+        waiting = span_items(self.note_item).filter(status=ReviewItem.Status.OPEN)
+        if is_read_blind(self.note_item):
+            waiting.update(status=ReviewItem.Status.CLOSED, reason=UNSEEN, version=F("version") + 1)
+            ReviewItem.objects.filter(pk=self.note_item.pk).update(reason=REVEALED)
+            self.note_item.reason = REVEALED
+        n_open = waiting.count()
         if n_open:
             are = "suggestion is" if n_open == 1 else "suggestions are"
             raise DecisionRefused(f"{n_open} {are} still to be decided.")

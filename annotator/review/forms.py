@@ -6,6 +6,7 @@ from django import forms
 
 from annotator.annotations.models import Comment
 from annotator.core.spans import Span, SpanError
+from annotator.projects.models import Project
 
 MOST_SECONDS = 24 * 3600.0
 _ASKED = ("verdict", "label", "dismiss", "attribute", "move", "bounds")
@@ -19,6 +20,7 @@ class DecisionForm(forms.Form):
     `attribute` reads 'name=value'; `move` reads 'start:-1', or 'start:-1:exact' by characters; `bounds` reads '15:25',
     where the hull is to start and end.
     `alike`: accept or reject all mentions that read alike.
+    With `target` and `label`, `fragments` is where a span goes that waits for its label.
     `queue` is the reason that the queue is narrowed to, for the way on, as `missed` is; both are no part of the
     decision.
     """
@@ -57,6 +59,12 @@ class DecisionForm(forms.Form):
         given = [name for name in _ASKED if self.cleaned_data.get(name)]
         if not self.errors and len(given) != 1:
             raise forms.ValidationError(f"one of {', '.join(_ASKED)} is wanted")
+
+
+class AuditsForm(forms.Form):
+    """Whether the reviewer of an audit sees what the model says."""
+
+    audits = forms.ChoiceField(choices=Project.Audits.choices)
 
 
 class NewSpanForm(forms.Form):

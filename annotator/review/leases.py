@@ -50,6 +50,16 @@ def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewIte
     return item
 
 
+def take_note_of(*, item: ReviewItem, reviewer: User, now: datetime) -> ReviewItem | None:
+    """Lease the note of a span item, or go on holding it; None where someone else has come before."""
+    notes = takeable_notes(project=item.document.project, reviewer=reviewer, now=now, with_held=True)
+    note_item = notes.filter(document=item.document_id, slot=item.slot).first()
+    if note_item is None:
+        return None
+    is_held = note_item.leased_by_id == reviewer.pk and (note_item.lease_expires_at or now) > now
+    return note_item if is_held or _take(note_item, reviewer=reviewer, now=now) else None
+
+
 def hold(*, note_item: ReviewItem, reviewer: User, now: datetime) -> bool:
     """Lock the note for work that is being saved, and renew its lease; call it in the transaction that saves.
 
@@ -68,6 +78,13 @@ def put_back(*, note_item: ReviewItem, reviewer: User, now: datetime) -> None:
     """Let the note go unfinished: it comes back after all others. What was decided in it stays."""
     ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer, status=ReviewItem.Status.OPEN).update(
         lease_expires_at=None, skipped_at=now
+    )
+
+
+def release(*, note_item: ReviewItem, reviewer: User) -> None:
+    """End the lease of someone who works elsewhere now. What was decided stays, and the note keeps its place."""
+    ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer, status=ReviewItem.Status.OPEN).update(
+        lease_expires_at=None
     )
 
 

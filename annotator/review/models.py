@@ -13,6 +13,9 @@ from annotator.web.ids import new_public_id
 SUPERSEDED = "superseded"
 INHERITED = "inherited"
 LATE = "late"
+UNSEEN = "unseen"
+# Of a note that was read blind and submitted once: its suggestions are shown from then on.
+REVEALED = "revealed"
 
 
 class ReviewItem(models.Model):
@@ -20,7 +23,8 @@ class ReviewItem(models.Model):
 
     Each note has one item of unit *note* for every reader (`slot` 1..n). It carries the lease: who holds it decides
     the span items of the same note and slot. `version` grows with every change, and every change names the version
-    it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one.
+    it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. Of a span,
+    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the next by either.
     """
 
     class Unit(models.TextChoices):
@@ -47,6 +51,7 @@ class ReviewItem(models.Model):
     status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
     confidence = models.FloatField(null=True)
     priority = models.FloatField(default=0.0, help_text="higher is served first")
+    audit_key = models.FloatField(null=True)
     version = models.PositiveIntegerField(default=1)
     skipped_at = models.DateTimeField(null=True)
     leased_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
@@ -66,6 +71,11 @@ class ReviewItem(models.Model):
         indexes = [
             models.Index(fields=["document", "slot", "unit", "status"], name="review_item_queue"),
             models.Index(fields=["unit", "status", "-priority"], name="review_item_next"),
+            models.Index(
+                fields=["stream", "audit_key"],
+                condition=Q(unit="span", status="open", skipped_at=None),
+                name="review_item_audit",
+            ),
             models.Index(
                 fields=["leased_by", "status", "unit"], condition=Q(leased_by__isnull=False), name="review_item_held"
             ),

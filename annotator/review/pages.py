@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, cast
 
@@ -19,21 +19,25 @@ from annotator.documents.models import Document
 from annotator.projects.models import Membership
 from annotator.review import services
 from annotator.review.alike import alike_context
-from annotator.review.card import card_context
-from annotator.review.filters import chips, chosen_reason, within
+from annotator.review.blinding import has_unmasked, is_masked, is_read_blind
+from annotator.review.card import card_context, model_said
+from annotator.review.filters import BY_SPAN, chips, chosen_reason, within
 from annotator.review.history import history_of
 from annotator.review.missed import missed_in
 from annotator.review.missed_card import missed_context
-from annotator.review.models import LATE, Decision, ReviewItem
+from annotator.review.models import LATE, UNSEEN, Decision, ReviewItem
 from annotator.review.remarks import remarks_context
-from annotator.review.render import draw_lines, draw_note, draw_queue, section_at, section_states
+from annotator.review.render import draw_context, draw_lines, draw_note, draw_queue, section_at, section_states
 from annotator.review.selectors import (
+    AUDIT,
+    HIDDEN,
     QUEUE_SHOWN,
     Mark,
     NoteView,
     changed_spans,
     decisions_with,
     last_undo,
+    n_unseen,
     place_of,
     source_of,
     target_for,
@@ -44,6 +48,8 @@ REASONS = {
     "low_score": ("low score", "low-margin"),
     "approximate": ("approximate match", "disagree"),
     LATE: ("came when the note was done", "clock"),
+    UNSEEN: ("not seen in the blind reading", "eye"),
+    AUDIT: ("audit", "layers"),
     "unproven": ("not yet proven", "miss"),
 }
 _PAST: dict[str, str] = {
@@ -118,9 +124,12 @@ def _act_on(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mappin
 
 
 def focus_after(decision: Decision, *, target: ReviewItem | Annotation | None, view: NoteView, queue: str = "") -> str:
-    """The key of the span in focus after a decision: the next that the queue shows, or the span just edited."""
+    """The key of the span in focus after a decision: the next that the queue shows, or the span just edited, or
+    labelled without what the model says of it. By span there is no next in the note.
+    """
     shown = within(view, queue)
-    if decision.verdict in {Decision.Verdict.EDIT, Decision.Verdict.ADD} and decision.made:
+    is_edited = decision.verdict in {Decision.Verdict.EDIT, Decision.Verdict.ADD} or has_unmasked(decision)
+    if is_edited and decision.made:
         return f"a{decision.made.public_id}"
     if decision.verdict == Decision.Verdict.UNDO:
         if decision.item and f"i{decision.item.public_id}" in view.marks:
@@ -139,7 +148,7 @@ def note_context(
 
     `queue` is the reason that the queue is narrowed to; it falls to all where nothing open has it.
     """
-    reason, shown = chosen_reason(view, queue), within(view, queue)
+    reason, shown = chosen_reason(view, queue), within(view, queue, focus=focus)
     mark = view.marks.get(focus) or view.marks.get(_first(shown))
     key = mark.key if mark else ""
     target = target_for(note_item=view.note_item, key=key) if mark else None
@@ -153,7 +162,8 @@ def note_context(
         "is_done": is_done,
         "mark": mark,
         "can_change": mark is not None and not is_done,
-        "can_accept": mark is not None and mark.place is not None and not is_done,
+        "can_accept": mark is not None and mark.place is not None and not mark.is_masked and not is_done,
+        "can_skip": mark is not None and mark.place is not None and not is_done,
         "told": _told(view, mark),
         "focus": key,
         "previous": shown.neighbour(key, -1),
@@ -162,12 +172,17 @@ def note_context(
         "labels": [(label, mark is not None and mark.label == label) for label in view.schema.labels],
         **(card_context(view, mark, target, membership=membership, now=now) if mark else {}),
         "n_alike": len(others_alike(view.document.text, mark.span, mark.surface)) if mark else 0,
-        "history": history_of(note_item=view.note_item, target=target) if target else [],
+        "history": history_of(note_item=view.note_item, target=target)
+        if target and mark and not mark.is_masked
+        else [],
         "can_redo": last_undo(note_item=view.note_item) is not None,
         "reason": REASONS.get(mark.reason) if mark else None,
         "is_calibrated": all(mark.confidence is not None for mark in shown.queue),
         "chips": chips(view, queue, reasons=REASONS),
         "queue_reason": reason,
+        "is_by_span": reason == BY_SPAN,
+        "is_read_blind": is_read_blind(view.note_item),
+        "n_unseen": n_unseen(view.note_item),
         "in_queue": f"&queue={reason}" if reason else "",
         "queue": draw_queue(shown.queue[:QUEUE_SHOWN], current=key, note_url=note_url, queue=reason, reasons=REASONS),
         "n_more": max(shown.n_open - QUEUE_SHOWN, 0),
@@ -175,10 +190,24 @@ def note_context(
     }
 
 
+def with_bounds(view: NoteView, target: ReviewItem, data: Mapping[str, Any]) -> tuple[NoteView, Span]:
+    """The note with a span that waits for its label where the checked form moves it, and that place.
+
+    Raises SpanError.
+    """
+    text = view.document.text
+    span = _moved(text, data["fragments"] or source_of(target).span, data)
+    key = f"i{target.public_id}"
+    moved = [replace(mark, span=span, surface=span.surface(text)) if mark.key == key else mark for mark in view.queue]
+    return replace(view, queue=moved), span
+
+
 def with_alike(context: dict[str, Any]) -> dict[str, Any]:
     """The context with all that reads like the span in focus, for the card that decides on all of it."""
     target = target_for(note_item=context["note_item"], key=context["focus"]) if context["focus"] else None
-    return context if target is None else context | alike_context(context["note_item"], target)
+    if target is None or context["mark"].is_masked:
+        return context
+    return context | alike_context(context["note_item"], target)
 
 
 def with_missed(context: dict[str, Any], *, reader: User, number: int) -> dict[str, Any]:
@@ -200,16 +229,44 @@ def new_span_context(span: NewSpan) -> dict[str, Any]:
 
 def told_of(decision: Decision, view: NoteView, *, focus: str, n_decisions: int = 1) -> str:
     """The decision and what comes next, in words: for those who hear the page."""
+    said = said_of(decision, n_decisions=n_decisions)
+    return f"{said}, {view.n_open} left. {_told(view, view.marks.get(focus))}"
+
+
+def said_of(decision: Decision, *, n_decisions: int = 1) -> str:
+    """The decision in words, and what the model says where that was hidden until now."""
     about = decision.made or decision.withdrew or (decision.item.suggestion if decision.item else None)
-    what = f"{about.label} {_PAST[decision.verdict]}" if about else _PAST[decision.verdict].capitalize()
+    label = HIDDEN.name.capitalize() if decision.item and is_masked(decision.item) else about.label if about else ""
+    what = f"{label} {_PAST[decision.verdict]}" if label else _PAST[decision.verdict].capitalize()
     what += f" {n_decisions} times" if n_decisions > 1 else ""
-    return f"{what}, {view.n_open} left. {_told(view, view.marks.get(focus))}"
+    revealed = revealed_by(decision)
+    return f"{what}: {revealed.rstrip('.')}" if revealed else what
 
 
-def drawn_note(view: NoteView, *, focus: str) -> dict[str, Any]:
-    """The whole text, for a full page."""
+def revealed_by(decision: Decision) -> str:
+    """What the model says of a span that was decided without it, in words; empty for any other decision."""
+    item = decision.item
+    if item is None or item.suggestion is None or not has_unmasked(decision):
+        return ""
+    return model_said(item.suggestion, item, now_said=decision.made)
+
+
+def revealed_context(decision: Decision) -> dict[str, str]:
+    """What the card says of it, with the span's own words, since it may be the card of the next."""
+    revealed = revealed_by(decision)
+    about = decision.item.suggestion.surface if revealed and decision.item and decision.item.suggestion else ""
+    return {"revealed": revealed, "revealed_about": Truncator(about).chars(40)}
+
+
+def drawn_note(view: NoteView, *, focus: str, queue: str = "") -> dict[str, Any]:
+    """The whole text, for a full page; by span the lines around the span in focus."""
+    if queue == BY_SPAN:
+        mark = view.marks.get(focus)
+        sections = draw_context(view, mark.span, current=focus) if mark else []
+    else:
+        sections = draw_note(view, current=focus)
     return {
-        "sections": draw_note(view, current=focus),
+        "sections": sections,
         "title": note_title(view.document),
         "n_words": len(view.document.text.split()),
     }
@@ -232,8 +289,10 @@ def changes(view: NoteView, *, decision: Decision, focus: str, queue: str = "") 
     }
 
 
-def redrawn(view: NoteView, *, focus: str) -> dict[str, Any]:
-    """Every line and margin, for a page that does not show the note as it is."""
+def redrawn(view: NoteView, *, focus: str, queue: str) -> dict[str, Any]:
+    """Every line and margin, for a page that does not show the note as it is; by span all that it shows of the note."""
+    if queue == BY_SPAN:
+        return drawn_note(view, focus=focus, queue=queue)
     return {
         "changed_lines": draw_lines(view, range(len(view.lines)), current=focus),
         "changed_sections": section_states(view, range(len(view.sections))),
@@ -271,16 +330,19 @@ def _position(view: NoteView, shown: NoteView, key: str) -> dict[str, int]:
 def _edit_of(text: str, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Edit:
     """What the checked form changes of the target."""
     if data["label"]:
-        return services.Edit(target=target, label=data["label"])
+        return services.Edit(target=target, label=data["label"], span=data["fragments"])
     if data["attribute"]:
         name, _, value = data["attribute"].partition("=")
         return services.Edit(target=target, attributes={name: value})
-    span = source_of(target).span
+    return services.Edit(target=target, span=_moved(text, source_of(target).span, data))
+
+
+def _moved(text: str, span: Span, data: Mapping[str, Any]) -> Span:
+    """The span with the bounds that the checked form asks for. Raises SpanError."""
     if data["bounds"]:
-        return services.Edit(target=target, span=set_bounds(text, span, *data["bounds"]))
+        return set_bounds(text, span, *data["bounds"])
     edge, step, *exact = data["move"].split(":")
-    moved = move_boundary(text, span, cast(Edge, edge), cast(Literal[-1, 1], int(step)), exact=bool(exact))
-    return services.Edit(target=target, span=moved)
+    return move_boundary(text, span, cast(Edge, edge), cast(Literal[-1, 1], int(step)), exact=bool(exact))
 
 
 def _first(view: NoteView) -> str:

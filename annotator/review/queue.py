@@ -86,6 +86,8 @@ def queue_spans(
                 slot=note_item.slot,
                 stream=entry.stream,
                 reason=closed_as or entry.reason,
+                priority=1 - entry.suggestion.score,
+                audit_key=entry.suggestion.audit_key,
                 status=ReviewItem.Status.CLOSED if closed_as else ReviewItem.Status.OPEN,
             )
         )

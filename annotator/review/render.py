@@ -19,10 +19,12 @@ from django.utils.text import Truncator
 
 from annotator.core.layout import Piece, lay_out
 from annotator.core.schema import Schema
+from annotator.core.spans import Span
 from annotator.review.selectors import Mark, NoteView
 
 SHORT = 15  # a span of so few characters does not wrap
 QUEUED_CHARS = 60
+CONTEXT_LINES = 6
 _QUEUE_ROW = (
     '<li><a class="item" href="{url}?focus={key}{queue}#{key}" data-span-key="{key}"{said}{current}>'
     '<span class="item-text">{text}</span><span class="item-value">{score}</span>'
@@ -84,6 +86,15 @@ def draw_lines(view: NoteView, numbers: Iterable[int], *, current: str) -> list[
     marks = (mark for mark in view.marks.values() if mark.span.start < end and start < mark.span.end)
     marks_on = _marks_by_line(view, marks)
     return [_draw_line(view, number, marks_on.get(number, ()), current) for number in wanted]
+
+
+def draw_context(view: NoteView, span: Span, *, current: str) -> list[DrawnSection]:
+    """The lines of a span and up to CONTEXT_LINES of its section to each side."""
+    lines = view.layout.lines_of(span)
+    section = section_at(view, span.start)
+    near = range(max(lines.start - CONTEXT_LINES, 0), min(lines.stop + CONTEXT_LINES, len(view.lines)))
+    wanted = [number for number in near if number in lines or section_at(view, view.lines[number][0]) == section]
+    return _sections(view, [section], {section: draw_lines(view, wanted, current=current)})
 
 
 def draw_queue(

@@ -22,18 +22,22 @@ from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.blinding import is_audited_blind, is_read_blind
+from annotator.review.models import REVEALED, UNSEEN, Decision, ReviewItem
 from annotator.suggestions.models import Labeler, Suggestion
 
 Place = tuple[float, float, int, int]
 Source = Suggestion | Annotation
 SUGGESTED, PERSON = "suggested", "person"
+AUDIT = "audit"
+# In the place of what a blind audit hides.
+HIDDEN = Label(name="label hidden", code="?", colour="stone", hotkey="", definition="")
 QUEUE_SHOWN = 40
 SPANS_KEPT = 20_000
 # What marks are drawn from, in the order of `_suggested` and `_asserted`. As values: every decision reads all of its
 # note, and making whole models of that took longer than everything else. Attributes come as written: few differ.
 _OF_ITEM: tuple[str | Cast, ...] = (
-    *("pk", "public_id", "reason", "confidence", "skipped_at"),
+    *("pk", "public_id", "stream", "reason", "confidence", "skipped_at"),
     *(f"suggestion__{name}" for name in ("id", "fragments", "surface", "label")),
     Cast("suggestion__attributes", TextField()),
     "suggestion__score",
@@ -54,6 +58,7 @@ class Mark:
     """One span as the page draws it. `key` names it in the page: 'i…' an open item, 'a…' an annotation.
 
     `place` is where an open item stands in the queue; None for an annotation. `said` is the kind of the comment on it.
+    Of what `is_masked` nothing is told but where it is.
     """
 
     key: str
@@ -67,6 +72,7 @@ class Mark:
     reason: str = ""
     place: Place | None = None
     said: str = ""
+    is_masked: bool = False
 
     @property
     def tenths(self) -> int | None:
@@ -136,6 +142,19 @@ def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
     return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit=ReviewItem.Unit.SPAN)
 
 
+def waiting_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
+    """The span items that the note's reader may decide: those open, none while the note is read blind."""
+    items = span_items(note_item).filter(status=ReviewItem.Status.OPEN)
+    return items.none() if is_read_blind(note_item) else items
+
+
+def n_unseen(note_item: ReviewItem) -> int:
+    """How many suggestions a blind reading closed that nobody has looked at since; a query for such a note alone."""
+    if note_item.reason != REVEALED or note_item.status == ReviewItem.Status.OPEN:
+        return 0
+    return span_items(note_item).filter(status=ReviewItem.Status.CLOSED, reason=UNSEEN).count()
+
+
 def last_decision(*, note_item: ReviewItem) -> Decision | None:
     """The newest decision in the note that is neither an undo nor undone: what Undo takes back. One query."""
     return (
@@ -168,19 +187,20 @@ def decisions_with(decision: Decision) -> list[Decision]:
 
 def note_view(*, note_item: ReviewItem) -> NoteView:
     """The note as its reader sees it: their annotations, and the suggestions still open in their slot."""
-    schema = current_schema(note_item.document.project).schema
+    project = note_item.document.project
+    schema = current_schema(project).schema
     labels = {label.name: label for label in schema.labels}
-    items = span_items(note_item)
-    waiting = items.filter(status=ReviewItem.Status.OPEN).values_list(*_OF_ITEM)
+    counted = span_items(note_item).exclude(status=ReviewItem.Status.CLOSED)
+    waiting = waiting_items(note_item).values_list(*_OF_ITEM)
     asserted = live_annotations(note_item).values_list(*_OF_ANNOTATION)
     said = said_of_spans(document_id=note_item.document_id, reader_id=note_item.leased_by_id)
     return NoteView(
         note_item=note_item,
         document=note_item.document,
         schema=schema,
-        queue=sorted((_suggested(labels, said, *row) for row in waiting), key=lambda mark: mark.place or ()),
+        queue=sorted((_suggested(project, labels, said, *row) for row in waiting), key=lambda mark: mark.place or ()),
         annotations=[_asserted(labels, said, *row) for row in asserted],
-        n_items=items.exclude(status=ReviewItem.Status.CLOSED).count(),
+        n_items=0 if is_read_blind(note_item) else counted.count(),
     )
 
 
@@ -190,8 +210,10 @@ def target_for(*, note_item: ReviewItem, key: str) -> ReviewItem | Annotation | 
     One query; an item comes with its suggestion, an annotation with its origin and who made it.
     """
     if key.startswith("i"):
-        items = span_items(note_item).filter(status=ReviewItem.Status.OPEN, public_id=key[1:])
-        return items.select_related("suggestion").first()
+        item = waiting_items(note_item).filter(public_id=key[1:]).select_related("suggestion").first()
+        if item is not None:
+            item.document = note_item.document
+        return item
     return live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator", "origin").first()
 
 
@@ -208,7 +230,8 @@ def place_of(item: ReviewItem) -> Place:
     """Where a span item, come with its suggestion, stands in the queue of its note."""
     if item.suggestion is None:
         raise ValueError("a note stands in no queue of spans")
-    return _place(item.skipped_at, item.confidence, item.suggestion.score, item.suggestion.span.start, item.pk)
+    score = 0.0 if is_audited_blind(item) else item.suggestion.score if item.confidence is None else item.confidence
+    return _place(item.skipped_at, score, item.suggestion.span.start, item.pk)
 
 
 def labeler_of(suggestion: Suggestion) -> Labeler:
@@ -268,10 +291,12 @@ def _attributes(written: str) -> Mapping[str, str]:
 
 
 def _suggested(
+    project: Project,
     labels: Mapping[str, Label],
     said: Mapping[str | int, str],
     pk: int,
     public_id: str,
+    stream: str,
     reason: str,
     confidence: float | None,
     skipped_at: datetime | None,
@@ -283,6 +308,19 @@ def _suggested(
     score: float,
 ) -> Mark:
     span = _span(fragments)
+    if stream == ReviewItem.Stream.AUDIT and project.audits == Project.Audits.BLIND:
+        return Mark(
+            key=f"i{public_id}",
+            span=span,
+            surface=surface,
+            label=HIDDEN,
+            attributes={},
+            state=SUGGESTED,
+            reason=AUDIT,
+            place=_place(skipped_at, 0.0, span.start, pk),
+            said=said.get(suggestion_id, ""),
+            is_masked=True,
+        )
     return Mark(
         key=f"i{public_id}",
         span=span,
@@ -293,7 +331,7 @@ def _suggested(
         score=score,
         confidence=confidence,
         reason=reason,
-        place=_place(skipped_at, confidence, score, span.start, pk),
+        place=_place(skipped_at, score if confidence is None else confidence, span.start, pk),
         said=said.get(suggestion_id, ""),
     )
 
@@ -320,9 +358,9 @@ def _asserted(
     )
 
 
-def _place(skipped_at: datetime | None, confidence: float | None, score: float, start: int, pk: int) -> Place:
+def _place(skipped_at: datetime | None, certainty: float, start: int, pk: int) -> Place:
     """Sort key of the queue: skipped ones last, then least certain first, then as in the text."""
-    return (skipped_at.timestamp() if skipped_at else 0.0, score if confidence is None else confidence, start, pk)
+    return (skipped_at.timestamp() if skipped_at else 0.0, certainty, start, pk)
 
 
 def _lost_label(name: str) -> Label:

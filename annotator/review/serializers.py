@@ -70,8 +70,14 @@ class OwnAnnotationSerializer(SpanSerializer):
 class OpenItemSerializer(OwnAnnotationSerializer):
     """A suggestion that waits for a decision, least certain first. Read from a Mark."""
 
-    score = serializers.FloatField(help_text="The model's raw number; no probability.")
+    label = serializers.SerializerMethodField(help_text="Null in a blind audit: give one, by edit, or reject.")
+    score = serializers.FloatField(
+        allow_null=True, help_text="The model's raw number; no probability. Null in a blind audit."
+    )
     reason = serializers.CharField(allow_blank=True, help_text="Why a person is asked.")
+
+    def get_label(self, mark: Mark) -> str | None:
+        return None if mark.is_masked else mark.label.name
 
 
 class HeldNoteSerializer(ReviewItemSerializer):

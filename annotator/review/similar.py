@@ -15,6 +15,7 @@ from django.db.models.functions import Greatest, Substr
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.core.surfaces import similar_keys, surface_key
+from annotator.review.blinding import is_read_blind
 from annotator.review.models import ReviewItem
 
 SHOWN = 3
@@ -48,7 +49,7 @@ def similar_decisions(
     Where there are more, one that gave another label has a place. `leave_out` is the annotation they are shown beside.
     Two queries: both go by index, whatever there is in the project, and only the second reads text of notes.
     """
-    if note_item.stream == ReviewItem.Stream.BLIND:
+    if is_read_blind(note_item):
         return []
     key = surface_key(project_id=note_item.document.project_id, surface=surface)
     candidates = _candidates(key, reader, leave_out)

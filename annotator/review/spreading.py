@@ -13,10 +13,11 @@ from annotator.annotations.models import Annotation
 from annotator.annotations.services import NewAnnotation
 from annotator.core.mentions import alike
 from annotator.core.spans import Span
+from annotator.review.blinding import is_masked
 from annotator.review.deciding import accepted, edited, rejected
 from annotator.review.desk import DecisionRefused, Desk, Outcome
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import live_annotations, source_of, span_items
+from annotator.review.selectors import live_annotations, source_of, waiting_items
 
 MOST = 200  # mentions at once
 
@@ -36,23 +37,29 @@ def others_alike(text: str, span: Span, surface: str) -> list[Span]:
 
 
 def mentions_like(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> list[Mention]:
-    """The other places in the note that read like the target, in order. Two queries."""
+    """The other places in the note that read like the target, in order, but for those of blind audits. Two queries."""
     source = source_of(target)
     text = note_item.document.text
     places = others_alike(text, source.span, source.surface)
     items: dict[str, list[ReviewItem]] = {}
     annotations: dict[str, list[Annotation]] = {}
     wanted = [str(span) for span in places]
-    waiting = span_items(note_item).filter(status=ReviewItem.Status.OPEN, suggestion__fragments__in=wanted)
+    waiting = waiting_items(note_item).filter(suggestion__fragments__in=wanted)
     for item in waiting.select_related("suggestion").order_by("pk"):
+        item.document = note_item.document
         items.setdefault(source_of(item).fragments, []).append(item)
     for annotation in live_annotations(note_item).filter(fragments__in=wanted).order_by("pk"):
         annotations.setdefault(annotation.fragments, []).append(annotation)
-    return [Mention(span, tuple(items.get(str(span), ())), tuple(annotations.get(str(span), ()))) for span in places]
+    mentions = [
+        Mention(span, tuple(items.get(str(span), ())), tuple(annotations.get(str(span), ()))) for span in places
+    ]
+    return [mention for mention in mentions if not any(is_masked(item) for item in mention.items)]
 
 
 def spread(desk: Desk, target: ReviewItem | Annotation, *, is_rejected: bool) -> list[Outcome]:
     """Decide on the target and all that read like it. Raises DecisionRefused where nothing else does."""
+    if isinstance(target, ReviewItem) and is_masked(target):
+        raise DecisionRefused("What the model says here is hidden: decide on it alone.")
     mentions = mentions_like(note_item=desk.note_item, target=target)
     if len(mentions) > MOST:
         raise DecisionRefused(f"{len(mentions)} mentions read like this; {MOST} is the most that can be done at once.")

@@ -12,7 +12,7 @@ from django.db.models import F
 
 from annotator.annotations.services import reopen_set
 from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close, reopen, swap
-from annotator.review.models import LATE, Decision, ReviewItem
+from annotator.review.models import LATE, UNSEEN, Decision, ReviewItem
 from annotator.review.selectors import decisions_with, last_decision, last_undo, span_items
 
 _Verdict = Decision.Verdict
@@ -41,7 +41,7 @@ def redo(desk: Desk) -> list[Outcome]:
 def _undone(desk: Desk, last: Decision) -> Outcome:
     if last.verdict == _Verdict.NOTE_DONE:
         reopen(desk.note_item)
-        span_items(desk.note_item).filter(status=ReviewItem.Status.CLOSED, reason=LATE).update(
+        span_items(desk.note_item).filter(status=ReviewItem.Status.CLOSED, reason__in=[LATE, UNSEEN]).update(
             status=ReviewItem.Status.OPEN, version=F("version") + 1
         )
         reopen_set(target=desk.set)

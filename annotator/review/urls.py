@@ -1,11 +1,13 @@
 from django.urls import path
 
-from annotator.review import comment_views, views
+from annotator.review import comment_views, span_views, views
 
 app_name = "review"
 urlpatterns = [
     path("", views.start, name="start"),
     path("next/", views.take_next, name="next"),
+    path("spans/next/", span_views.take_next, name="next_span"),
+    path("audits/", span_views.choose_audits, name="audits"),
     path("take/<str:document_id>/", views.take, name="take"),
     path("<str:item_id>/", views.note, name="note"),
     path("<str:item_id>/new-span/", views.new_span, name="new_span"),

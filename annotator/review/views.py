@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,17 +18,21 @@ from annotator.core.schema import SchemaError
 from annotator.core.spans import Span, SpanError
 from annotator.core.wording import sentence
 from annotator.documents.models import Document
-from annotator.projects.access import Action, membership_for
-from annotator.projects.models import Membership
+from annotator.projects.access import Action, may, membership_for
+from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import page_context
-from annotator.review import leases, pages, services
+from annotator.review import leases, pages, services, span_views
+from annotator.review.blinding import is_masked
+from annotator.review.filters import BY_SPAN
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import note_item_for, note_view, notes_of, queue_counts, target_for
+from annotator.review.selectors import n_unseen, note_item_for, note_view, notes_of, queue_counts, target_for
+from annotator.review.spans import n_waiting_spans, note_to_undo_in
 from annotator.web.http import is_partial, render_either, see_other
 
 DONE = "This note is done. Reload it to see how it stands."
 TAKEN = "Someone else has taken this note: your lease ran out."
+_LABEL_WANTED = "The bounds are saved with the label that you give."
 UNSAVED = "Your last decision was not saved: you had been signed out."
 _REFUSALS = (services.DecisionRefused, AnnotationExists, SchemaError, SpanError)
 _CONFLICTS = (services.DecisionConflict, leases.LeaseConflict)
@@ -40,6 +46,7 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {
         "counts": counts | {"total": counts["n_open"] + counts["n_done"]},
+        "n_spans": n_waiting_spans(project=project, reviewer=reviewer, now=timezone.now()),
         "n_takeable": leases.takeable_notes(
             project=project, reviewer=reviewer, now=timezone.now(), with_held=True
         ).count(),
@@ -47,6 +54,7 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
             ("Yours, not done", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.OPEN)),
             ("Done by you", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.DECIDED)),
         ],
+        "audits": Project.Audits.choices if may(role=membership.role, action=Action.MANAGE) else [],
     }
     return render(request, "review/start.html", context)
 
@@ -79,8 +87,8 @@ def take(request: HttpRequest, project_id: str, document_id: str) -> HttpRespons
 def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     """The note its reader holds; for htmx, the card of the span that `?focus=` names, or of the first in the queue.
 
-    `?queue=` narrows the queue to a reason. Where nothing is left to decide, `?missed=` is the number of what may have
-    been missed.
+    `?queue=` narrows the queue to a reason, or the page to one span with its context. Where nothing is left to decide,
+    `?missed=` is the number of what may have been missed.
 
     `?unsaved=1`, from a sign-in that came between, says so once.
     """
@@ -103,7 +111,7 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     context["has_queue"] = not focus  # a queue narrowed anew comes along with the first card of it
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
-        context |= pages.drawn_note(view, focus=context["focus"])
+        context |= pages.drawn_note(view, focus=context["focus"], queue=queue)
     return render_either(request, page="review/note.html", partial="review/focused.html", context=context)
 
 
@@ -130,7 +138,7 @@ def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpRespons
     status = 422 if error else 200
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
-        context |= pages.drawn_note(view, focus=context["focus"])
+        context |= pages.drawn_note(view, focus=context["focus"], queue=queue)
     return render_either(
         request, page="review/note.html", partial="review/focused.html", context=context, status=status
     )
@@ -145,9 +153,14 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         return _refused(request, membership, note_item, "This decision could not be read; nothing was saved.", 422)
     data = form.cleaned_data
     target = target_for(note_item=note_item, key=data["target"]) if data["target"] else None
+    where = note_item
     try:
+        if isinstance(target, ReviewItem) and is_masked(target) and (data["move"] or data["bounds"]):
+            return _refused(request, membership, note_item, _LABEL_WANTED, 422, moved=(target, data))
+        if data["queue"] == BY_SPAN and data["verdict"] == "undo":
+            where = note_to_undo_in(project=membership.project, reviewer=membership.user, key=data["key"]) or note_item
         decision = services.decide(
-            note_item=note_item,
+            note_item=where,
             reviewer=membership.user,
             act=pages.act_of(note_item, target, data),
             key=data["key"],
@@ -160,7 +173,9 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     except _REFUSALS as refusal:
         error = f"{sentence(str(refusal))} Nothing was saved."
         return _refused(request, membership, note_item, error, 422, new=data["fragments"])
-    return _answered(request, membership, note_item, decision, target, queue=data["queue"], missed=data["missed"])
+    return _answered(
+        request, membership, where, decision, target, queue=data["queue"], missed=data["missed"], left=note_item
+    )
 
 
 @require_POST
@@ -176,8 +191,11 @@ def renew(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
 
 @require_POST
 def put_back(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
-    """Leave the note for later and go to the next."""
+    """Leave the note for later and go to the next; by span, end the work on it."""
     membership, note_item = _note_of(request, project_id, item_id)
+    if request.POST.get("queue") == BY_SPAN:
+        leases.release(note_item=note_item, reviewer=membership.user)
+        return see_other(request, reverse("review:start", args=[project_id]))
     leases.put_back(note_item=note_item, reviewer=membership.user, now=timezone.now())
     return _to_next_note(request, membership)
 
@@ -208,24 +226,34 @@ def _answered(
     *,
     queue: str,
     missed: int | None,
+    left: ReviewItem,
 ) -> HttpResponse:
-    """The way on after a decision that is saved, also where it was saved before and is only sent again."""
-    if decision.verdict == Decision.Verdict.NOTE_DONE:
+    """The way on after a decision that is saved, also where it was saved before and is only sent again.
+
+    `left` is the note that the page shows: by span, Undo may have gone back to another.
+    """
+    if decision.verdict == Decision.Verdict.NOTE_DONE and not n_unseen(note_item):
         return _to_next_note(request, membership)
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, is_saved=True)
+    if decision.verdict == Decision.Verdict.NOTE_DONE:
+        return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
+    if queue == BY_SPAN:
+        return span_views.answered(request, membership, note_item, decision, target, left=left)
     view = note_view(note_item=note_item)
     is_of_missed = missed is not None and decision.verdict in {Decision.Verdict.ADD, Decision.Verdict.DISMISS}
     focus = "" if is_of_missed else pages.focus_after(decision, target=target, view=view, queue=queue)
     context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
     context = pages.with_missed(context, reader=membership.user, number=missed or 0)
     if not is_partial(request):
+        span_views.tell_revealed(request, decision)
         url = reverse("review:note", args=[membership.project.public_id, note_item.public_id])
         way = f"?focus={focus}{context['in_queue']}#{focus}" if focus else f"?missed={missed}" if missed else ""
         return see_other(request, f"{url}{way}")
     if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
     context |= pages.changes(view, decision=decision, focus=focus, queue=queue)
+    context |= pages.revealed_context(decision)
     return render(request, "review/decided.html", context)
 
 
@@ -237,25 +265,28 @@ def _refused(
     status: int,
     *,
     new: Span | None = None,
+    moved: tuple[ReviewItem, dict[str, Any]] | None = None,
 ) -> HttpResponse:
     """The note as it now is, with the reason. For htmx the reason and the card, and all that may have changed
-    elsewhere where the page shows something that is gone (409). `new` is the span that was to be added.
+    elsewhere where the page shows something that is gone (409). `new` is the span that was to be added, `moved` one
+    whose bounds wait for its label, with the checked form that moves them; raises SpanError where they cannot be so.
     """
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, error=error)
     view = note_view(note_item=note_item)
+    view, place = pages.with_bounds(view, *moved) if moved else (view, None)
     focus, queue = request.POST.get("target", ""), request.POST.get("queue", "")
     context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
-    context["error"] = error
+    context |= {"error": error, "moved": place}
     context = pages.with_missed(context, reader=membership.user, number=0)
     if new is not None and new.end <= len(view.document.text):
         context |= pages.new_span_context(pages.NewSpan(span=new, surface=new.surface(view.document.text)))
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
-        context |= pages.drawn_note(view, focus=context["focus"])
+        context |= pages.drawn_note(view, focus=context["focus"], queue=queue)
         return render(request, "review/note.html", context, status=status)
-    if status == 409:
-        context |= pages.redrawn(view, focus=context["focus"])
+    if status == 409 or moved:
+        context |= pages.redrawn(view, focus=context["focus"], queue=queue)
     return render(request, "review/refused.html", context, status=status)
 
 

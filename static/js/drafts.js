@@ -43,7 +43,7 @@ function onAnswered({ detail }) {
 /** A new span that is being labelled is there again after a reload. @param {Event} event */
 function keepPlace({ detail }) {
   if (detail.target?.id !== "card" || !detail.successful) return;
-  const note = document.getElementById("main").dataset.note;
+  const note = document.getElementById("place").dataset.note;
   const isNew = detail.requestConfig.verb === "get" && document.querySelector("#card [name=fragments]");
   const place = isNew ? detail.pathInfo.finalRequestPath : note;
   if (isNew || location.pathname !== note) history.replaceState(history.state, "", place);

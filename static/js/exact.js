@@ -36,7 +36,7 @@ export function init(root) {
   root.addEventListener("htmx:configRequest", ({ detail }) => {
     const move = detail.parameters.get("move");
     if (move && isExact()) detail.parameters.set("move", `${move}:exact`);
-    if (!detail.path.startsWith(document.getElementById("main").dataset.newSpan) || detail.path.includes("exact=")) return;
+    if (!detail.path.startsWith(document.getElementById("place").dataset.newSpan) || detail.path.includes("exact=")) return;
     if (isExact()) detail.parameters.set("exact", "true");
   });
   root.addEventListener("htmx:afterSettle", ({ target }) => target.id === "card" && show());

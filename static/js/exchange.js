@@ -132,9 +132,9 @@ export function init(root) {
     guard(event);
   }, { capture: true });
   root.addEventListener("htmx:configRequest", (event) => {
-    // htmx forgets the button that submitted where it stands outside its form.
-    const button = event.detail.triggeringEvent?.submitter;
+    const button = event.detail.triggeringEvent?.submitter; // htmx forgets one outside its form, or without the focus
     if (button?.name) event.detail.parameters.set(button.name, button.value);
+    if (button?.hasAttribute("formaction")) event.detail.path = button.getAttribute("formaction");
   });
   root.addEventListener("htmx:beforeRequest", onRequest);
   root.addEventListener("htmx:beforeOnLoad", onLoad);
@@ -142,7 +142,7 @@ export function init(root) {
   root.addEventListener("htmx:afterRequest", onAnswered);
   for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) root.addEventListener(name, onFailed);
   root.addEventListener("card:drawn", () => (shownAt = performance.now()));
-  initOutbox((key) => fetchCard(`${document.getElementById("main").dataset.note}?focus=${key}`));
+  initOutbox((key) => fetchCard(`${document.getElementById("place").dataset.note}?focus=${key}`));
   addEventListener("pageshow", (event) => event.persisted && location.reload()); // kept aside, it shows an old state
   addEventListener("beforeunload", (event) => busy === "post" && event.preventDefault());
 }

@@ -15,9 +15,9 @@ const SAID = {
 };
 
 /** @param {Record<string, string>} values of a decision @param {boolean} withText @returns {string} what was meant */
-export function meaningOf({ verdict, label, attribute, target, fragments }, withText = true) {
+export function meaningOf({ verdict, label, attribute, target, fragments, leaving }, withText = true) {
   const change = label ? `label ${label}` : attribute ? attribute.replace("=", " ") : "new bounds";
-  const what = NAMES[verdict] ?? (fragments ? `new span, ${change}` : change);
+  const what = NAMES[verdict] ?? (leaving ? "Next span" : fragments ? `new span, ${change}` : change);
   const text = withText && target ? surfaceOf(target) : "";
   return text ? `${what} “${text.length > 40 ? `${text.slice(0, 39)}…` : text}”` : what;
 }

@@ -16,7 +16,6 @@ import { renewToken } from "./send.js";
 import { tell } from "./status.js";
 
 const RENEW_MS = 120_000;
-const main = document.getElementById("main");
 const note = document.getElementById("note");
 let isActive = false;
 let innermost = ""; // of the spans at the place that was chosen last
@@ -75,7 +74,7 @@ function openSpan(place) {
   const key = focus === 0 || keys[0] === innermost ? keys[(focus + 1) % keys.length] : keys[0];
   innermost = keys[0];
   cancelSelection();
-  fetchCard(`${main.dataset.note}?focus=${key}`);
+  fetchCard(`${document.getElementById("place").dataset.note}?focus=${key}`);
 }
 
 /** @param {MouseEvent} event */
@@ -103,11 +102,12 @@ function onCard() {
 }
 
 async function renewLease() {
-  if (!isActive || !main.dataset.renew) return;
+  const address = document.getElementById("place").dataset.renew;
+  if (!isActive || !address) return;
   isActive = false;
   const headers = JSON.parse(document.body.getAttribute("hx-headers"));
   try {
-    const answer = await fetch(main.dataset.renew, { method: "POST", headers, redirect: "manual" });
+    const answer = await fetch(address, { method: "POST", headers, redirect: "manual" });
     if (answer.status === 409) tell(await answer.text());
     if (answer.status === 403 && !(await renewToken())) isActive = true; // signed in anew: told at the next turn
   } catch {

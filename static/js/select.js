@@ -46,7 +46,7 @@ function offer(rest = REST_MS) {
   const place = selected();
   if (!place) return;
   const back = document.getElementById("card").dataset.back;
-  pending = `${document.getElementById("main").dataset.newSpan}?start=${place.start}&end=${place.end}&focus=${back}`;
+  pending = `${document.getElementById("place").dataset.newSpan}?start=${place.start}&end=${place.end}&focus=${back}`;
   holdKeys();
   timer = setTimeout(() => fetchCard(pending), rest);
 }

@@ -42,7 +42,7 @@ export function troubleOf({ status, goesTo }) {
  */
 export async function renewToken() {
   try {
-    const address = document.getElementById("main").dataset.note;
+    const address = document.getElementById("place").dataset.note;
     const answer = await fetch(address, { headers: { "Marginalia-Poll": "1" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") return "signed out";
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");

@@ -44,7 +44,7 @@ function neighbour(key, step) {
 /** Draw the card of a link. @param {string} path @param {Map<string, string>} kept @returns {boolean} whether it is a span's */
 export function drawLinked(path, kept) {
   const { pathname, searchParams } = new URL(path, location.origin);
-  if (pathname !== document.getElementById("main").dataset.note) return false;
+  if (pathname !== document.getElementById("place").dataset.note) return false;
   const step = Number(searchParams.get("step"));
   const key = searchParams.get("focus") || neighbour(document.getElementById("card").dataset.focus, step);
   drawCard(key, kept.get(key));

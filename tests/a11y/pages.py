@@ -193,6 +193,7 @@ PAGES: tuple[Row, ...] = (
     Row("review-start", "review:start"),
     Row("review-start-empty", "review:start", EMPTY),
     Row("review", "review:note"),
+    Row("review-by-span", "review:note", query="?queue=span&focus={open_key}"),
     Row("review-new-span", "review:new_span", query="?start={start}&end={end}"),
     Row("review-done", "review:note", {"item_id": "done_item"}),
     Row("review-missed", "review:note", {"item_id": "missed_item"}, act=see("Anything missed? 1 of")),

@@ -186,9 +186,11 @@ def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str,
         comment_on(note_item=held, reviewer=alice, key=first if is_of_span else "", kind=kind, body=body, now=now)
     comment_on(note_item=others, reviewer=bob, key="", kind="discuss", body="Dictated twice? See the end.", now=now)
     start = in_hand.text.index(" ") + 1
+    waiting_span = ReviewItem.objects.filter(document=in_hand, unit="span", status="open").earliest("pk")
     return {
         "item_id": held.public_id,
         "done_item": done.public_id,
+        "open_key": f"i{waiting_span.public_id}",
         "bobs_item": others.public_id,
         "missed_item": missed.public_id,
         "document_id": in_hand.public_id,

@@ -1,0 +1,67 @@
+"""What a reader does not see of the model until they have said what they think: the one rule for every path.
+
+A note in the blind stream is read without its suggestions, until it is submitted. Where the project asks for blind
+audits, a span in the audit stream has a place and nothing else until it is decided.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+
+from annotator.projects.models import Project
+from annotator.review.models import REVEALED, Decision, ReviewItem
+
+_UNMASKING = {Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.EDIT}
+
+
+def is_read_blind(note_item: ReviewItem) -> bool:
+    """Whether the reader of this note is to see none of its suggestions."""
+    return (
+        note_item.stream == ReviewItem.Stream.BLIND
+        and note_item.status == ReviewItem.Status.OPEN
+        and note_item.reason != REVEALED
+    )
+
+
+def is_audited_blind(item: ReviewItem) -> bool:
+    """Whether what the model says of this span item is hidden for as long as it is open."""
+    return item.stream == ReviewItem.Stream.AUDIT and item.document.project.audits == Project.Audits.BLIND
+
+
+def is_masked(item: ReviewItem) -> bool:
+    """Whether what the model says of this span item is hidden now."""
+    return item.status == ReviewItem.Status.OPEN and is_audited_blind(item)
+
+
+def has_unmasked(decision: Decision) -> bool:
+    """Whether the decision was made without what the model says, which is shown from then on."""
+    return (
+        decision.item_id is not None
+        and decision.verdict in _UNMASKING
+        and decision.stream == ReviewItem.Stream.AUDIT
+        and decision.note_item.document.project.audits == Project.Audits.BLIND
+    )
+
+
+def blind_notes(project: Project) -> QuerySet[ReviewItem]:
+    """The note items whose readers are to see no suggestion."""
+    return ReviewItem.objects.filter(
+        document__project=project,
+        unit=ReviewItem.Unit.NOTE,
+        status=ReviewItem.Status.OPEN,
+        stream=ReviewItem.Stream.BLIND,
+    ).exclude(reason=REVEALED)
+
+
+def hidden_suggestions(project: Project) -> Q:
+    """The suggestions of the project that a person who may still become their reader is not to see."""
+    hidden = Q(document__in=blind_notes(project).values("document"))
+    if project.audits != Project.Audits.BLIND:
+        return hidden
+    masked = ReviewItem.objects.filter(
+        document__project=project,
+        unit=ReviewItem.Unit.SPAN,
+        status=ReviewItem.Status.OPEN,
+        stream=ReviewItem.Stream.AUDIT,
+    )
+    return hidden | Q(pk__in=masked.values("suggestion"))

@@ -1,0 +1,260 @@
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from annotator.accounts.models import User
+from annotator.audit.models import AuditEvent
+from annotator.core.spans import Span
+from annotator.documents.models import Document
+from annotator.projects.models import Project, SchemaVersion
+from annotator.review import services, spans
+from annotator.review.leases import LEASE, take_note
+from annotator.review.models import Decision, ReviewItem
+from tests.cast import NOW, body, make_document, sign_in
+from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
+
+HTMX = {"HTTP_HX_REQUEST": "true"}
+SPANS = [(CHEST_PAIN, "Problem", 0.4), (DIABETES, "Problem", 0.9), (METFORMIN, "Medication", 0.7)]
+
+
+@pytest.fixture(autouse=True)
+def _real_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages' clock stands where the fixtures' does."""
+    for module in ("views", "span_views"):
+        monkeypatch.setattr(f"annotator.review.{module}.timezone.now", lambda: NOW)
+
+
+@dataclass
+class Notes:
+    """Two notes of the same text and spans; nobody holds them. The first is a little less certain."""
+
+    project: Project
+    first: Document
+    second: Document
+    n_keys: int = 0
+
+    def item(self, document: Document, span: Span) -> ReviewItem:
+        found = ReviewItem.objects.select_related("suggestion", "document__project")
+        return found.get(document=document, suggestion__fragments=str(span))
+
+    def note_item(self, document: Document) -> ReviewItem:
+        return ReviewItem.objects.select_related("document__project").get(document=document, unit="note")
+
+    def next(self, reviewer: User) -> tuple[Document, str] | None:
+        found = spans.next_span(project=self.project, reviewer=reviewer, now=NOW)
+        return found and (found.document, found.suggestion.surface)
+
+    def audit(self, *keys: tuple[Document, Span, float]) -> None:
+        """Put spans into the audit stream, as whoever assigns them does."""
+        for document, span, key in keys:
+            item = self.item(document, span)
+            ReviewItem.objects.filter(pk=item.pk).update(stream="audit", audit_key=key)
+
+    def post(self, client: Client, item: ReviewItem | str, *, htmx: bool = True, **data: str) -> Any:
+        """Decide by span on the item, on the page of its note."""
+        self.n_keys += 1
+        note = self.note_item(item.document)
+        form = {"key": f"key-{self.n_keys}", "target": f"i{item.public_id}", "queue": "span", **data}
+        return client.post(self.url("decide", note), form, **(HTMX if htmx else {}))
+
+    def url(self, name: str, *items: ReviewItem) -> str:
+        return reverse(f"review:{name}", args=[self.project.public_id, *(item.public_id for item in items)])
+
+
+@pytest.fixture
+def notes(project: Project, schema_version: SchemaVersion, bells: object) -> Notes:
+    first, second = (make_document(project, external_id=name) for name in ("first", "second"))
+    suggest(first, SPANS, schema_version=schema_version)
+    suggest(second, [(span, label, score + 0.05) for span, label, score in SPANS], schema_version=schema_version)
+    return Notes(project, first, second)
+
+
+def target_of(response: Any) -> str:
+    found = re.search(r'name="target" value="([^"]*)"', response.content.decode())
+    assert found is not None
+    return found[1]
+
+
+def blind_audits(project: Project) -> None:
+    Project.objects.filter(pk=project.pk).update(audits="blind")
+
+
+def test_audits_come_first_by_their_keys_then_the_least_certain_and_what_was_skipped_last(
+    notes: Notes, bob: User
+) -> None:
+    notes.audit((notes.second, DIABETES, 0.2), (notes.first, METFORMIN, 0.1))
+    order = []
+    while (item := spans.next_span(project=notes.project, reviewer=bob, now=NOW)) is not None and len(order) < 7:
+        order.append((item.document, item.suggestion.surface))
+        ReviewItem.objects.filter(pk=item.pk).update(
+            **({"skipped_at": NOW} if len(order) == 1 else {"status": "decided"})
+        )
+    assert order == [
+        (notes.first, "metformin"),  # skipped
+        (notes.second, "Diabetes"),
+        (notes.first, "chest pain"),
+        (notes.second, "chest pain"),
+        (notes.second, "metformin"),
+        (notes.first, "Diabetes"),
+        (notes.first, "metformin"),
+    ]
+
+
+def test_a_suggestion_keeps_its_audit_key_when_it_is_queued(notes: Notes) -> None:
+    item = notes.item(notes.first, METFORMIN)
+    assert item.audit_key == item.suggestion.audit_key
+
+
+def test_no_span_is_served_of_a_note_that_someone_holds_or_that_is_read_blind(
+    notes: Notes, bob: User, adam: User
+) -> None:
+    take_note(document=notes.first, reviewer=adam, now=NOW)
+    assert notes.next(bob) == (notes.second, "chest pain")
+    assert notes.next(adam) == (notes.first, "chest pain"), "whose note it is works on in it"
+    ReviewItem.objects.filter(document=notes.second, unit="note").update(stream="blind")
+    assert notes.next(bob) is None
+    assert spans.n_waiting_spans(project=notes.project, reviewer=bob, now=NOW) == 0
+    assert spans.n_waiting_spans(project=notes.project, reviewer=adam, now=NOW) == 3
+
+
+def test_nobody_is_served_a_second_slot_of_a_note(notes: Notes, bob: User) -> None:
+    take_note(document=notes.first, reviewer=bob, now=NOW)
+    ReviewItem.objects.filter(document=notes.first, unit="span").update(slot=2)
+    ReviewItem.objects.create(document=notes.first, unit="note", slot=2)
+    assert notes.next(bob) == (notes.second, "chest pain")
+
+
+def test_two_at_once_get_two_notes(notes: Notes, bob: User, adam: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam takes the note in the moment between Bob's look and Bob's hand."""
+    real, rival = spans.take_note_of, [adam]
+
+    def take_note_of(**asked: Any) -> ReviewItem | None:
+        if rival:
+            spans.take_next_span(project=notes.project, reviewer=rival.pop(), now=NOW)
+        return real(**asked)
+
+    monkeypatch.setattr(spans, "take_note_of", take_note_of)
+    found = spans.take_next_span(project=notes.project, reviewer=bob, now=NOW)
+    assert found is not None
+    holders = {item.document: item.leased_by for item in ReviewItem.objects.filter(unit="note")}
+    assert holders == {notes.first: adam, notes.second: bob}
+    assert found[1].document == notes.second
+
+
+def test_moving_on_frees_the_note_before_and_staying_keeps_it(notes: Notes, bob: User) -> None:
+    client = sign_in(Client(), bob)
+    assert client.post(notes.url("next_span")).status_code == 303
+    notes.post(client, notes.item(notes.first, CHEST_PAIN), verdict="accept")
+    first, second = notes.note_item(notes.first), notes.note_item(notes.second)
+    assert (first.lease_expires_at, second.lease_expires_at) == (None, NOW + LEASE)
+    notes.post(client, notes.item(notes.second, CHEST_PAIN), verdict="skip")
+    assert notes.note_item(notes.first).lease_expires_at == NOW + LEASE, "metformin there is the least certain now"
+    client.post(notes.url("put_back", first), {"queue": "span"})
+    assert notes.note_item(notes.first).lease_expires_at is None
+    assert notes.note_item(notes.first).skipped_at is None, "the note keeps its place"
+
+
+def test_a_decision_answers_with_the_next_span_of_another_note_in_place(notes: Notes, bob: User) -> None:
+    client = sign_in(Client(), bob)
+    start = client.post(notes.url("next_span"))
+    item = notes.item(notes.first, CHEST_PAIN)
+    assert f"focus=i{item.public_id}" in start["Location"]
+    page = body(client.get(start["Location"].split("#")[0]))
+    assert "Open the whole note" in page and 'name="queue" form="card" value="span"' in page
+    answer = notes.post(client, item, verdict="accept")
+    after = notes.item(notes.second, CHEST_PAIN)
+    second = notes.note_item(notes.second)
+    assert (answer.status_code, target_of(answer)) == (200, f"i{after.public_id}")
+    assert notes.url("decide", second) in body(answer) and f'data-note="{notes.url("note", second)}"' in body(answer)
+    assert answer["HX-Replace-Url"].startswith(notes.url("note", second))
+    reads = AuditEvent.objects.filter(verb="note.read", actor=bob).values_list("object_id", flat=True)
+    assert set(reads) == {notes.first.public_id, notes.second.public_id}
+    plain = notes.post(client, after, htmx=False, verdict="reject")
+    assert plain.status_code == 303 and "queue=span" in plain["Location"]
+
+
+def test_an_edit_stays_and_the_way_on_is_asked_for(notes: Notes, bob: User) -> None:
+    client = sign_in(Client(), bob)
+    client.post(notes.url("next_span"))
+    answer = notes.post(client, notes.item(notes.first, CHEST_PAIN), label="Medication")
+    assert target_of(answer).startswith("a") and "on to the next span" in body(answer)
+    leaving = notes.note_item(notes.first).public_id
+    went = client.post(notes.url("next_span"), {"leaving": leaving}, **HTMX)
+    assert target_of(went) == f"i{notes.item(notes.second, CHEST_PAIN).public_id}"
+    assert notes.note_item(notes.first).lease_expires_at is None
+
+
+def test_only_the_lines_around_the_span_are_drawn(notes: Notes, bob: User, schema_version: SchemaVersion) -> None:
+    text = "".join(f"Line {number}\n" for number in range(40)) + "Plan:\nCough.\n"
+    long = make_document(notes.project, external_id="long", text=text)
+    start = text.index("Line 20")
+    suggest(long, [(Span.of(start, start + 7), "Problem", 0.01)], schema_version=schema_version)
+    client = sign_in(Client(), bob)
+    page = client.get(client.post(notes.url("next_span"))["Location"].split("#")[0]).content.decode()
+    assert [int(number) for number in re.findall(r'<p class="line" id="l(\d+)"', page)] == list(range(14, 27))
+
+
+def test_undo_goes_back_to_the_note_before_once_for_a_key(notes: Notes, bob: User) -> None:
+    client = sign_in(Client(), bob)
+    client.post(notes.url("next_span"))
+    item = notes.item(notes.first, CHEST_PAIN)
+    notes.post(client, item, verdict="accept")
+    here = notes.item(notes.second, CHEST_PAIN)
+    for _ in range(2):
+        answer = notes.post(client, here, verdict="undo", key="undo")
+        assert target_of(answer) == f"i{item.public_id}"
+        assert notes.url("decide", notes.note_item(notes.first)) in body(answer)
+    assert list(Decision.objects.values_list("verdict", flat=True)) == ["accept", "undo"]
+    assert notes.note_item(notes.second).lease_expires_at is None
+    redone = notes.post(client, item, verdict="redo")
+    assert target_of(redone) == f"i{here.public_id}"
+
+
+def test_undo_by_span_reopens_no_note(notes: Notes, bob: User) -> None:
+    held = take_note(document=notes.first, reviewer=bob, now=NOW)
+    ReviewItem.objects.filter(document=notes.first, unit="span").update(status="closed")
+    services.decide(note_item=held, reviewer=bob, act=services.FinishNote(), key="done", now=NOW)
+    client = sign_in(Client(), bob)
+    client.post(notes.url("next_span"))
+    answer = notes.post(client, notes.item(notes.second, CHEST_PAIN), verdict="undo")
+    assert answer.status_code == 422 and "Open that note to undo it" in body(answer)
+
+
+def test_a_lease_that_was_lost_saves_nothing_and_shows_nothing(notes: Notes, bob: User, adam: User) -> None:
+    client = sign_in(Client(), bob)
+    client.post(notes.url("next_span"))
+    take_note(document=notes.first, reviewer=adam, now=NOW + timedelta(minutes=11))
+    answer = notes.post(client, notes.item(notes.first, CHEST_PAIN), verdict="accept")
+    assert answer.status_code == 409 and "chest pain" not in body(answer)
+    assert not Decision.objects.exists()
+
+
+def test_where_no_span_is_left_the_start_page_says_so(notes: Notes, bob: User) -> None:
+    ReviewItem.objects.filter(unit="span").update(status="decided")
+    page = sign_in(Client(), bob).post(notes.url("next_span"), follow=True)
+    assert "No span is left for you to decide here." in body(page) and "Work by span" not in body(page)
+
+
+def test_the_start_page_leads_to_spans_with_their_count(notes: Notes, bob: User) -> None:
+    page = body(sign_in(Client(), bob).get(notes.url("start")))
+    assert 'Work by span <span class="count">6</span>' in page
+    assert "Audits" not in page, "that is for leads to choose"
+
+
+def test_a_lead_chooses_blind_audits_and_it_is_on_record(notes: Notes, alice: User, bob: User) -> None:
+    client = sign_in(Client(), alice)
+    client.post(notes.url("audits"), {"audits": "blind"})
+    assert Project.objects.get(pk=notes.project.pk).audits == "blind"
+    event = AuditEvent.objects.get(verb="project.audits")
+    assert (event.actor, event.detail) == (alice, {"audits": "blind"})
+    assert 'value="blind" selected' in body(client.get(notes.url("start")))
+    client.post(notes.url("audits"), {"audits": "sometimes"})
+    assert sign_in(Client(), bob).post(notes.url("audits"), {"audits": "shown"}).status_code == 403
+    assert Project.objects.get(pk=notes.project.pk).audits == "blind"
