@@ -8,20 +8,23 @@ from annotator.annotations.models import Comment
 from annotator.core.spans import Span, SpanError
 
 MOST_SECONDS = 24 * 3600.0
-_ASKED = ("verdict", "label", "attribute", "move", "bounds")
+_KEY = r"\A[ia][a-z2-7]{16}\Z"
+_ASKED = ("verdict", "label", "attribute", "move", "bounds", "relation", "unrelate", "classify")
 
 
 class DecisionForm(forms.Form):
-    """One decision. Exactly one of `verdict`, `label`, `attribute`, `move` and `bounds` says what is done.
+    """One decision. Exactly one of the fields in `_ASKED` says what is done.
 
     `target` is a key of `selectors.Mark`, empty for a new span, whose place is in `fragments`.
     `attribute` reads 'name=value', `move` reads 'start:-1', `bounds` reads '15:25', where the hull is to start and end.
+    `relation` reads 'out:type' where it goes from the span `relate` to the target, 'in:type' where it comes from there;
+    `relate` alone says that one is being drawn. `unrelate` is the relation's id, `classify` reads 'name=value' or 'name='.
     `alike`: accept or reject all mentions that read alike.
     `queue` is the reason that the queue is narrowed to, for the way on; it is no part of the decision.
     """
 
     key = forms.CharField(max_length=64)
-    target = forms.RegexField(r"\A[ia][a-z2-7]{16}\Z", required=False)
+    target = forms.RegexField(_KEY, required=False)
     verdict = forms.ChoiceField(
         choices=[(verdict, verdict) for verdict in ("accept", "reject", "skip", "undo", "redo", "note_done")],
         required=False,
@@ -32,6 +35,10 @@ class DecisionForm(forms.Form):
     attribute = forms.RegexField(r"\A[^=]{1,40}=[^=]{1,40}\Z", required=False)
     move = forms.RegexField(r"\A(start|end):(-1|1)\Z", required=False)
     bounds = forms.RegexField(r"\A\d{1,9}:\d{1,9}\Z", required=False)
+    relate = forms.RegexField(_KEY, required=False)
+    relation = forms.RegexField(r"\A(out|in):.{1,40}\Z", required=False)
+    unrelate = forms.RegexField(r"\A[a-z2-7]{16}\Z", required=False)
+    classify = forms.RegexField(r"\A[^=]{1,40}=[^=]{0,40}\Z", required=False)
     fragments = forms.CharField(max_length=500, required=False)
     queue = forms.CharField(max_length=40, required=False)
 
@@ -65,7 +72,7 @@ class NewSpanForm(forms.Form):
 class RemarkedForm(forms.Form):
     """The span, by its key, or the note that the comments below the card are about, and what is typed there."""
 
-    target = forms.RegexField(r"\A[ia][a-z2-7]{16}\Z", required=False)
+    target = forms.RegexField(_KEY, required=False)
     body = forms.CharField(required=False, strip=True)
 
 

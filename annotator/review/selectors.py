@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.relations import Joined, document_values_of, relations_of
 from annotator.suggestions.models import Labeler, Suggestion
 
 Place = tuple[float, float, int, int]
@@ -37,7 +39,10 @@ _OF_ITEM: tuple[str | Cast, ...] = (
     Cast("suggestion__attributes", TextField()),
     "suggestion__score",
 )
-_OF_ANNOTATION: tuple[str | Cast, ...] = ("public_id", "fragments", "surface", "label", Cast("attributes", TextField()))
+_OF_ANNOTATION: tuple[str | Cast, ...] = (
+    *("public_id", "first_version", "fragments", "surface", "label"),
+    Cast("attributes", TextField()),
+)
 # What is read along with a decision that is shown, undone or done again.
 _WHAT_IT_NAMES = (
     *("item__suggestion", "withdrew", "made"),
@@ -49,7 +54,7 @@ _WHAT_IT_NAMES = (
 class Mark:
     """One span as the page draws it. `key` names it in the page: 'i…' an open item, 'a…' an annotation.
 
-    `place` is where an open item stands in the queue; None for an annotation.
+    `place` is where an open item stands in the queue; None for an annotation, which has a `thread`.
     """
 
     key: str
@@ -62,6 +67,7 @@ class Mark:
     confidence: float | None = None
     reason: str = ""
     place: Place | None = None
+    thread: str = ""
 
     @property
     def tenths(self) -> int | None:
@@ -71,7 +77,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class NoteView:
-    """A note with its marks; from four queries however many marks there are."""
+    """A note with its marks, and what is said beyond them; from six queries at most, however many marks there are."""
 
     note_item: ReviewItem
     document: Document
@@ -79,12 +85,23 @@ class NoteView:
     queue: list[Mark]
     annotations: list[Mark]
     n_items: int
+    relations: Sequence[Joined] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def marks(self) -> dict[str, Mark]:
         """All marks by key, in the order of the text."""
         both = sorted([*self.queue, *self.annotations], key=lambda mark: (mark.span.start, -mark.span.end))
         return {mark.key: mark for mark in both}
+
+    @cached_property
+    def n_ties(self) -> Counter[str]:
+        """How many relations a thread has."""
+        return Counter(thread for joined in self.relations for thread in (joined.head_thread, joined.tail_thread))
+
+    def mark_of(self, thread: str) -> Mark | None:
+        """The annotation of that thread, as it is now; None where it is no longer there."""
+        return next((mark for mark in self.annotations if mark.thread == thread), None)
 
     @cached_property
     def layout(self) -> TextLayout:
@@ -175,6 +192,8 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
         queue=sorted((_suggested(labels, *row) for row in waiting), key=lambda mark: mark.place or ()),
         annotations=[_asserted(labels, *row) for row in asserted],
         n_items=items.exclude(status=ReviewItem.Status.CLOSED).count(),
+        relations=relations_of(note_item) if schema.relations else [],
+        values=document_values_of(note_item) if schema.document_labels else {},
     )
 
 
@@ -290,7 +309,13 @@ def _suggested(
 
 
 def _asserted(
-    labels: Mapping[str, Label], public_id: str, fragments: str, surface: str, label: str, attributes: str
+    labels: Mapping[str, Label],
+    public_id: str,
+    first_version: str,
+    fragments: str,
+    surface: str,
+    label: str,
+    attributes: str,
 ) -> Mark:
     return Mark(
         key=f"a{public_id}",
@@ -299,6 +324,7 @@ def _asserted(
         label=labels.get(label) or _lost_label(label),
         attributes=_attributes(attributes),
         state=PERSON,
+        thread=first_version or public_id,
     )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,9 +23,10 @@ from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.review import leases, pages, services
+from annotator.review.acts import act_of, asked_of
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import note_item_for, note_view, notes_of, queue_counts, target_for
+from annotator.review.selectors import decisions_with, note_item_for, note_view, notes_of, queue_counts, target_for
 from annotator.web.http import is_partial, render_either, see_other
 
 DONE = "This note is done. Reload it to see how it stands."
@@ -92,12 +96,16 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     view = note_view(note_item=note_item)
     focus = request.GET.get("focus", "")
-    if is_partial(request) and focus and focus not in view.marks:
+    relate, queue = request.GET.get("relate", ""), request.GET.get("queue", "")
+    if is_partial(request) and any(key and key not in view.marks for key in (focus, relate)):
         return _refused(request, membership, note_item, services.GONE, 409)
-    queue = request.GET.get("queue", "")
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    context = pages.note_context(
+        view, focus=focus, membership=membership, now=timezone.now(), queue=queue, relate=relate
+    )
     if "alike" in request.GET:
         context = pages.with_alike(context)
+    elif "classify" in request.GET:
+        context = pages.about_note(context)
     context["has_queue"] = not focus  # a queue narrowed anew comes along with the first card of it
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
@@ -147,10 +155,10 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         decision = services.decide(
             note_item=note_item,
             reviewer=membership.user,
-            act=pages.act_of(note_item, target, data),
+            act=act_of(note_item, target, data),
             key=data["key"],
             now=timezone.now(),
-            asked=pages.asked_of(data),
+            asked=asked_of(data),
             active_seconds=data["active_seconds"],
         )
     except _CONFLICTS as conflict:
@@ -158,7 +166,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     except _REFUSALS as refusal:
         error = f"{sentence(str(refusal))} Nothing was saved."
         return _refused(request, membership, note_item, error, 422, new=data["fragments"])
-    return _answered(request, membership, note_item, decision, target, queue=data["queue"])
+    return _answered(request, membership, note_item, decision, target, data)
 
 
 @require_POST
@@ -203,8 +211,7 @@ def _answered(
     note_item: ReviewItem,
     decision: Decision,
     target: ReviewItem | Annotation | None,
-    *,
-    queue: str,
+    asked: Mapping[str, Any],
 ) -> HttpResponse:
     """The way on after a decision that is saved, also where it was saved before and is only sent again."""
     if decision.verdict == Decision.Verdict.NOTE_DONE:
@@ -212,14 +219,22 @@ def _answered(
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, is_saved=True)
     view = note_view(note_item=note_item)
-    focus = pages.focus_after(decision, target=target, view=view, queue=queue)
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    decisions, queue = decisions_with(decision), asked["queue"]
+    main = pages.main_of(decisions)
+    focus = pages.focus_after(main, target=target, view=view, asked=asked)
+    relate = pages.relate_after(main, asked=asked)
+    context = pages.note_context(
+        view, focus=focus, membership=membership, now=timezone.now(), queue=queue, relate=relate
+    )
+    if main.made_value_id or main.withdrew_value_id:
+        context = pages.about_note(context)
     if not is_partial(request):
         url = reverse("review:note", args=[membership.project.public_id, note_item.public_id])
-        return see_other(request, f"{url}?focus={focus}{context['in_queue']}#{focus}" if focus else url)
+        focus, about = context["focus"], "&classify=1" if "is_about_note" in context else ""
+        return see_other(request, f"{url}?focus={focus}{context['walk']}{about}#{focus}" if focus or about else url)
     if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
-    context |= pages.changes(view, decision=decision, focus=focus, queue=queue)
+    context |= pages.changes(view, decisions=decisions, focus=context["focus"], told=context["told"], queue=queue)
     return render(request, "review/decided.html", context)
 
 
@@ -238,8 +253,12 @@ def _refused(
     if note_item.leased_by_id != membership.user.pk:
         return _not_yours(request, membership, note_item, error=error)
     view = note_view(note_item=note_item)
-    focus, queue = request.POST.get("target", ""), request.POST.get("queue", "")
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    focus, queue, relate = (request.POST.get(name, "") for name in ("target", "queue", "relate"))
+    context = pages.note_context(
+        view, focus=focus, membership=membership, now=timezone.now(), queue=queue, relate=relate
+    )
+    if "classify" in request.POST:
+        context = pages.about_note(context)
     context["error"] = error
     if new is not None and new.end <= len(view.document.text):
         context |= pages.new_span_context(pages.NewSpan(span=new, surface=new.surface(view.document.text)))

@@ -9,6 +9,7 @@ import { init as initHandles, placeHandles } from "./handles.js";
 import { init as initKeys } from "./keys.js";
 import { init as initQueue, showInQueue } from "./queue.js";
 import { init as initRegions, restoreFocus } from "./regions.js";
+import { choose, init as initRelations, showTies } from "./relate.js";
 import { cancelSelection, init as initSelection, isSelecting } from "./select.js";
 import { renewToken } from "./send.js";
 
@@ -37,6 +38,7 @@ function showFocus() {
   if (pieces[0]) scrollIfOutside(pieces[0]);
   placeLeader(pieces[0]);
   placeHandles(pieces);
+  showTies();
 }
 
 /** @param {Element} piece scrolled to the middle where it is outside the middle half of the pane */
@@ -69,6 +71,7 @@ function openSpan(place) {
   const key = focus === 0 || keys[0] === innermost ? keys[(focus + 1) % keys.length] : keys[0];
   innermost = keys[0];
   cancelSelection();
+  choose(key);
   fetchCard(`${main.dataset.note}?focus=${key}`);
 }
 
@@ -120,6 +123,7 @@ function init() {
   initSelection(note);
   initQueue(document);
   initRegions(document);
+  initRelations(document);
   initKeys(document);
   showFocus();
   note.focus({ preventScroll: true });
