@@ -18,7 +18,8 @@ class DecisionForm(forms.Form):
     `target` is a key of `selectors.Mark`, empty for a new span, whose place is in `fragments`.
     `attribute` reads 'name=value', `move` reads 'start:-1', `bounds` reads '15:25', where the hull is to start and end.
     `relation` reads 'out:type' where it goes from the span `relate` to the target, 'in:type' where it comes from there;
-    `relate` alone says that one is being drawn. `unrelate` is the relation's id, `classify` reads 'name=value' or 'name='.
+    `relate` alone says that one is being drawn. `unrelate` is the relation's id, `classify` reads 'name=value', or
+    'name=' to take it back.
     `alike`: accept or reject all mentions that read alike.
     `queue` is the reason that the queue is narrowed to, for the way on; it is no part of the decision.
     """

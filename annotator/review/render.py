@@ -218,7 +218,7 @@ class _Pen:
         self._write("</mark>")
 
     def _draw_tail(self, mark: Mark) -> None:
-        """The label's code, glyphs of attributes that are not the default, of a discontinuous span and of relations, the tick.
+        """The label's code, glyphs: attributes that are not the default, a discontinuous span, relations; the tick.
 
         The code says in words, for those who hear the page, all that is drawn.
         """

@@ -52,9 +52,10 @@ class Relating:
 
     @property
     def sole(self) -> Offer | None:
-        """The one that is meant without a choice: the only way from the first span, or else the only one to it."""
-        way = [offer for offer in self.offers if offer.head == self.first] or self.offers
-        return way[0] if len(way) == 1 and not way[0].stands else None
+        """The one that is meant without a choice, where a single type fits: the way out goes before the way in."""
+        if len({offer.type.name for offer in self.offers}) != 1 or self.offers[0].stands:
+            return None
+        return self.offers[0]
 
 
 @dataclass(frozen=True, slots=True)
