@@ -7,9 +7,10 @@ and must never see anything of this one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from django.utils import timezone
 from annotator.accounts.models import User
 from annotator.accounts.sessions import session_of
 from annotator.annotations.models import AnnotationSet
-from annotator.annotations.services import NewAnnotation, annotation_row, import_sets
+from annotator.annotations.services import NewAnnotation, SetRows, annotation_row, import_sets, relation_row, value_row
 from annotator.core.schema import Schema, schema_from_json
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project, SchemaVersion
@@ -85,11 +86,23 @@ def make_document(
     )
 
 
-def make_set(document: Document, annotator: User, *news: NewAnnotation, now: datetime = NOW) -> AnnotationSet:
-    """What the annotator says about the note, submitted."""
-    version = document.project.schema_versions.get()
+def make_set(
+    document: Document,
+    annotator: User,
+    *news: NewAnnotation,
+    relations: Sequence[tuple[str, int, int]] = (),
+    values: Mapping[str, str] = MappingProxyType({}),
+    now: datetime = NOW,
+) -> AnnotationSet:
+    """What the annotator says about the note, submitted; relations as (type, place of head, place of tail)."""
+    version = document.project.schema_versions.latest("number")
     rows = [annotation_row(text=document.text, schema=version.schema, new=new) for new in news]
-    import_sets(annotator=annotator, schema_version=version, sets=[(document.pk, rows)], now=now)
+    said = SetRows(
+        annotations=rows,
+        relations=[relation_row(type, head=rows[a].public_id, tail=rows[b].public_id) for type, a, b in relations],
+        values=[value_row(name, value) for name, value in values.items()],
+    )
+    import_sets(annotator=annotator, schema_version=version, sets=[(document.pk, said)], now=now)
     return AnnotationSet.objects.get(document=document, annotator=annotator)
 
 

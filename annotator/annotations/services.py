@@ -59,6 +59,41 @@ class AnnotationRow(NamedTuple):
     attributes: dict[str, str]
 
 
+class RelationRow(NamedTuple):
+    """A relation as it is stored: `relation_row` makes one. Each field is a column."""
+
+    public_id: str
+    type: str
+    head: str
+    tail: str
+
+
+class ValueRow(NamedTuple):
+    """The value of a label of the note as it is stored: `value_row` makes one. Each field is a column."""
+
+    public_id: str
+    name: str
+    value: str
+
+
+class SetRows(NamedTuple):
+    """What a new set says."""
+
+    annotations: Sequence[AnnotationRow] = ()
+    relations: Sequence[RelationRow] = ()
+    values: Sequence[ValueRow] = ()
+
+
+def relation_row(type: str, *, head: str, tail: str) -> RelationRow:
+    """A relation, checked by the caller, between two annotations of one new set, which their public ids name."""
+    return RelationRow(public_id=new_public_id(), type=type, head=head, tail=tail)
+
+
+def value_row(name: str, value: str) -> ValueRow:
+    """A value, checked by the caller, of a label of the note."""
+    return ValueRow(public_id=new_public_id(), name=name, value=value)
+
+
 def annotation_row(*, text: str, schema: Schema, new: NewAnnotation) -> AnnotationRow:
     """`new` checked against its note's text and the schema, its attributes completed.
 
@@ -140,10 +175,10 @@ def import_sets(
     *,
     annotator: User,
     schema_version: SchemaVersion,
-    sets: Iterable[tuple[int, Sequence[AnnotationRow]]],
+    sets: Iterable[tuple[int, SetRows]],
     now: datetime,
 ) -> None:
-    """The bulk writer of annotations: submitted sets of `annotator`, as (document id, annotations).
+    """The bulk writer of annotations: submitted sets of `annotator`, as (document id, what it says).
 
     Streams: memory does not grow with their number. Raises SetExists where the annotator has a set on one of the notes.
     """
@@ -159,21 +194,34 @@ def import_sets(
             )
             for document_id, _ in page
         )
+        made = [(set_id, rows[document_id]) for document_id, set_id in found.values_list("document_id", "pk")]
+        same = {
+            "annotator": annotator.pk,
+            "schema_version": schema_version.pk,
+            "status": Annotation.Status.LIVE.value,
+            "created_at": now,
+        }
         insert_rows(
             model=Annotation,
             columns=("set", "surface_key", *AnnotationRow._fields),
             rows=(
                 (set_id, surface_key(project_id=schema_version.project_id, surface=row.surface), *row)
-                for document_id, set_id in found.values_list("document_id", "pk")
-                for row in rows[document_id]
+                for set_id, said in made
+                for row in said.annotations
             ),
-            same={
-                "annotator": annotator.pk,
-                "schema_version": schema_version.pk,
-                "stage": Annotation.Stage.BASE.value,
-                "status": Annotation.Status.LIVE.value,
-                "created_at": now,
-            },
+            same=same | {"stage": Annotation.Stage.BASE.value},
+        )
+        insert_rows(
+            model=Relation,
+            columns=("set", *RelationRow._fields),
+            rows=((set_id, *row) for set_id, said in made for row in said.relations),
+            same=same,
+        )
+        insert_rows(
+            model=DocumentValue,
+            columns=("set", *ValueRow._fields),
+            rows=((set_id, *row) for set_id, said in made for row in said.values),
+            same=same,
         )
 
 

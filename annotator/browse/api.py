@@ -1,4 +1,4 @@
-"""What is read across a project: notes, suggestions, annotations, decisions.
+"""What is read across a project: notes, suggestions, annotations, relations, labels of notes, decisions.
 
 Whose own reading must be independent sees less of it (`independence`).
 """
@@ -14,15 +14,27 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotator.accounts.tokens import Scope
-from annotator.annotations.serializers import SubmittedAnnotationSerializer
+from annotator.annotations.serializers import (
+    SubmittedAnnotationSerializer,
+    SubmittedRelationSerializer,
+    SubmittedValueSerializer,
+)
 from annotator.audit.services import record_read
-from annotator.browse.independence import annotations_for, decisions_for, suggestions_for
+from annotator.browse.independence import (
+    annotations_for,
+    decisions_for,
+    document_values_for,
+    relations_for,
+    suggestions_for,
+)
 from annotator.browse.selectors import notes_with_state
 from annotator.browse.serializers import (
     DecisionQuery,
     DocumentQuery,
+    DocumentValueQuery,
     NoteSerializer,
     NoteTextSerializer,
+    RelationQuery,
     SpanQuery,
     SuggestionQuery,
 )
@@ -90,6 +102,36 @@ class Annotations(ApiView):
         if "label" in self.query:
             found = found.filter(label=self.query["label"])
         return page_of(found, query=self.query, serializer=SubmittedAnnotationSerializer, newest_first=False)
+
+
+class Relations(ApiView):
+    @operation("relations_list", query=RelationQuery, answers={200: page_serializer(SubmittedRelationSerializer)})
+    def get(self, request: Request, project_id: str) -> Response:
+        """How the spans of submitted readings are joined, left out where annotations are."""
+        membership = membership_of(request, project_id, Action.READ_NOTES)
+        found = relations_for(membership)
+        document = _read(membership, self.query, "annotations.read")
+        if document is not None:
+            found = found.filter(set__document=document)
+        if "type" in self.query:
+            found = found.filter(type=self.query["type"])
+        return page_of(found, query=self.query, serializer=SubmittedRelationSerializer, newest_first=False)
+
+
+class DocumentValues(ApiView):
+    @operation(
+        "document_labels_list", query=DocumentValueQuery, answers={200: page_serializer(SubmittedValueSerializer)}
+    )
+    def get(self, request: Request, project_id: str) -> Response:
+        """What submitted readings say of notes as a whole, left out where annotations are."""
+        membership = membership_of(request, project_id, Action.READ_NOTES)
+        found = document_values_for(membership)
+        document = _read(membership, self.query, "annotations.read")
+        if document is not None:
+            found = found.filter(set__document=document)
+        if "document_label" in self.query:
+            found = found.filter(name=self.query["document_label"])
+        return page_of(found, query=self.query, serializer=SubmittedValueSerializer, newest_first=False)
 
 
 class Decisions(ApiView):

@@ -24,13 +24,24 @@ class NoteTextSerializer(DocumentTextSerializer):
     state = serializers.ChoiceField(NoteState.choices)
 
 
-class SpanQuery(PageQuery):
+class _OfNoteQuery(PageQuery):
     document = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="Of this note only.")
+
+
+class SpanQuery(_OfNoteQuery):
     label = serializers.CharField(required=False, max_length=40)  # type: ignore[assignment]
 
 
 class SuggestionQuery(SpanQuery):
     run = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="Of this run only.")
+
+
+class RelationQuery(_OfNoteQuery):
+    type = serializers.CharField(required=False, max_length=40)
+
+
+class DocumentValueQuery(_OfNoteQuery):
+    document_label = serializers.CharField(required=False, max_length=40)
 
 
 class DecisionQuery(PageQuery):

@@ -6,6 +6,9 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+# What is counted by part, and what the card calls it.
+_TABLES = (("labels", "label"), ("relations", "relation"), ("document_labels", "label of the note"))
+
 
 def render_card(manifest: dict[str, Any]) -> str:
     """The card as Markdown."""
@@ -17,9 +20,16 @@ def render_card(manifest: dict[str, Any]) -> str:
         "schema": manifest["schema"]["definition"],
         "files": manifest["files"],
         "parts": [{"name": name, **facts} for name, facts in manifest["parts"].items()],
-        "label_rows": [
-            {"name": label, "counts": [facts["labels"][label] for facts in manifest["parts"].values()]}
-            for label in manifest["parts"]["train"]["labels"]
+        "tables": [
+            {
+                "title": title,
+                "rows": [
+                    {"name": name, "counts": [facts[key][name] for facts in manifest["parts"].values()]}
+                    for name in manifest["parts"]["train"][key]
+                ],
+            }
+            for key, title in _TABLES
+            if key in manifest["parts"]["train"]
         ],
         "n_suggested": n_suggested,
         "person_share": _per_cent(provenance["person"], n_spans),

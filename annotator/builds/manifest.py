@@ -33,6 +33,8 @@ class Tally:
         self.n_discontinuous = 0
         self.notes: Counter[str] = Counter()
         self.spans: dict[str, Counter[str]] = {part: Counter() for part in PARTS}
+        self.relations: dict[str, Counter[str]] = {part: Counter() for part in PARTS}
+        self.values: dict[str, Counter[tuple[str, str]]] = {part: Counter() for part in PARTS}
         self.provenance: Counter[str] = Counter()
         self.stages: Counter[str] = Counter()
         self.labelers: Counter[LabelerRecord] = Counter()
@@ -48,6 +50,8 @@ class Tally:
         group = group_of(patient_id=note.patient_id, external_id=note.id)
         self.parts_of_patient.setdefault(group, set()).add(part)
         self.parts_of_text.setdefault(note.sha256, set()).add(part)
+        self.relations[part].update(relation.type for relation in note.relations)
+        self.values[part].update((found.name, found.value) for found in note.document_labels)
         for found in note.spans:
             self.spans[part][found.label] += 1
             self.stages[found.stage] += 1
@@ -117,7 +121,20 @@ def _part_facts(tally: Tally, part: str) -> dict[str, Any]:
         "n_notes": tally.notes[part],
         "n_spans": tally.spans[part].total(),
         "labels": {label: tally.spans[part][label] for label in _labels(tally)},
+        **_facts_beyond_spans(tally, part),
     }
+
+
+def _facts_beyond_spans(tally: Tally, part: str) -> dict[str, Any]:
+    """Counts of relations by type and of labels of notes by value; none where no note of any part has such a thing."""
+    types = sorted({type for counts in tally.relations.values() for type in counts})
+    values = sorted({found for counts in tally.values.values() for found in counts})
+    facts: dict[str, Any] = {}
+    if types:
+        facts["relations"] = {type: tally.relations[part][type] for type in types}
+    if values:
+        facts["document_labels"] = {f"{name}: {value}": tally.values[part][name, value] for name, value in values}
+    return facts
 
 
 def _labels(tally: Tally) -> list[str]:

@@ -51,9 +51,33 @@ class SpanRecord:
     decided_at: datetime
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class RelationRecord:
+    """A tie from one span of a note to another, by their places in the note's `spans`, and who decided it."""
+
+    type: str
+    head: int
+    tail: int
+    annotator: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ValueRecord:
+    """What is said of a note as a whole, and who decided it."""
+
+    name: str
+    value: str
+    annotator: str
+    decided_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class NoteRecord:
-    """A note with its spans, in the order of their places. `public_id` names it in errors, `id` is the user's own."""
+    """A note with its spans, in the order of their places, and what is said beyond them, sorted.
+
+    `public_id` names it in errors, `id` is the user's own.
+    """
 
     id: str
     public_id: str
@@ -63,6 +87,8 @@ class NoteRecord:
     sha256: str
     metadata: Mapping[str, Any]
     spans: tuple[SpanRecord, ...]
+    relations: tuple[RelationRecord, ...]
+    document_labels: tuple[ValueRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)

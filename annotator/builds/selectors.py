@@ -6,18 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from django.db.models import QuerySet
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.builds.models import DatasetBuild
-from annotator.builds.records import LabelerRecord, NoteRecord, Origin, SpanRecord
+from annotator.builds.records import LabelerRecord, NoteRecord, Origin, RelationRecord, SpanRecord, ValueRecord
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
 from annotator.suggestions.models import Suggestion
 
+_Said = TypeVar("_Said", Annotation, Relation, DocumentValue)
 PAGE = 200
 Submitted = AnnotationSet.Status.SUBMITTED
 
@@ -94,7 +96,7 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
 
 
 def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[NoteRecord]]:
-    """The notes of `sets`, in that order, by pages of 200. One query, and three a page.
+    """The notes of `sets`, in that order, by pages of 200. One query, and five a page.
 
     A note whose set is no longer as it was when `sets` was read (reopened, perhaps submitted anew) is missing.
     """
@@ -102,15 +104,22 @@ def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[N
     for first in range(0, len(sets), PAGE):
         page = sets[first : first + PAGE]
         annotations = _annotations(page)
+        relations, values = _live(Relation.objects.all(), page), _live(DocumentValue.objects.all(), page)
         documents = Document.objects.in_bulk([found.document_id for found in page])
-        # Read last: a set that is unchanged now was unchanged while its annotations were read.
+        # Read last: a set that is unchanged now was unchanged while what it says was read.
         unchanged = set(
             AnnotationSet.objects.filter(pk__in=[found.set_id for found in page], status=Submitted)
             .order_by()
             .values_list("pk", "submitted_at")
         )
         yield [
-            _note(documents[found.document_id], annotations[found.set_id], schemas)
+            _note(
+                documents[found.document_id],
+                annotations[found.set_id],
+                relations[found.set_id],
+                values[found.set_id],
+                schemas,
+            )
             for found in page
             if (found.set_id, found.submitted_at) in unchanged
         ]
@@ -130,23 +139,31 @@ def readers_of(project: Project) -> list[User]:
     )
 
 
+def _live(rows: QuerySet[_Said], page: Sequence[ReadySet]) -> dict[int, list[_Said]]:
+    """What of the rows is live, with who said it, by set."""
+    found = rows.filter(set_id__in=[one.set_id for one in page], status=Annotation.Status.LIVE)
+    by_set: dict[int, list[_Said]] = defaultdict(list)
+    for row in found.select_related("annotator").order_by():
+        by_set[row.set_id].append(row)
+    return by_set
+
+
 def _annotations(page: Sequence[ReadySet]) -> dict[int, list[Annotation]]:
     """Live annotations by set, in the order of their places."""
-    rows = (
-        Annotation.objects.filter(set_id__in=[found.set_id for found in page], status=Annotation.Status.LIVE)
-        .select_related("annotator", "origin__job__run__labeler")
-        .defer("origin__signals")
-        .order_by()
-    )
-    by_set: dict[int, list[Annotation]] = defaultdict(list)
-    for annotation in rows:
-        by_set[annotation.set_id].append(annotation)
+    by_set = _live(Annotation.objects.select_related("origin__job__run__labeler").defer("origin__signals"), page)
     for found in by_set.values():
         found.sort(key=lambda annotation: (annotation.span, annotation.label))
     return by_set
 
 
-def _note(document: Document, annotations: Sequence[Annotation], schemas: Mapping[int, Schema]) -> NoteRecord:
+def _note(
+    document: Document,
+    annotations: Sequence[Annotation],
+    relations: Sequence[Relation],
+    values: Sequence[DocumentValue],
+    schemas: Mapping[int, Schema],
+) -> NoteRecord:
+    places = {annotation.thread: place for place, annotation in enumerate(annotations)}
     return NoteRecord(
         id=document.external_id,
         public_id=document.public_id,
@@ -167,6 +184,29 @@ def _note(document: Document, annotations: Sequence[Annotation], schemas: Mappin
                 decided_at=annotation.created_at,
             )
             for annotation in annotations
+        ),
+        relations=tuple(
+            sorted(
+                RelationRecord(
+                    type=relation.type,
+                    head=places[relation.head],
+                    tail=places[relation.tail],
+                    annotator=relation.annotator.public_id,
+                    decided_at=relation.created_at,
+                )
+                for relation in relations
+            )
+        ),
+        document_labels=tuple(
+            sorted(
+                ValueRecord(
+                    name=value.name,
+                    value=value.value,
+                    annotator=value.annotator.public_id,
+                    decided_at=value.created_at,
+                )
+                for value in values
+            )
         ),
     )
 

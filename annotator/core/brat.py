@@ -1,23 +1,26 @@
-"""brat standoff (`.ann`): text-bound spans with attributes, read and written.
+"""brat standoff (`.ann`): text-bound spans with attributes, read and written; relations of two spans, read.
 
 Format: https://brat.nlplab.org/standoff.html. Offsets are half-open code points of the `.txt`, line endings included.
-Relations, equivalences, notes and normalisations are not read, only counted. An event is not read either, but an
-attribute of an event goes to its trigger.
+Equivalences, notes and normalisations are not read, only counted. An event is not read either, but an attribute or
+relation of an event goes to its trigger.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from annotator.core.foreign import MAX_LABEL, ForeignSpan
+from annotator.core.foreign import MAX_LABEL, ForeignRelation, ForeignSpan
 from annotator.core.spans import Span, SpanError
 
 BINARY = "true"
 MAX_FAULTS = 50
 _LINE_END = re.compile(r"\r\n?|\n")
-_IGNORED = frozenset("ER*#N")
+_Line = TypeVar("_Line")
+_Read = TypeVar("_Read")
+_IGNORED = frozenset("E*#N")
 
 
 class BratError(ValueError):
@@ -28,12 +31,13 @@ class BratError(ValueError):
 class BratFile:
     """What one `.ann` says; `n_ignored` counts the lines of kinds that are not read.
 
-    `faults` tells what is wrong with lines, the first MAX_FAULTS; `spans` are those of the other lines.
+    `faults` tells what is wrong with lines, the first MAX_FAULTS; `spans` and `relations` are those of the other lines.
     """
 
     spans: tuple[ForeignSpan, ...]
     n_ignored: int
     faults: tuple[str, ...] = ()
+    relations: tuple[ForeignRelation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,14 @@ class _Attribute:
     name: str
     target: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Relation:
+    where: str
+    type: str
+    head: str
+    tail: str
 
 
 class _Faults:
@@ -57,6 +69,16 @@ class _Faults:
         if len(self._messages) < MAX_FAULTS:
             self._messages.append(str(error))
 
+    def gather(self, lines: Iterable[_Line], read: Callable[[_Line], _Read]) -> list[_Read]:
+        """What is read of the lines, without those that are wrong."""
+        found = []
+        for line in lines:
+            try:
+                found.append(read(line))
+            except BratError as error:
+                self.add(error)
+        return found
+
     def messages(self) -> tuple[str, ...]:
         n_more = self._n_faults - len(self._messages)
         return (*self._messages, *([f"and {n_more} more wrong lines"] if n_more else []))
@@ -67,6 +89,7 @@ def parse_ann(content: str) -> BratFile:
     spans: dict[str, ForeignSpan] = {}
     triggers: dict[str, str] = {}
     attributes: list[_Attribute] = []
+    relations: list[_Relation] = []
     faults = _Faults()
     n_ignored = 0
     for number, line in enumerate(_LINE_END.split(content), start=1):
@@ -78,6 +101,8 @@ def parse_ann(content: str) -> BratFile:
                 _add_text_bound(line, where, spans)
             elif kind in "AM":
                 attributes.append(_attribute(line, where))
+            elif kind == "R":
+                relations.append(_relation(line, where))
             elif kind in _IGNORED:
                 n_ignored += 1
                 if kind == "E":
@@ -87,12 +112,15 @@ def parse_ann(content: str) -> BratFile:
         except BratError as error:
             faults.add(error)
             faults.broken.add(line.split(maxsplit=1)[0])
-    for attribute in attributes:
-        try:
-            _attach(attribute, spans, triggers, faults.broken)
-        except BratError as error:
-            faults.add(error)
-    return BratFile(spans=tuple(spans.values()), n_ignored=n_ignored, faults=faults.messages())
+    faults.gather(attributes, lambda attribute: _attach(attribute, spans, triggers, faults.broken))
+    places = {key: place for place, key in enumerate(spans)}
+    joined = faults.gather(relations, lambda relation: _joined(relation, places, triggers, faults.broken))
+    return BratFile(
+        spans=tuple(spans.values()),
+        n_ignored=n_ignored,
+        faults=faults.messages(),
+        relations=tuple(relation for relation in joined if relation),
+    )
 
 
 def write_ann(*, text: str, spans: Iterable[ForeignSpan]) -> str:
@@ -137,6 +165,30 @@ def _attribute(line: str, where: str) -> _Attribute:
     if not _is_id(key) or len(parts) < 2 or not all(parts):
         raise BratError(f"{where}: an attribute is written 'A1<tab>NAME T1 VALUE' or 'A1<tab>NAME T1'")
     return _Attribute(where=where, name=parts[0], target=parts[1], value=parts[2] if len(parts) == 3 else BINARY)
+
+
+def _relation(line: str, where: str) -> _Relation:
+    key, _, rest = line.partition("\t")
+    type, *arguments = rest.split() or [""]
+    ends = [end for _, _, end in (argument.partition(":") for argument in arguments)]
+    if not _is_id(key) or len(ends) != 2 or not all(ends):
+        raise BratError(f"{where}: a relation is written 'R1<tab>TYPE Arg1:T1 Arg2:T2'")
+    if len(type) > MAX_LABEL or not type.isprintable():
+        raise BratError(f"{where}: a relation's type has 1 to {MAX_LABEL} printable characters, this one {len(type)}")
+    return _Relation(where=where, type=type, head=ends[0], tail=ends[1])
+
+
+def _joined(
+    relation: _Relation, places: Mapping[str, int], triggers: Mapping[str, str], broken: Collection[str]
+) -> ForeignRelation | None:
+    """None where a span of it could not be read."""
+    ends = [triggers.get(end, end) for end in (relation.head, relation.tail)]
+    if any(end in broken for end in ends):
+        return None
+    if not all(end in places for end in ends):
+        raise BratError(f"{relation.where}: a span of the relation is not defined in this file")
+    head, tail = (places[end] for end in ends)
+    return ForeignRelation(where=relation.where, type=relation.type, head=head, tail=tail, may_be_left_out=True)
 
 
 def _note_trigger(line: str, triggers: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""A note and its spans as another tool wrote them, before anything is checked against a project."""
+"""A note and what is said of it as another tool wrote them, before anything is checked against a project."""
 
 from __future__ import annotations
 
@@ -51,6 +51,21 @@ class ForeignSpan:
 
 
 @dataclass(frozen=True, slots=True)
+class ForeignRelation:
+    """A tie from one span of a note to another, by their places in its `spans`.
+
+    One that `may_be_left_out` comes from a format that has relations whatever they mean; a type that the schema does
+    not have is no error there.
+    """
+
+    where: str
+    type: str
+    head: int
+    tail: int
+    may_be_left_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ForeignNote:
     """A note; `text` is None where only spans came, `spans` is None where none were asked for or given.
 
@@ -65,6 +80,8 @@ class ForeignNote:
     note_type: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     spans: tuple[ForeignSpan, ...] | None = None
+    relations: tuple[ForeignRelation, ...] = ()
+    document_labels: Mapping[str, str] = field(default_factory=dict)
     spans_where: str = ""
     n_ignored: int = 0
     may_repeat: bool = True

@@ -2,10 +2,12 @@
 
     {"id": "note-1", "patient_id": "p-1", "note_type": "discharge", "text": "No chest pain.", "metadata": {},
      "spans": [{"start": 3, "end": 13, "surface": "chest pain", "label": "Problem",
-                "attributes": {"assertion": "absent"}}]}
+                "attributes": {"assertion": "absent"}}],
+     "relations": [{"type": "treats", "head": 1, "tail": 0}], "document_labels": {"smoking": "former"}}
 
 `id` is wanted, and `text` where notes come in; the rest may be left out. `fragments`, `[[start, end], …]`, wins over
-`start` and `end`, which must then be its hull. Other keys are ignored, at the top with a count.
+`start` and `end`, which must then be its hull. `head` and `tail` are places in `spans`, from 0. Other keys are ignored,
+at the top with a count.
 """
 
 from __future__ import annotations
@@ -13,12 +15,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NoReturn
 
-from annotator.core.foreign import MAX_LABEL, ForeignNote, ForeignSpan, RowError, checked_metadata, checked_name
+from annotator.core.foreign import (
+    MAX_LABEL,
+    ForeignNote,
+    ForeignRelation,
+    ForeignSpan,
+    RowError,
+    checked_metadata,
+    checked_name,
+)
 from annotator.core.spans import Span, SpanError
 
-_KEYS = frozenset({"id", "text", "patient_id", "note_type", "metadata", "spans"})
+_BEYOND_SPANS = ("relations", "document_labels", "document_label_sources")
+_KEYS = frozenset({"id", "text", "patient_id", "note_type", "metadata", "spans", *_BEYOND_SPANS})
 # What the json module says, without what it may quote, and what is said here.
 _REASONS = {
     "Expecting value": "a value is wanted here",
@@ -40,6 +52,9 @@ def parse_row(line: str, *, where: str, has_spans: bool) -> ForeignNote:
     text = row.get("text")
     if text is not None and not isinstance(text, str):
         raise RowError("'text' must be a text")
+    spans = _spans(row.get("spans")) if has_spans else None
+    if has_spans and spans is None and any(row.get(key) for key in _BEYOND_SPANS):
+        raise RowError("'relations' and 'document_labels' go with 'spans': write [] where the note has none")
     return ForeignNote(
         where=where,
         external_id=_name(row, "id"),
@@ -47,7 +62,9 @@ def parse_row(line: str, *, where: str, has_spans: bool) -> ForeignNote:
         patient_id=_name(row, "patient_id"),
         note_type=_name(row, "note_type"),
         metadata=_metadata(row.get("metadata")),
-        spans=_spans(row.get("spans")) if has_spans else None,
+        spans=spans,
+        relations=() if spans is None else _relations(row.get("relations"), len(spans)),
+        document_labels={} if spans is None else _document_labels(row.get("document_labels")),
         n_ignored=len(row.keys() - _KEYS),
     )
 
@@ -121,6 +138,32 @@ def _spans(value: Any) -> tuple[ForeignSpan, ...] | None:
     return tuple(_span(raw, f"spans[{position}]") for position, raw in enumerate(value))
 
 
+def _relations(value: Any, n_spans: int) -> tuple[ForeignRelation, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise RowError("'relations' must be a list")
+    return tuple(_relation(raw, f"relations[{position}]", n_spans) for position, raw in enumerate(value))
+
+
+def _relation(raw: Any, at: str, n_spans: int) -> ForeignRelation:
+    if not isinstance(raw, dict):
+        raise RowError(f"'{at}' must be an object")
+    ends = [_whole(raw, key, at) for key in ("head", "tail")]
+    for key, end in zip(("head", "tail"), ends, strict=True):
+        if not 0 <= end < n_spans:
+            raise RowError(f"'{at}.{key}' must be the place of one of the {n_spans} 'spans', counted from 0")
+    return ForeignRelation(where=f"'{at}'", type=_label(raw.get("type"), at, "type"), head=ends[0], tail=ends[1])
+
+
+def _document_labels(value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(_is_label(each) for each in chain(value.keys(), value.values())):
+        raise RowError(f"'document_labels' must be an object of texts of 1 to {MAX_LABEL} printable characters")
+    return value
+
+
 def _span(raw: Any, at: str) -> ForeignSpan:
     if not isinstance(raw, dict):
         raise RowError(f"'{at}' must be an object")
@@ -160,10 +203,14 @@ def _whole(raw: Mapping[str, Any], key: str, at: str) -> int:
     return value
 
 
-def _label(value: Any, at: str) -> str:
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_LABEL or not value.isprintable():
-        raise RowError(f"'{at}.label' must be 1 to {MAX_LABEL} printable characters")
-    return value
+def _label(value: Any, at: str, key: str = "label") -> str:
+    if not _is_label(value):
+        raise RowError(f"'{at}.{key}' must be 1 to {MAX_LABEL} printable characters")
+    return str(value)
+
+
+def _is_label(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= MAX_LABEL and value.isprintable()
 
 
 def _attributes(value: Any, at: str) -> dict[str, str]:

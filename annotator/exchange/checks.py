@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from annotator.core.foreign import ForeignNote, ForeignSpan
 from annotator.core.schema import Schema, SchemaError
@@ -44,6 +45,11 @@ class SpanRules:
             return self.label_map[foreign]
         return foreign if foreign in self.schema.label_names else None
 
+    def relation_of(self, foreign: str) -> str | None:
+        """The schema's type of that name, in which "_" may stand for a space; None where it has none."""
+        names = [relation.name for relation in self.schema.relations]
+        return next((name for name in names if foreign in (name, name.replace(" ", "_"))), None)
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedSpan:
@@ -56,17 +62,64 @@ class CheckedSpan:
     score: float
 
 
-def checked_spans(
-    *, note: ForeignNote, text: str, raw: NormalText | None, rules: SpanRules, report: ImportReport
-) -> tuple[CheckedSpan, ...]:
-    """The note's spans that are right and wanted; faults and what is left out are counted in `report`.
+class CheckedRelation(NamedTuple):
+    """A relation of the schema between two of a note's checked spans, by their places among these."""
 
-    `text` is the stored text; `raw` maps offsets where the note came with a text of its own.
+    type: str
+    head: int
+    tail: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedNote:
+    """What is right and wanted of what a source says about a note."""
+
+    spans: tuple[CheckedSpan, ...] = ()
+    relations: tuple[CheckedRelation, ...] = ()
+    document_labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def checked_note(
+    *,
+    note: ForeignNote,
+    text: str,
+    raw: NormalText | None,
+    rules: SpanRules,
+    is_annotating: bool,
+    report: ImportReport,
+) -> CheckedNote:
+    """What may be written of the note; faults and what is left out are counted in `report`.
+
+    Only annotations have relations and labels of the note. `text` is the stored text; `raw` maps offsets where the note
+    came with a text of its own.
     """
+    n_faults = report.n_errors
+    spans, places = _checked_spans(note, text, raw, rules, report)
+    if not is_annotating:
+        report.n_relations_left_out += len(note.relations)
+        report.n_document_labels_left_out += len(note.document_labels)
+    if not is_annotating or report.n_errors > n_faults:
+        return CheckedNote(spans)
+    relations = _checked_relations(note, spans, places, rules, report)
+    for name, value in note.document_labels.items():
+        try:
+            rules.schema.check_value(name, value)
+        except SchemaError as error:
+            report.fault(note.where, f"'document_labels': {error}")
+    report.n_relations += len(relations)
+    report.n_document_labels += len(note.document_labels)
+    return CheckedNote(spans, relations, dict(note.document_labels))
+
+
+def _checked_spans(
+    note: ForeignNote, text: str, raw: NormalText | None, rules: SpanRules, report: ImportReport
+) -> tuple[tuple[CheckedSpan, ...], dict[int, int]]:
+    """The spans, and by the place of each foreign one that is among them its place there."""
     found: dict[tuple[str, str], CheckedSpan] = {}
+    keys: dict[int, tuple[str, str]] = {}
     utf16: Utf16Offsets | None = None
     n_chars = 0
-    for foreign in note.spans or ():
+    for place, foreign in enumerate(note.spans or ()):
         label = rules.label_of(foreign.label)
         if label == "":
             report.n_spans_left_out += 1
@@ -74,7 +127,7 @@ def checked_spans(
         n_chars += min(foreign.span.end, len(text)) - min(foreign.span.start, len(text))
         if n_chars > MAX_SPANS_CHARS:
             report.fault(note.spans_where or note.where, f"its spans cover more than {MAX_SPANS_CHARS:,} characters")
-            return ()
+            return (), {}
         try:
             span = raw.span_from_raw(foreign.span) if raw else foreign.span
             surface = checked_surface(text=text, span=span, surface=foreign.surface)
@@ -96,10 +149,35 @@ def checked_spans(
             hint = "; counted in UTF-16 units, as JavaScript and Java do, they fit" if is_utf16 else ""
             report.fault(note.spans_where or note.where, f"{foreign.where}: {error}{hint}")
             continue
-        if found.setdefault((label, str(span)), checked) is not checked:
+        keys[place] = (label, str(span))
+        if found.setdefault(keys[place], checked) is not checked:
             report.n_spans_repeated += 1
     report.n_spans += len(found)
-    return tuple(found.values())
+    order = {key: number for number, key in enumerate(found)}
+    return tuple(found.values()), {place: order[key] for place, key in keys.items()}
+
+
+def _checked_relations(
+    note: ForeignNote, spans: Sequence[CheckedSpan], places: Mapping[int, int], rules: SpanRules, report: ImportReport
+) -> tuple[CheckedRelation, ...]:
+    found: dict[CheckedRelation, None] = {}
+    for foreign in note.relations:
+        type = rules.relation_of(foreign.type)
+        is_unknown = type is None and foreign.may_be_left_out
+        if is_unknown or foreign.head not in places or foreign.tail not in places:
+            report.n_relations_left_out += 1
+            continue
+        checked = CheckedRelation(type or foreign.type, places[foreign.head], places[foreign.tail])
+        try:
+            rules.schema.check_relation(checked.type, head=spans[checked.head].label, tail=spans[checked.tail].label)
+            if checked.head == checked.tail:
+                raise SchemaError("a relation joins two spans, and this is one")
+        except SchemaError as error:
+            report.fault(note.spans_where or note.where, f"{foreign.where}: {error}")
+            continue
+        report.n_relations_left_out += checked in found
+        found[checked] = None
+    return tuple(found)
 
 
 def _attributes(foreign: ForeignSpan, label: str, schema: Schema, report: ImportReport) -> dict[str, str]:

@@ -11,10 +11,10 @@ from annotator.core.foreign import ForeignNote, RowFault
 from annotator.core.text import NormalText, TextError, normal_text, text_digest
 from annotator.documents.models import Document
 from annotator.documents.selectors import documents_by_external_id, known_digests
-from annotator.exchange.checks import CheckedSpan, SpanRules, checked_spans
+from annotator.exchange.checks import CheckedNote, SpanRules, checked_note
 from annotator.exchange.reports import ImportReport
 from annotator.exchange.seen import SeenIds
-from annotator.exchange.selectors import SetContent, set_contents, spans_content
+from annotator.exchange.selectors import SetContent, content_of, set_contents
 from annotator.exchange.sources import Source, count_rows, read_notes
 from annotator.projects.models import Project
 
@@ -44,7 +44,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """A row that may be written. `text` is normal; `spans` is None where there is nothing to write of them."""
+    """A row that may be written. `text` is normal; `said` is None where there is nothing to write of them."""
 
     external_id: str
     text: str
@@ -52,7 +52,7 @@ class CheckedRow:
     patient_id: str = ""
     note_type: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
-    spans: tuple[CheckedSpan, ...] | None = None
+    said: CheckedNote | None = None
 
 
 def checked_batches(
@@ -135,7 +135,7 @@ def _new_rows(batch: list[_Placed], plan: Plan, seen: SeenIds, report: ImportRep
                 patient_id=note.patient_id,
                 note_type=note.note_type,
                 metadata=dict(note.metadata),
-                spans=_spans(note, normal.text, normal, plan, contents, report),
+                said=_said(note, normal.text, normal, plan, contents, report),
             )
         )
     return rows
@@ -170,8 +170,8 @@ def _rows_of_known_notes(batch: list[_Placed], plan: Plan, seen: SeenIds, report
             continue
         if _is_repeated(position, note, document.sha256, seen, report):
             continue
-        spans = _spans(note, document.text, raw, plan, contents, report)
-        rows.append(CheckedRow(external_id=note.external_id, text=document.text, is_new=False, spans=spans))
+        said = _said(note, document.text, raw, plan, contents, report)
+        rows.append(CheckedRow(external_id=note.external_id, text=document.text, is_new=False, said=said))
     return rows
 
 
@@ -204,25 +204,29 @@ def _is_repeated(position: int, note: ForeignNote, digest: str, seen: SeenIds, r
     return True
 
 
-def _spans(
+def _said(
     note: ForeignNote,
     text: str,
     raw: NormalText | None,
     plan: Plan,
     contents: dict[str, SetContent],
     report: ImportReport,
-) -> tuple[CheckedSpan, ...] | None:
-    """The note's spans to be written; None where none came, or where the annotator's set says the same already."""
+) -> CheckedNote | None:
+    """What is to be written; None where no spans came, or where the annotator's set says the same already."""
     if plan.rules is None or note.spans is None:
         return None
     n_faults = report.n_errors
-    spans = checked_spans(note=note, text=text, raw=raw, rules=plan.rules, report=report)
+    said = checked_note(
+        note=note, text=text, raw=raw, rules=plan.rules, is_annotating=plan.is_annotating, report=report
+    )
     if note.external_id not in contents or report.n_errors > n_faults:
         report.n_annotated += 1
-        return spans
-    if contents[note.external_id] == spans_content(spans):
+        return said
+    if contents[note.external_id] == content_of(said):
         report.n_sets_known += 1
-        report.n_spans -= len(spans)
+        report.n_spans -= len(said.spans)
+        report.n_relations -= len(said.relations)
+        report.n_document_labels -= len(said.document_labels)
         return None
     report.fault(note.spans_where or note.where, "this person has other annotations on the note already")
     return None

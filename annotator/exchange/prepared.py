@@ -13,11 +13,16 @@ from django.conf import settings
 
 
 class PreparedNote(NamedTuple):
-    """A note to be written: `fields` of a new document, `rows` of its spans; None where there is nothing to write."""
+    """A note to be written: `fields` of a new document, `rows` of its spans; None where there is nothing to write.
+
+    `relations` and `values` are the rows of what is said beyond its spans.
+    """
 
     external_id: str
     fields: dict[str, Any] | None
     rows: Sequence[Sequence[Any]] | None
+    relations: Sequence[Sequence[str]] = ()
+    values: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

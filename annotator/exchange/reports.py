@@ -27,6 +27,10 @@ class ImportReport:
     n_spans_repeated: int = 0
     n_spans_left_out: int = 0
     n_attributes_left_out: int = 0
+    n_relations: int = 0
+    n_relations_left_out: int = 0
+    n_document_labels: int = 0
+    n_document_labels_left_out: int = 0
     n_ignored: int = 0
     n_other_files: int = 0
     run_number: int | None = None
@@ -77,17 +81,22 @@ class SummaryLine:
     is_left_out: bool = False
 
 
+_NO_RELATION = "given twice, not in the schema, or of a span that is a suggestion or is left out"
 # Count, what one and several are called, what is said of them, and whether they did not come in.
 _TOLD = (
     ("n_added", "note", "notes", "added", False),
     ("n_annotated", "note", "notes", "with spans", False),
     ("n_spans", "span", "spans", "added", False),
+    ("n_relations", "relation", "relations", "added", False),
+    ("n_document_labels", "label of a note", "labels of notes", "added", False),
     ("n_known", "note", "notes", "skipped: here already, the same", True),
     ("n_repeated", "row", "rows", "skipped: said before in this source", True),
     ("n_sets_known", "note", "notes", "whose annotations are here already, the same", True),
     ("n_spans_repeated", "span", "spans", "left out: given twice for one note", True),
     ("n_spans_left_out", "span", "spans", "left out: label mapped to nothing", True),
     ("n_attributes_left_out", "attribute", "attributes", "left out: not in the schema", True),
+    ("n_relations_left_out", "relation", "relations", f"left out: {_NO_RELATION}", True),
+    ("n_document_labels_left_out", "label of a note", "labels of notes", "left out: suggestions have none", True),
     ("n_ignored", "key or brat line", "keys or brat lines", "of other kinds, not read", True),
     ("n_other_files", "file", "files", "of other types, not read", True),
 )
@@ -98,7 +107,7 @@ def summary_lines(report: Mapping[str, Any]) -> list[SummaryLine]:
     is_adding = not report["n_annotated"] or report["n_known"]
     lines = []
     for key, one, several, what, is_left_out in _TOLD:
-        n = report[key]
+        n = report.get(key, 0)  # a report of before there was this count
         if n or (key == "n_added" and is_adding):
             lines.append(SummaryLine(f"{n:,} {one if n == 1 else several} {what}", is_left_out))
     if report["run_number"]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet
-from annotator.exchange.checks import CheckedSpan
+from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
+from annotator.exchange.checks import CheckedNote
 from annotator.exchange.models import Import
 from annotator.projects.models import Membership, Project
 
-SetContent = frozenset[tuple[str, str, tuple[tuple[str, str], ...]]]
+_Attributes = tuple[tuple[str, str], ...]
+_End = tuple[str, str]  # label and fragments, of which a set has a span once
+
+
+class SetContent(NamedTuple):
+    """What a set says, to be compared."""
+
+    spans: frozenset[tuple[str, str, _Attributes]]
+    relations: frozenset[tuple[str, _End, _End]]
+    document_labels: frozenset[tuple[str, str]]
 
 
 def imports_of(project: Project) -> QuerySet[Import]:
@@ -42,7 +52,7 @@ def people_to_annotate_as(membership: Membership) -> list[str]:
 
 
 def set_contents(*, project: Project, annotator: User, external_ids: Iterable[str]) -> dict[str, SetContent]:
-    """What the annotator's sets on these notes say, by external id; notes without a set are left out. Two queries."""
+    """What the annotator's sets on these notes say, by external id; notes without a set are left out. Four queries."""
     sets = (
         AnnotationSet.objects.filter(
             annotator=annotator, document__project=project, document__external_id__in=list(external_ids)
@@ -50,17 +60,38 @@ def set_contents(*, project: Project, annotator: User, external_ids: Iterable[st
         .select_related("document")
         .only("document", "document__external_id")
         .prefetch_related(
-            Prefetch("annotations", Annotation.objects.filter(status=Annotation.Status.LIVE), to_attr="live")
+            *(
+                Prefetch(name, model._default_manager.filter(status=Annotation.Status.LIVE), to_attr=f"live_{name}")
+                for name, model in (
+                    ("annotations", Annotation),
+                    ("relations", Relation),
+                    ("document_values", DocumentValue),
+                )
+            )
         )
     )
-    return {
-        found.document.external_id: frozenset(
-            (live.label, live.fragments, tuple(sorted(live.attributes.items()))) for live in found.live
-        )
-        for found in sets
-    }
+    return {found.document.external_id: _content(found) for found in sets}
 
 
-def spans_content(spans: Sequence[CheckedSpan]) -> SetContent:
-    """What a set of these spans would say, to compare with `set_contents`."""
-    return frozenset((span.label, str(span.span), tuple(sorted(span.attributes.items()))) for span in spans)
+def content_of(said: CheckedNote) -> SetContent:
+    """What a set of this would say, to compare with `set_contents`."""
+    ends = [(span.label, str(span.span)) for span in said.spans]
+    return SetContent(
+        spans=frozenset((*end, _sorted(span.attributes)) for end, span in zip(ends, said.spans, strict=True)),
+        relations=frozenset((type, ends[head], ends[tail]) for type, head, tail in said.relations),
+        document_labels=frozenset(said.document_labels.items()),
+    )
+
+
+def _content(found: Any) -> SetContent:
+    """What a set says that came with all that is live in it."""
+    ends = {live.thread: (live.label, live.fragments) for live in found.live_annotations}
+    return SetContent(
+        spans=frozenset((*ends[live.thread], _sorted(live.attributes)) for live in found.live_annotations),
+        relations=frozenset((live.type, ends[live.head], ends[live.tail]) for live in found.live_relations),
+        document_labels=frozenset((live.name, live.value) for live in found.live_document_values),
+    )
+
+
+def _sorted(attributes: Mapping[str, str]) -> _Attributes:
+    return tuple(sorted(attributes.items()))

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from django.db import transaction
 
 from annotator.accounts.models import User
 from annotator.accounts.selectors import user_named
 from annotator.accounts.services import AccountError, create_user
-from annotator.annotations.services import AnnotationRow, NewAnnotation, SetExists, annotation_row, import_sets
+from annotator.annotations.services import (
+    AnnotationRow,
+    NewAnnotation,
+    RelationRow,
+    SetExists,
+    SetRows,
+    ValueRow,
+    annotation_row,
+    import_sets,
+    relation_row,
+    value_row,
+)
 from annotator.audit.services import record_event
 from annotator.documents.selectors import document_ids
 from annotator.documents.services import NewDocument, add_documents
@@ -40,7 +50,10 @@ from annotator.suggestions.services import (
 from annotator.suggestions.services import import_run as add_run
 
 CHECKING, WRITING = "checking", "writing"
-_COUNTS = ("n_rows", "n_added", "n_known", "n_repeated", "n_annotated", "n_spans", "n_spans_left_out")
+_COUNTS = (
+    *("n_rows", "n_added", "n_known", "n_repeated", "n_annotated", "n_spans", "n_spans_left_out"),
+    *("n_relations", "n_document_labels"),
+)
 
 
 class ImportRefused(JobRefused):
@@ -238,8 +251,18 @@ def _prepared(row: CheckedRow, plan: Plan) -> PreparedNote:
         "note_type": row.note_type,
         "metadata": row.metadata,
     }
-    spans = None if row.spans is None else [_row(span, row.text, plan) for span in row.spans]
-    return PreparedNote(external_id=row.external_id, fields=fields if row.is_new else None, rows=spans)
+    note = PreparedNote(external_id=row.external_id, fields=fields if row.is_new else None, rows=None)
+    if row.said is None:
+        return note
+    rows = [_row(span, row.text, plan) for span in row.said.spans]
+    return note._replace(
+        rows=rows,
+        relations=[
+            relation_row(type, head=rows[head].public_id, tail=rows[tail].public_id)
+            for type, head, tail in row.said.relations
+        ],
+        values=[value_row(name, value) for name, value in row.said.document_labels.items()],
+    )
 
 
 def _row(span: CheckedSpan, text: str, plan: Plan) -> AnnotationRow | SuggestionRow:
@@ -259,8 +282,8 @@ def _row(span: CheckedSpan, text: str, plan: Plan) -> AnnotationRow | Suggestion
     )
 
 
-# A note's key, and the rows of its spans.
-_Written = Iterator[tuple[int, Sequence[Sequence[Any]]]]
+# A note's key, and what is to be written of its spans.
+_Written = Iterator[tuple[int, PreparedNote]]
 
 
 def _write(project: Project, pages: PreparedPages, report: ImportReport, now: datetime, progress: Progress) -> _Written:
@@ -273,11 +296,11 @@ def _write(project: Project, pages: PreparedPages, report: ImportReport, now: da
         if document_ids(project=project, external_ids=[one.external_id for one in new]):
             raise _changed(report)
         add_documents(project=project, documents=new, now=now)
-        rows = {note.external_id: note.rows for note in page.notes if note.rows is not None}
-        ids = document_ids(project=project, external_ids=rows) if rows else {}
-        if len(ids) < len(rows):
+        said = {note.external_id: note for note in page.notes if note.rows is not None}
+        ids = document_ids(project=project, external_ids=said) if said else {}
+        if len(ids) < len(said):
             raise _changed(report)
-        yield from ((ids[external_id], found) for external_id, found in rows.items())
+        yield from ((ids[external_id], note) for external_id, note in said.items())
         progress(WRITING, page.n_rows, report.n_rows)
 
 
@@ -298,7 +321,17 @@ def _add_annotations(
     now: datetime,
 ) -> None:
     annotator = _annotator(project, username, actor, now)
-    sets = ((document_id, [AnnotationRow(*row) for row in rows]) for document_id, rows in written)
+    sets = (
+        (
+            document_id,
+            SetRows(
+                annotations=[AnnotationRow(*row) for row in note.rows or ()],
+                relations=[RelationRow(*row) for row in note.relations],
+                values=[ValueRow(*row) for row in note.values],
+            ),
+        )
+        for document_id, note in written
+    )
     try:
         import_sets(annotator=annotator, schema_version=schema_version, sets=sets, now=now)
     except SetExists as error:
@@ -319,7 +352,7 @@ def _add_suggestions(
         spec=LabelerSpec(name=name, backend="import", model_id=name, revision=""),
         now=now,
     )
-    suggestions = ((document_id, [SuggestionRow(*row) for row in rows]) for document_id, rows in written)
+    suggestions = ((document_id, [SuggestionRow(*row) for row in note.rows or ()]) for document_id, note in written)
     add_run(project=project, labeler=labeler, suggestions=suggestions, actor=actor, now=now)
 
 

@@ -14,10 +14,10 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from annotator.core.brat import parse_ann
+from annotator.core.brat import BratFile, parse_ann
 from annotator.core.csv_rows import CsvLayout, guess_layout
 from annotator.core.file_kinds import HEAD_BYTES, binary_kind, utf16_kind
-from annotator.core.foreign import ForeignNote, ForeignSpan, RowError, RowFault
+from annotator.core.foreign import ForeignNote, RowError, RowFault
 from annotator.core.jsonl import parse_row
 from annotator.exchange.lines import megabytes, read_lines
 from annotator.exchange.tables import count_table_rows, file_head, names_in, read_table
@@ -170,8 +170,7 @@ def _read_pair(stem: str, files: Sequence[SourceFile], *, has_spans: bool) -> Fo
     if len(stem) > MAX_EXTERNAL_ID or not stem.isprintable():
         return RowFault(where, f"the name must be at most {MAX_EXTERNAL_ID} printable characters: it becomes the id")
     content: str | None = None
-    spans: tuple[ForeignSpan, ...] | None = None
-    n_ignored = 0
+    parsed = BratFile(spans=(), n_ignored=0)
     try:
         if text is not None:
             content = _file_text(text, MAX_NOTE_BYTES)
@@ -180,16 +179,16 @@ def _read_pair(stem: str, files: Sequence[SourceFile], *, has_spans: bool) -> Fo
             parsed = parse_ann(_file_text(ann, MAX_LINE_BYTES))
             if parsed.faults:
                 return RowFault(where, parsed.faults[0], parsed.faults[1:])
-            spans, n_ignored = parsed.spans, parsed.n_ignored
     except _Unreadable as error:
         return RowFault(where, str(error))
     return ForeignNote(
         where=(text or files[0]).where,
         external_id=stem,
         text=content,
-        spans=spans,
+        spans=parsed.spans if ann is not None and has_spans else None,
+        relations=parsed.relations,
         spans_where=where,
-        n_ignored=n_ignored,
+        n_ignored=parsed.n_ignored,
     )
 
 

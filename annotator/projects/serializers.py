@@ -26,7 +26,7 @@ class NewProjectSerializer(StrictSerializer):
     """A project to be made."""
 
     name = serializers.CharField(max_length=NAME_LENGTH)
-    schema = serializers.JSONField(help_text="Labels and attributes, in the form that docs/schema.md shows.")
+    schema = serializers.JSONField(help_text="What may be said of its notes, in the form that docs/schema.md shows.")
 
     def validate_schema(self, value: object) -> Schema:
         try:
@@ -64,6 +64,19 @@ class AttributeSerializer(serializers.Serializer):
     labels = serializers.ListField(child=serializers.CharField(), help_text="The labels that it applies to.")
 
 
+class RelationTypeSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    definition = serializers.CharField()
+    heads = serializers.ListField(child=serializers.CharField(), help_text="The labels that it may go from.")
+    tails = serializers.ListField(child=serializers.CharField(), help_text="The labels that it may go to.")
+
+
+class DocumentLabelSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    definition = serializers.CharField()
+    values = serializers.ListField(child=serializers.CharField())
+
+
 class SchemaSerializer(serializers.Serializer):
     """One immutable version of a project's schema."""
 
@@ -72,3 +85,5 @@ class SchemaSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
     labels = LabelSerializer(many=True, source="schema.labels")
     attributes = AttributeSerializer(many=True, source="schema.attributes")
+    relations = RelationTypeSerializer(many=True, source="schema.relations")
+    document_labels = DocumentLabelSerializer(many=True, source="schema.document_labels")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, cast
 
 from django.http import Http404
@@ -11,6 +10,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from annotator.annotations.models import Annotation
 from annotator.annotations.services import AnnotationExists
 from annotator.audit.services import record_read
 from annotator.core.schema import SchemaError
@@ -22,6 +22,7 @@ from annotator.projects.models import Membership
 from annotator.projects.token_access import membership_of
 from annotator.review import leases, services
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.relations import document_values_of, relation_for, relations_of
 from annotator.review.selectors import note_item_for, note_view, target_for
 from annotator.review.serializers import (
     REDO,
@@ -140,7 +141,7 @@ class ReviewDecide(ApiView):
         except (services.DecisionConflict, leases.LeaseConflict) as conflict:
             raise Conflict(str(conflict)) from conflict
         except SchemaError as refusal:  # whose message quotes what was sent
-            raise Refused("The schema has no such label, attribute or value.") from refusal
+            raise Refused("The schema has no such label, attribute, relation or value.") from refusal
         except (services.DecisionRefused, AnnotationExists, SpanError) as refusal:
             raise Refused(sentence(str(refusal))) from refusal
         return Response(DecisionSerializer(decision).data, status=200 if repeat else 201)
@@ -157,6 +158,15 @@ def _act_of(note_item: ReviewItem, data: dict[str, Any]) -> services.Act | None:
         return services.FinishNote()
     if verdict == Decision.Verdict.ADD:
         return services.Add(span=data["fragments"], label=data["label"], attributes=data.get("attributes", {}))
+    if verdict == Decision.Verdict.CLASSIFY:
+        return services.Classify(name=data["document_label"], value=data["value"])
+    if verdict == Decision.Verdict.RELATE:
+        ends = [target_for(note_item=note_item, key=f"a{data[end]}") for end in ("head", "tail")]
+        found = [end for end in ends if isinstance(end, Annotation)]
+        return services.Relate(data["type"], *found) if len(found) == 2 else None
+    if verdict == Decision.Verdict.UNRELATE:
+        relation = relation_for(note_item=note_item, public_id=data["relation"])
+        return services.Unrelate(relation) if relation else None
     target = target_for(note_item=note_item, key=f"i{data['item']}" if "item" in data else f"a{data['annotation']}")
     if target is None:
         return None
@@ -191,5 +201,12 @@ def _held(membership: Membership, item_id: str) -> Response:
         now=timezone.now(),
     )
     view = note_view(note_item=note_item)
-    in_order = replace(view, annotations=sorted(view.annotations, key=lambda mark: (mark.span, mark.label.name)))
-    return Response(HeldNoteSerializer(in_order).data)
+    held = {
+        "note_item": note_item,
+        "document": view.document,
+        "queue": view.queue,
+        "annotations": sorted(view.annotations, key=lambda mark: (mark.span, mark.label.name)),
+        "relations": relations_of(note_item),
+        "document_labels": document_values_of(note_item),
+    }
+    return Response(HeldNoteSerializer(held).data)

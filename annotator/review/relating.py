@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from annotator.annotations.models import Annotation, DocumentValue, Relation
 from annotator.annotations.relations import add_relation, add_value, relations_touching
@@ -74,7 +74,7 @@ def classified(desk: Desk, *, name: str, value: str) -> Outcome:
 def with_relations(desk: Desk, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes, and the relations that go with the spans that were withdrawn or got another label.
 
-    One query where there was a span of these; two more where one with relations got another label.
+    One query where there was a span of these, and another where it had relations.
     """
     changed = [each for each in outcomes if each.withdrew and (not each.made or each.made.label != each.withdrew.label)]
     threads = {each.withdrew.thread for each in changed if each.withdrew}
@@ -82,7 +82,8 @@ def with_relations(desk: Desk, outcomes: Sequence[Outcome]) -> list[Outcome]:
     if not touched:
         return list(outcomes)
     ends = {thread for relation in touched for thread in (relation.head, relation.tail)}
-    labels = {each.thread: each.label for each in _live(desk) if each.thread in ends}
+    joined = _live(desk).filter(Q(public_id__in=ends) | Q(first_version__in=ends))
+    labels = {each.thread: each.label for each in joined}
     return [*outcomes, *(unrelated(desk, relation) for relation in touched if not _fits(desk, relation, labels))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -40,7 +41,7 @@ def relation_for(*, note_item: ReviewItem, public_id: str) -> Relation | None:
     return Relation.objects.filter(_of_reader(note_item), public_id=public_id).first()
 
 
-def with_ends(relations: QuerySet[Relation]) -> QuerySet[Relation]:
+def with_ends(relations: QuerySet[Relation]) -> QuerySet[Any]:
     """The relations with `head_id` and `tail_id`: the public ids that the annotations of their threads have now."""
     return relations.annotate(head_id=_now("head"), tail_id=_now("tail"))
 

@@ -7,7 +7,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from annotator.annotations.serializers import AnnotationSerializer
+from annotator.annotations.serializers import (
+    AnnotationSerializer,
+    DocumentValueSerializer,
+    JoinedSerializer,
+    RelationSerializer,
+)
 from annotator.core.spans import Span
 from annotator.review.forms import MOST_SECONDS
 from annotator.review.models import Decision, ReviewItem
@@ -25,6 +30,13 @@ _TARGETS = {
     Verdict.SKIP: {_ITEM},
 }
 _CHANGES = ("fragments", "label", "attributes")
+# What these want, all of it; no other verdict has any of it.
+_WHOLE = {
+    Verdict.RELATE: {"type", "head", "tail"},
+    Verdict.UNRELATE: {"relation"},
+    Verdict.CLASSIFY: {"document_label", "value"},
+}
+_OF_WHOLE = set().union(*_WHOLE.values())
 
 
 class ReviewQuery(PageQuery):
@@ -61,7 +73,7 @@ class OpenItemSerializer(OwnAnnotationSerializer):
 
 
 class HeldNoteSerializer(ReviewItemSerializer):
-    """The note with its text, what waits in it, and what its reader has said. Read from a NoteView."""
+    """The note with its text, what waits in it, and what its reader has said. Read from a mapping."""
 
     id = serializers.CharField(source="note_item.public_id")
     status = serializers.ChoiceField(ReviewItem.Status.choices, source="note_item.status")
@@ -70,6 +82,8 @@ class HeldNoteSerializer(ReviewItemSerializer):
     text = serializers.CharField(source="document.text", help_text="Offsets count its Unicode code points.")
     items = OpenItemSerializer(source="queue", many=True)
     annotations = OwnAnnotationSerializer(many=True)
+    relations = JoinedSerializer(many=True)
+    document_labels = serializers.DictField(child=serializers.CharField(), help_text="Label of the note: its value.")
 
 
 class TakeSerializer(StrictSerializer):
@@ -82,8 +96,11 @@ class NewDecisionSerializer(StrictSerializer):
     """One decision. `key` is yours: a request that is sent again with it is answered with the first decision.
 
     accept, skip: `item`. reject: `item` or `annotation`. edit: one of them and what changes. add: `fragments` and
-    `label`. undo, redo, note_done: nothing else. With `alike`, accept (then an `annotation` too) and reject go for all
-    mentions in the note that read alike, and are undone as one.
+    `label`. relate: `type`, `head` and `tail`. unrelate: `relation`. classify: `document_label` and `value`, which is
+    empty where the value is taken back. undo, redo, note_done: nothing else.
+
+    With `alike`, accept (then an `annotation` too) and reject go for all mentions in the note that read alike, and are
+    undone as one.
     """
 
     key = serializers.CharField(min_length=8, max_length=64, help_text="Idempotency key, such as a UUID.")
@@ -99,6 +116,12 @@ class NewDecisionSerializer(StrictSerializer):
     attributes = serializers.DictField(
         child=serializers.CharField(max_length=40), required=False, help_text="Attribute: value."
     )
+    type = serializers.CharField(required=False, max_length=40, help_text="Of the relation.")
+    head = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An annotation of your own.")
+    tail = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An annotation of your own.")
+    relation = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="A relation of your own.")
+    document_label = serializers.CharField(required=False, max_length=40)
+    value = serializers.CharField(required=False, allow_blank=True, max_length=40)
 
     def validate_attributes(self, value: dict[str, str]) -> dict[str, str]:
         if any(len(name) > 40 for name in value):
@@ -123,6 +146,9 @@ class NewDecisionSerializer(StrictSerializer):
             raise serializers.ValidationError(f"edit goes with one or more of {', '.join(_CHANGES)}.")
         if verdict == Verdict.ADD and not {"fragments", "label"} <= changes:
             raise serializers.ValidationError("add goes with fragments and label.")
+        if _OF_WHOLE & set(attrs) != _WHOLE.get(verdict, set()):
+            wanted = ", ".join(sorted(_WHOLE.get(verdict, set()))) or f"none of {', '.join(sorted(_OF_WHOLE))}"
+            raise serializers.ValidationError(f"{verdict} goes with {wanted}.")
         return attrs
 
 
@@ -139,7 +165,7 @@ def _written(value: Any) -> str:
 
 
 class DecisionSerializer(serializers.Serializer):
-    """What was decided, and the annotations before and after."""
+    """What was decided, and what was there before and after."""
 
     verdict = serializers.ChoiceField(Verdict.choices)
     document = serializers.CharField(source="note_item.document.public_id")
@@ -150,4 +176,8 @@ class DecisionSerializer(serializers.Serializer):
         source="withdrew.public_id", default=None, allow_null=True, help_text="The annotation that was taken away."
     )
     made = AnnotationSerializer(allow_null=True, help_text="The annotation that was made or came back.")
+    withdrew_relation = RelationSerializer(allow_null=True)
+    made_relation = RelationSerializer(allow_null=True)
+    withdrew_value = DocumentValueSerializer(allow_null=True)
+    made_value = DocumentValueSerializer(allow_null=True)
     decided_at = serializers.DateTimeField()

@@ -77,6 +77,8 @@ OPERATIONS: dict[str, Row] = {
     "runs_retry": Row("401 404 200 403 403 403", "run"),
     "suggestions_list": Row("401 404 200 403 200 200", "read"),
     "annotations_list": Row("401 404 200 403 200 200", "read"),
+    "relations_list": Row("401 404 200 403 200 200", "read"),
+    "document_labels_list": Row("401 404 200 403 200 200", "read"),
     "decisions_list": Row("401 404 200 403 403 403", "manage read"),
     "review_list": Row("401 404 200 200 200 403", "review"),
     "review_next": Row("401 404 204 200 204 403", "review"),
@@ -200,7 +202,7 @@ def test_an_object_of_another_project_that_a_body_or_filter_names_is_not_there(w
     api = Api(world.people["lead"], project=world.project)
     theirs = world.other_ids["document_id"]
     assert_problem(api.post("./review/take/", {"document": theirs}), 404, "not-found")
-    for resource in ("suggestions", "annotations", "decisions"):
+    for resource in ("suggestions", "annotations", "relations", "document-labels", "decisions"):
         assert_problem(api.get(f"./{resource}/?document={theirs}"), 404, "not-found")
     assert api.get(f"./suggestions/?run={world.other_ids['run_id']}").json()["results"] == []
 

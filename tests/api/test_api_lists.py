@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotator.accounts.models import User
-from annotator.annotations.services import NewAnnotation, add_annotation, open_set
+from annotator.annotations.relations import add_relation, add_value
+from annotator.annotations.services import NewAnnotation, add_annotation, open_set, submit_set
+from annotator.core.schema import Schema, schema_from_json
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project
@@ -20,11 +23,17 @@ from annotator.review.models import ReviewItem
 from annotator.review.services import FinishNote, Reject, decide
 from annotator.suggestions.models import Suggestion
 from tests.api.scene import Api, make_build, make_upload, queue, results, suggest
-from tests.cast import NOW, make_document, make_member, make_set
+from tests.cast import NOW, TIED_SCHEMA, make_document, make_member, make_set
 
 pytestmark = pytest.mark.django_db
 
+METFORMIN = NewAnnotation(span=Span.of(40, 49), label="Medication", attributes={})
 CHEST_PAIN = NewAnnotation(span=Span.of(15, 25), label="Problem", attributes={})
+
+
+@pytest.fixture
+def schema() -> Schema:
+    return schema_from_json(TIED_SCHEMA)
 
 
 @pytest.fixture
@@ -45,6 +54,19 @@ def walk(api: Api, address: str) -> list[dict[str, Any]]:
     raise AssertionError("the pages do not end")
 
 
+def say(document: Document, reader: User, *, origin_id: int | None = None) -> None:
+    """In the reader's set: two spans, a relation from one to the other, and a label of the note."""
+    version = document.project.schema_versions.get()
+    who: dict[str, Any] = {"annotator": reader, "schema_version": version, "now": NOW}
+    own = open_set(document=document, annotator=reader)
+    head, tail = (
+        add_annotation(target=own, text=document.text, new=replace(new, origin_id=origin_id), **who)
+        for new in (METFORMIN, CHEST_PAIN)
+    )
+    add_relation(target=own, type="treats", head=head, tail=tail, **who)
+    add_value(target=own, name="smoking", value="never", **who)
+
+
 def fill(project: Project, n: int, *, reader: User, lead: User) -> None:
     """Of every resource `n` rows more."""
     begin = Document.objects.filter(project=project).count()
@@ -55,21 +77,17 @@ def fill(project: Project, n: int, *, reader: User, lead: User) -> None:
         note_item = take_note(document=document, reviewer=reader, now=timezone.now())
         item = ReviewItem.objects.get(document=document, unit="span")
         decide(note_item=note_item, reviewer=reader, act=Reject(target=item), key=f"r{number}-key", now=NOW)
-        add_annotation(
-            target=open_set(document=document, annotator=reader),
-            annotator=reader,
-            text=document.text,
-            schema_version=project.schema_versions.get(),
-            new=NewAnnotation(span=CHEST_PAIN.span, label="Problem", attributes={}, origin_id=suggestions[0].pk),
-            now=NOW,
-        )
+        say(document, reader, origin_id=suggestions[0].pk)
         decide(note_item=note_item, reviewer=reader, act=FinishNote(), key=f"d{number}-key", now=NOW)
         make_upload(project, lead)
         make_build(project, lead)
         make_member(project, f"person-{number}", Membership.Role.ANNOTATOR)
 
 
-LISTS = ("members", "documents", "imports", "runs", "suggestions", "annotations", "decisions", "review", "builds")
+LISTS = (
+    *("members", "documents", "imports", "runs", "suggestions", "annotations", "relations", "document-labels"),
+    *("decisions", "review", "builds"),
+)
 
 
 def test_a_list_costs_the_same_however_long_it_is(api: Api, project: Project, alice: User) -> None:
@@ -140,6 +158,19 @@ def test_spans_are_filtered_by_note_label_and_run(api: Api, project: Project, al
     assert results(api.get(f"./annotations/?document={two.public_id}")) == []
 
 
+def test_relations_and_labels_of_notes_are_filtered(api: Api, project: Project, alice: User) -> None:
+    document = make_document(project)
+    say(document, alice)
+    submit_set(target=open_set(document=document, annotator=alice), now=NOW)
+    ids = {row["surface"]: row["id"] for row in results(api.get("./annotations/"))}
+    (relation,) = results(api.get(f"./relations/?type=treats&document={document.public_id}"))
+    assert (relation["head"], relation["tail"]) == (ids["metformin"], ids["chest pain"])
+    assert (relation["document"], relation["reader"], relation["annotator"]) == (document.public_id, "alice", "alice")
+    (value,) = results(api.get("./document-labels/?document_label=smoking"))
+    assert (value["document_label"], value["value"], value["document"]) == ("smoking", "never", document.public_id)
+    assert results(api.get("./relations/?type=cures")) == results(api.get("./document-labels/?document_label=x")) == []
+
+
 def test_a_suggestion_without_a_place_is_shown_so(api: Api, project: Project) -> None:
     (found,) = suggest(project, make_document(project), "chest pain")
     Suggestion.objects.filter(pk=found.pk).update(alignment="unaligned", start=None, end=None, fragments="")
@@ -156,48 +187,42 @@ def two_readers(project: Project, bob: User, adam: User) -> Document:
     note_item = take_note(document=document, reviewer=bob, now=timezone.now())
     for item in ReviewItem.objects.filter(document=document, unit="span", slot=note_item.slot):
         decide(note_item=note_item, reviewer=bob, act=Reject(target=item), key="bob-rejects", now=NOW)
-    add_annotation(
-        target=open_set(document=document, annotator=bob),
-        annotator=bob,
-        text=document.text,
-        schema_version=project.schema_versions.get(),
-        new=CHEST_PAIN,
-        now=NOW,
-    )
+    say(document, bob)
     decide(note_item=note_item, reviewer=bob, act=FinishNote(), key="bob-is-done", now=NOW)
     return document
+
+
+ALL = [2, 1, 1]
 
 
 def _seen(user: User, project: Project, resource: str) -> int:
     return len(results(Api(user, project=project).get(f"./{resource}/")))
 
 
+def _said(user: User, project: Project) -> list[int]:
+    """How many spans, relations and labels of notes the user sees; `say` says ALL."""
+    return [_seen(user, project, resource) for resource in ("annotations", "relations", "document-labels")]
+
+
 def test_what_is_not_submitted_is_shown_to_nobody(
     project: Project, alice: User, bob: User, adam: User, dana: User
 ) -> None:
     document = make_document(project)
-    add_annotation(
-        target=open_set(document=document, annotator=adam),
-        annotator=adam,
-        text=document.text,
-        schema_version=project.schema_versions.get(),
-        new=CHEST_PAIN,
-        now=NOW,
-    )
+    say(document, adam)
     for user in (alice, adam, dana):
-        assert _seen(user, project, "annotations") == 0, user.username
+        assert _said(user, project) == [0, 0, 0], user.username
 
 
 def test_a_reader_to_come_does_not_see_what_another_said(
     two_readers: Document, project: Project, alice: User, adam: User, dana: User
 ) -> None:
     """Alice and Adam may both take the open slot; Dana cannot review."""
-    assert _seen(adam, project, "annotations") == 0
-    assert _seen(alice, project, "annotations") == 0
+    assert _said(adam, project) == [0, 0, 0]
+    assert _said(alice, project) == [0, 0, 0]
     assert _seen(alice, project, "decisions") == 0
-    assert _seen(dana, project, "annotations") == 1
+    assert _said(dana, project) == ALL
     take_note(document=two_readers, reviewer=adam, now=timezone.now())
-    assert _seen(adam, project, "annotations") == 0, "the reader of an unsubmitted note sees what another said"
+    assert _said(adam, project) == [0, 0, 0], "the reader of an unsubmitted note sees what another said"
 
 
 def test_all_is_seen_once_every_reader_is_done(
@@ -208,13 +233,13 @@ def test_all_is_seen_once_every_reader_is_done(
         decide(note_item=note_item, reviewer=adam, act=Reject(target=item), key="adam-rejects", now=NOW)
     decide(note_item=note_item, reviewer=adam, act=FinishNote(), key="adam-is-done", now=NOW)
     for user in (adam, alice):
-        assert _seen(user, project, "annotations") == 1, user.username
+        assert _said(user, project) == ALL, user.username
     assert _seen(alice, project, "decisions") == 4
 
 
 def test_ones_own_reading_is_always_seen(two_readers: Document, project: Project, bob: User) -> None:
     set_member(project=project, user=bob, role=Membership.Role.ADJUDICATOR, actor=None, now=NOW)
-    assert _seen(bob, project, "annotations") == 1
+    assert _said(bob, project) == ALL
 
 
 def test_a_blind_reader_sees_no_suggestion(project: Project, alice: User, adam: User, dana: User) -> None:

@@ -13,13 +13,19 @@ from django.utils import timezone
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.audit.models import AuditEvent
+from annotator.core.schema import Schema, schema_from_json
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.review.models import Decision, ReviewItem
 from tests.api.scene import Api, assert_problem, queue, results, suggest
-from tests.cast import make_document, sign_in
+from tests.cast import TIED_SCHEMA, make_document, sign_in
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def schema() -> Schema:
+    return schema_from_json(TIED_SCHEMA)
 
 
 @pytest.fixture
@@ -122,6 +128,28 @@ def test_a_note_is_reviewed_to_its_end(api: Api, held: dict[str, Any], bob: User
     ]
 
 
+def test_spans_are_joined_and_the_note_is_labelled(api: Api, held: dict[str, Any]) -> None:
+    head = decide(api, held, "add", fragments=[[40, 49]], label="Medication").json()["made"]["id"]
+    tail = decide(api, held, "accept", item=held["items"][0]["id"]).json()["made"]["id"]
+    made = decide(api, held, "relate", type="treats", head=head, tail=tail)
+    assert (made.status_code, made.json()["made_relation"]["type"]) == (201, "treats")
+    assert decide(api, held, "classify", document_label="smoking", value="former").json()["made_value"] == {
+        "document_label": "smoking",
+        "value": "former",
+    }
+    now = api.get(f"./review/{held['id']}/").json()
+    (relation,) = now["relations"]
+    assert (relation["id"], relation["head"], relation["tail"]) == (made.json()["made_relation"]["id"], head, tail)
+    assert now["document_labels"] == {"smoking": "former"}
+    assert_problem(decide(api, held, "relate", type="treats", head=tail, tail=head), 422, "refused")
+    assert_problem(decide(api, held, "relate", type="treats", head=head, tail=head), 422, "refused")
+    assert_problem(decide(api, held, "classify", document_label="smoking", value="often"), 422, "refused")
+    assert decide(api, held, "unrelate", relation=relation["id"]).json()["withdrew_relation"]["id"] == relation["id"]
+    assert_problem(decide(api, held, "unrelate", relation=relation["id"]), 409, "conflict")
+    assert_problem(decide(api, held, "relate", type="treats", head=head, tail="a" * 16), 409, "conflict")
+    assert decide(api, held, "classify", document_label="smoking", value="").json()["made_value"] is None
+
+
 def test_a_repeat_is_answered_with_the_first_decision(api: Api, held: dict[str, Any]) -> None:
     body = {"key": "key-of-mine", "verdict": "accept", "item": held["items"][0]["id"]}
     address = f"./review/{held['id']}/decisions/"
@@ -194,6 +222,10 @@ def test_page_and_api_share_their_decisions(
         ({"verdict": "add", "label": "Problem"}, "body"),
         ({"verdict": "add", "fragments": [[0, 3]]}, "body"),
         ({"verdict": "undo", "item": "a" * 16}, "body"),
+        ({"verdict": "relate", "type": "treats", "head": "a" * 16}, "body"),
+        ({"verdict": "unrelate", "type": "treats", "relation": "a" * 16}, "body"),
+        ({"verdict": "classify", "document_label": "smoking"}, "body"),
+        ({"verdict": "accept", "item": "a" * 16, "value": "never"}, "body"),
         ({"verdict": "accept", "item": "x"}, "item"),
         ({"verdict": "add", "label": "Problem", "fragments": [[3, 3]]}, "fragments"),
         ({"verdict": "add", "label": "Problem", "fragments": [[5, 9], [1, 3]]}, "fragments"),

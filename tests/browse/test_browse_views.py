@@ -16,9 +16,10 @@ from annotator.core.schema import schema_from_json
 from annotator.documents.models import Document
 from annotator.jobs.services import record_beat
 from annotator.projects.models import Membership, Project
+from annotator.projects.services import add_schema_version
 from annotator.suggestions.models import LabelJob, LabelRun
 from tests.browse.scene import make_states
-from tests.cast import HTMX, NOW, SCHEMA, body, make_document, sign_in
+from tests.cast import HTMX, NOW, SCHEMA, TIED_SCHEMA, body, make_document, sign_in
 
 pytestmark = pytest.mark.usefixtures("bells")
 
@@ -109,6 +110,12 @@ def test_overview_shows_labels_attributes_and_people(alice_client: Client, state
     assert "family <kbd>F</kbd>" in page
     assert "bob</th><td>Annotator" not in page
     assert f'<dt>People</dt><dd><a href="{url("people", states.public_id)}">2</a></dd>' in page
+    assert ">Relations<" not in page
+    assert ">Labels of the note<" not in page
+    add_schema_version(project=states, schema=schema_from_json(TIED_SCHEMA), actor=None, now=NOW)
+    page = body(alice_client.get(url("overview", states.public_id)))
+    assert '<th scope="row">treats</th> <td>Medication</td> <td>Problem</td> <td>What it is given for.</td>' in page
+    assert "<dt>Smoking</dt> <dd>never, former, current<br>" in page
 
 
 def test_overview_lists_the_people_for_who_does_not_lead(client: Client, states: Project, bob: User) -> None:

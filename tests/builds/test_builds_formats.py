@@ -19,10 +19,12 @@ from annotator.core.jsonl import parse_row
 from annotator.core.prompting import note_of
 from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
+from annotator.exchange.services import import_annotations
+from annotator.exchange.sources import source_at
 from annotator.projects.models import Project
 from annotator.projects.services import add_schema_version
 from tests.builds.scene import FEVER, annotate, make_scene, submit, suggest
-from tests.cast import NOW, SCHEMA, make_document
+from tests.cast import NOW, SCHEMA, TIED_SCHEMA, make_document, make_set
 
 GOLDEN = Path(__file__).parent / "golden"
 FORMATS = ["jsonl", "messages"]
@@ -85,6 +87,47 @@ def test_native_rows_come_back_through_the_import_reader(scene: Project, tmp_pat
         ("22 43;54 58", "Stiffness in the left knee", "Problem", {"assertion": "possible"}),
         ("60 80", "Paracetamol ≥ 500 mg", "Medication", {}),
     ]
+
+
+def test_what_is_said_beyond_spans_comes_back_and_other_formats_count_it(
+    project: Project, bob: User, alice: User, tmp_path: Path
+) -> None:
+    add_schema_version(project=project, schema=schema_from_json(TIED_SCHEMA), actor=None, now=NOW)
+    document = make_document(project)
+    spans = [(Span.of(40, 49), "Medication"), (Span.of(15, 25), "Problem"), (Span.of(27, 35), "Problem")]
+    news = [NewAnnotation(span=span, label=label, attributes={}) for span, label in spans]
+    said: dict[str, Any] = {"relations": [("treats", 0, 2), ("seen with", 2, 1)], "values": {"smoking": "former"}}
+    make_set(document, bob, *news, **said)
+    manifest = written(project, tmp_path / "out")
+    (path,) = (tmp_path / "out").glob("*[!s].jsonl")
+    (row,) = rows_of(tmp_path / "out", "jsonl")
+    source = {"kind": "person", "annotator": bob.public_id, "decided_at": NOW.isoformat()}
+    assert row["relations"] == [
+        {"type": "seen with", "head": 1, "tail": 0, "source": source},
+        {"type": "treats", "head": 2, "tail": 1, "source": source},
+    ]
+    assert (row["document_labels"], row["document_label_sources"]) == ({"smoking": "former"}, {"smoking": source})
+    assert manifest["losses"]["messages"]["counts"] == {"labels of whole notes": 1, "relations": 2}
+    assert manifest["losses"]["jsonl"]["counts"] == {}
+    facts = manifest["parts"][path.stem]
+    assert (facts["relations"], facts["document_labels"]) == ({"seen with": 1, "treats": 1}, {"smoking: former": 1})
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "| seen with |" in card
+    assert "| smoking: former |" in card
+    assert "2 relations" in card
+
+    source_of_it = source_at(path)
+    again: dict[str, Any] = {"project": project, "source": source_of_it, "label_map": {}, "actor": None, "now": NOW}
+    report = import_annotations(annotator=alice.username, **again)
+    assert (report.n_spans, report.n_relations, report.n_document_labels, report.n_ignored) == (3, 2, 1, 0)
+    assert import_annotations(annotator=bob.username, **again).n_sets_known == 1  # his own, the same
+    written(project, tmp_path / "again", annotator=alice.public_id)
+    (copy,) = rows_of(tmp_path / "again", "jsonl")
+    for row_of in (row, copy):
+        for each in (*row_of["spans"], *row_of["relations"]):
+            del each["source"]
+        del row_of["document_label_sources"]
+    assert copy == row
 
 
 def test_native_spans_say_where_they_come_from(scene: Project, tmp_path: Path) -> None:

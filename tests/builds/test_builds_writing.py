@@ -151,12 +151,12 @@ def test_rows_stand_in_the_order_of_external_ids_across_pages(
     assert told == [(2, 5), (4, 5), (5, 5)]
 
 
-def test_a_page_of_notes_costs_three_queries(project: Project, bob: User, django_assert_num_queries: Any) -> None:
+def test_a_page_of_notes_costs_five_queries(project: Project, bob: User, django_assert_num_queries: Any) -> None:
     for number in range(6):
         annotate(make_document(project, text="Fever.", external_id=f"n{number}"), bob, ("Fever", "Problem"))
     with django_assert_num_queries(2):
         sets = readiness(project=project).sets
-    with django_assert_num_queries(1 + 3):
+    with django_assert_num_queries(1 + 5):
         (page,) = selectors.note_pages(project=project, sets=sets)
     assert len(page) == 6
 

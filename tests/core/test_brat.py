@@ -38,11 +38,19 @@ def test_attribute_of_an_event_goes_to_its_trigger() -> None:
 
 
 def test_counts_lines_of_other_kinds_and_passes_over_blank_ones() -> None:
-    content = (
-        "T1\tA 0 1\tx\nE1\tA:T1\nR1\tr Arg1:T1 Arg2:T1\n*\tEquiv T1 T2\n#1\tAnnotatorNotes T1\thm\nN1\tRef T1 a:1\tx\n"
-    )
+    content = "T1\tA 0 1\tx\nE1\tA:T1\nE2\tA:T1\n*\tEquiv T1 T2\n#1\tAnnotatorNotes T1\thm\nN1\tRef T1 a:1\tx\n"
     found = parse_ann(content + "\n  \nA1\tsure R1\n")
     assert (len(found.spans), found.n_ignored) == (1, 5)
+
+
+def test_reads_relations_of_spans_and_of_events() -> None:
+    spans = "T1\tDrug 0 1\tx\nT2\tDose 1 2\ty\nE1\tDrug:T1\nT3\tDose x 2\tz\n"
+    found = parse_ann(f"R1\tdose_of Arg1:T2 Arg2:T1\n{spans}R2\tdose_of Arg1:T2 Arg2:E1\nR3\tof Arg1:T3 Arg2:T1\n")
+    assert [(each.where, each.type, each.head, each.tail) for each in found.relations] == [
+        ("line 1", "dose_of", 1, 0),
+        ("line 6", "dose_of", 1, 0),
+    ]
+    assert len(found.faults) == 1  # the wrong span; its relation is no fault of its own
 
 
 def test_an_empty_file_has_no_span() -> None:
@@ -65,6 +73,9 @@ def test_an_empty_file_has_no_span() -> None:
         ("A1\tsecret", "an attribute is written 'A1<tab>NAME T1 VALUE' or 'A1<tab>NAME T1'"),
         ("A1\tassertion T9 secret", "the attribute's span is not defined in this file"),
         ("A1\tassertion T0 secret", "the span has another value of this attribute already"),
+        ("R1\tsecret Arg1:T0", "a relation is written 'R1<tab>TYPE Arg1:T1 Arg2:T2'"),
+        ("R1\tsecret Arg1:T0 Arg2:T9", "a span of the relation is not defined in this file"),
+        (f"R1\t{'r' * 101} Arg1:T0 Arg2:T0", "a relation's type has 1 to 100 printable characters, this one 101"),
         ("secret", "starts with none of T A M E R * # N"),
     ],
 )

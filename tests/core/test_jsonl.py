@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.foreign import MAX_METADATA, ForeignNote, ForeignSpan, RowError
+from annotator.core.foreign import MAX_METADATA, ForeignNote, ForeignRelation, ForeignSpan, RowError
 from annotator.core.jsonl import parse_row
 from annotator.core.spans import Span
 
@@ -19,6 +19,15 @@ def row(**fields: Any) -> str:
 
 def with_span(**fields: Any) -> str:
     return row(spans=[{"start": 3, "end": 13, "label": "Problem"}, {"start": 0, "end": 2, "label": "X"} | fields])
+
+
+def with_relation(**fields: Any) -> str:
+    spans = [{"start": 3, "end": 13, "label": "Problem"}, {"start": 0, "end": 2, "label": "X"}]
+    return row(spans=spans, relations=[{"type": "secret", "head": 0, "tail": 1} | fields])
+
+
+_WITHOUT_SPANS = "'relations' and 'document_labels' go with 'spans': write [] where the note has none"
+_DOCUMENT_LABELS = "'document_labels' must be an object of texts of 1 to 100 printable characters"
 
 
 def parse(line: str) -> Any:
@@ -43,8 +52,13 @@ def test_reads_every_field() -> None:
                     "source": {"kind": "person"},
                 }
             ],
+            relations=[{"type": "seen with", "head": 0, "tail": 0, "source": {}}],
+            document_labels={"smoking": "former"},
+            document_label_sources={"smoking": {}},
         )
     )
+    assert note.relations == (ForeignRelation(where="'relations[0]'", type="seen with", head=0, tail=0),)
+    assert note.document_labels == {"smoking": "former"}
     assert (note.external_id, note.text, note.patient_id, note.note_type) == ("n-1", "No chest pain.", "p-1", "ED")
     assert (note.metadata, note.where, note.n_ignored) == ({"ward": 3}, "row 1", 0)
     assert note.spans == (
@@ -129,6 +143,17 @@ def test_spans_that_are_not_asked_for_are_not_looked_at() -> None:
         (with_span(score=1.5), "'spans[1].score' must be a number from 0 to 1"),
         (with_span(score="secret"), "'spans[1].score' must be a number from 0 to 1"),
         (with_span(score=True), "'spans[1].score' must be a number from 0 to 1"),
+        (row(relations=[{"type": "secret"}]), _WITHOUT_SPANS),
+        (row(document_labels={"secret": "secret"}), _WITHOUT_SPANS),
+        (row(spans=[], relations={"secret": 1}), "'relations' must be a list"),
+        (row(spans=[], relations=["secret"]), "'relations[0]' must be an object"),
+        (with_relation(head="secret"), "'relations[0].head' must be a whole number"),
+        (with_relation(tail=2), "'relations[0].tail' must be the place of one of the 2 'spans', counted from 0"),
+        (with_relation(head=-1), "'relations[0].head' must be the place of one of the 2 'spans', counted from 0"),
+        (with_relation(type=None), "'relations[0].type' must be 1 to 100 printable characters"),
+        (row(spans=[], document_labels=["secret"]), _DOCUMENT_LABELS),
+        (row(spans=[], document_labels={"secret": 1}), _DOCUMENT_LABELS),
+        (row(spans=[], document_labels={"secret\n": "secret"}), _DOCUMENT_LABELS),
     ],
 )
 def test_a_wrong_row_is_explained_and_not_quoted(line: str, message: str) -> None:
@@ -142,7 +167,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=10,
 )
-KEYS = st.sampled_from(["id", "text", "patient_id", "note_type", "metadata", "spans", "more"])
+KEYS = st.sampled_from(
+    ["id", "text", "patient_id", "note_type", "metadata", "spans", "relations", "document_labels", "more"]
+)
 SPAN_KEYS = st.sampled_from(["start", "end", "fragments", "label", "surface", "attributes", "score"])
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from annotator.core import prompting
 from annotator.core.prompting import (
     ANSWER_KEYS,
+    TEMPLATES,
     Example,
     Item,
     PromptError,
@@ -18,7 +20,7 @@ from annotator.core.prompting import (
     render_answer,
     render_messages,
 )
-from annotator.core.schema import SchemaError, schema_from_json
+from annotator.core.schema import DocumentLabel, RelationType, SchemaError, schema_from_json
 from annotator.core.spans import Span
 
 SCHEMA = schema_from_json(
@@ -90,6 +92,16 @@ def test_the_prompt_is_one_user_turn_with_all_that_defines_the_task() -> None:
 def test_messages_without_a_note_are_refused(messages: list[dict[str, str]]) -> None:
     with pytest.raises(PromptError):
         note_of(messages)
+
+
+def test_relations_and_labels_of_the_note_are_no_part_of_prompt_or_answer() -> None:
+    relation = RelationType(name="treats", definition="Given for it.", heads=("Test",), tails=("Problem",))
+    asked = DocumentLabel(name="smoking", definition="Whether.", values=("never", "former"))
+    more = replace(SCHEMA, relations=(relation,), document_labels=(asked,))
+    for template in TEMPLATES:
+        plain = render_messages(SCHEMA, "No rash.", template=template)
+        assert render_messages(more, "No rash.", template=template) == plain
+    assert answer_schema(more) == answer_schema(SCHEMA)
 
 
 def test_an_answer_is_json_without_white_space_quote_first() -> None:

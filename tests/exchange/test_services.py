@@ -5,18 +5,20 @@ from pathlib import Path
 import pytest
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet, Relation
 from annotator.audit.models import AuditEvent
+from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
 from annotator.documents.models import Document
-from annotator.exchange.reports import MAX_ERRORS
+from annotator.exchange.reports import MAX_ERRORS, summary_lines
 from annotator.exchange.services import (
     ImportRefused,
     SpanTarget,
 )
 from annotator.projects.models import Membership, Project
+from annotator.projects.services import add_schema_version
 from annotator.suggestions.models import LabelRun, Suggestion
-from tests.cast import Bells, make_document
+from tests.cast import NOW, TIED_SCHEMA, Bells, make_document
 from tests.exchange.files import write_files, write_rows
 from tests.exchange.scene import CRLF_NOTE, add, annotate, errors_of, suggest
 
@@ -227,6 +229,78 @@ def test_attributes_of_other_schemas_are_left_out_and_counted(project: Project, 
     report = annotate(project, write_rows(tmp_path / "s.jsonl", {"id": "a", "spans": spans}))
     assert report.n_attributes_left_out == 2
     assert [one.attributes for one in Annotation.objects.order_by("pk")] == [{"assertion": "absent"}, {}]
+
+
+@pytest.fixture
+def tied(project: Project) -> Project:
+    """The project, with relations and labels of notes, and one note."""
+    add_schema_version(project=project, schema=schema_from_json(TIED_SCHEMA), actor=None, now=NOW)
+    make_document(project, external_id="a", text="No pain. Aspirin.")
+    return project
+
+
+_ASPIRIN = {"start": 9, "end": 16, "label": "Medication"}
+_PAIN = {"start": 3, "end": 7, "label": "Problem"}
+
+
+def test_relations_that_are_wrong_are_errors_of_their_row(tied: Project, tmp_path: Path) -> None:
+    row = {
+        "id": "a",
+        "spans": [_ASPIRIN, _PAIN, _PAIN],
+        "relations": [
+            {"type": "cures", "head": 0, "tail": 1},
+            {"type": "treats", "head": 1, "tail": 0},
+            {"type": "seen with", "head": 1, "tail": 2},
+        ],
+        "document_labels": {"smoking": "often", "drinking": "never"},
+    }
+    with pytest.raises(ImportRefused) as caught:
+        annotate(tied, write_rows(tmp_path / "s.jsonl", row))
+    assert errors_of(caught) == [
+        ("row 1", "'relations[0]': relation 'cures' is not in the schema (treats, seen with)"),
+        ("row 1", "'relations[1]': relation 'treats' does not go from Problem to Medication"),
+        ("row 1", "'relations[2]': a relation joins two spans, and this is one"),
+        ("row 1", "'document_labels': document label 'smoking' has no value 'often'"),
+        ("row 1", "'document_labels': document label 'drinking' is not in the schema (smoking, pregnant)"),
+    ]
+    assert not AnnotationSet.objects.exists()
+
+
+def test_relations_of_a_brat_file_come_in(tied: Project, tmp_path: Path) -> None:
+    ann = (
+        "T1\tMedication 9 16\tAspirin\nT2\tProblem 3 7\tpain\nT3\tAge 0 2\tNo\n"
+        "R1\ttreats Arg1:T1 Arg2:T2\nR2\tseen_with Arg1:T2 Arg2:T1\n"
+        "R3\ttreats Arg1:T1 Arg2:T2\nR4\tcures Arg1:T1 Arg2:T2\nR5\tseen_with Arg1:T1 Arg2:T3\n"
+    )
+    folder = write_files(tmp_path, {"a.ann": ann})
+    report = annotate(tied, folder, Age="")
+    assert (report.n_relations, report.n_relations_left_out) == (2, 3)
+    surfaces = dict(Annotation.objects.values_list("public_id", "surface"))
+    found = Relation.objects.order_by("pk").values_list("type", "head", "tail")
+    assert [(type, surfaces[head], surfaces[tail]) for type, head, tail in found] == [
+        ("treats", "Aspirin", "pain"),
+        ("seen with", "pain", "Aspirin"),
+    ]
+    assert annotate(tied, folder, Age="").n_sets_known == 1
+    Relation.objects.update(status="withdrawn")
+    with pytest.raises(ImportRefused, match="1 error"):
+        annotate(tied, folder, Age="")
+
+
+def test_suggestions_have_no_relations(tied: Project, tmp_path: Path) -> None:
+    row = {
+        "id": "a",
+        "spans": [_ASPIRIN, _PAIN],
+        "relations": [{"type": "treats", "head": 0, "tail": 1}],
+        "document_labels": {"smoking": "never"},
+    }
+    report = suggest(tied, write_rows(tmp_path / "s.jsonl", row))
+    assert (report.n_relations_left_out, report.n_document_labels_left_out) == (1, 1)
+    assert [line.text for line in summary_lines(report.to_json()) if line.is_left_out] == [
+        "1 relation left out: given twice, not in the schema, or of a span that is a suggestion or is left out",
+        "1 label of a note left out: suggestions have none",
+    ]
+    assert not Relation.objects.exists()
 
 
 def test_what_does_not_fit_the_note_is_an_error_of_its_row(project: Project, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,7 +12,7 @@ from annotator.accounts.models import User
 from annotator.annotations.services import NewAnnotation, add_annotation, open_set
 from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
-from tests.cast import NOW, SCHEMA, TEXT, make_document
+from tests.cast import NOW, SCHEMA, TEXT, TIED_SCHEMA, make_document, make_set
 
 
 def write(folder: Path, schema: object) -> Path:
@@ -41,6 +42,18 @@ def test_a_label_in_use_must_stay(project: Project, bob: User, schema_version: S
     with pytest.raises(CommandError, match=r"Problem \(1 spans\)"):
         call_command("add_schema", project.slug, write(tmp_path, less))
     assert project.schema_versions.count() == 1
+
+
+def test_a_relation_and_a_value_in_use_must_stay(project: Project, bob: User, tmp_path: Path) -> None:
+    call_command("add_schema", project.slug, write(tmp_path, TIED_SCHEMA), stdout=StringIO())
+    spans = [NewAnnotation(span=Span.of(*place), label="Problem", attributes={}) for place in ((15, 25), (27, 35))]
+    make_set(make_document(project), bob, *spans, relations=[("seen with", 0, 1)], values={"smoking": "never"})
+    less: dict[str, Any] = TIED_SCHEMA | {"relations": TIED_SCHEMA["relations"][:1]}
+    less["document_labels"] = [TIED_SCHEMA["document_labels"][0] | {"values": ["former", "current"]}]
+    with pytest.raises(CommandError, match=r"seen with \(1 relations\), smoking: never \(1 notes\)"):
+        call_command("add_schema", project.slug, write(tmp_path, less))
+    less = TIED_SCHEMA | {"relations": TIED_SCHEMA["relations"][1:]}  # 'treats' is in no note
+    call_command("add_schema", project.slug, write(tmp_path, less), stdout=StringIO())
 
 
 @pytest.mark.parametrize("content", ["{", '{"labels": []}', "[" * 100_000], ids=["no json", "no label", "nested"])

@@ -46,7 +46,9 @@ def make_scene(project: Project, bob: User, dana: User) -> None:
     other = _note(project, "other", patient_id=OTHER, word="Cough")
     _note(project, "nobody", patient_id="")
     _review(first, bob)
-    make_set(second, bob, NewAnnotation(span=Span.of(0, len(CANARY)), label="Problem", attributes={}))
+    places = (Span.of(0, len(CANARY)), Span.of(len(CANARY) + 5, 2 * len(CANARY) + 5))
+    spans = [NewAnnotation(span=place, label="Problem", attributes={}) for place in places]
+    make_set(second, bob, *spans, relations=[("seen with", 0, 1)], values={"smoking": "never"})
     make_set(other, bob)
     freeze_pool(project=project, actor=None, now=NOW)
     build(project, dana)

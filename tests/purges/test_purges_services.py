@@ -122,7 +122,9 @@ def test_the_tombstone_keeps_ids_and_counts(scene: Project, alice: User) -> None
     assert done.counts == {
         "n_notes": 2,
         "n_suggestions": 4,
-        "n_annotations": 2,
+        "n_annotations": 3,
+        "n_relations": 1,
+        "n_document_values": 1,
         "n_sets": 2,
         "n_decisions": 5,
         "n_review_items": 6,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
-from annotator.annotations.services import import_sets
+from annotator.annotations.services import SetRows, import_sets
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review import services
 from annotator.review.leases import take_next, take_note
@@ -84,7 +84,7 @@ def test_a_note_with_an_imported_set_stays_reviewed(
     project: Project, schema_version: SchemaVersion, bob: User, alice: User, bells: object
 ) -> None:
     document = make_document(project)
-    import_sets(annotator=bob, schema_version=schema_version, sets=[(document.pk, [])], now=NOW)
+    import_sets(annotator=bob, schema_version=schema_version, sets=[(document.pk, SetRows())], now=NOW)
     suggest(document, SPANS, schema_version=schema_version)
     item = ReviewItem.objects.get(document=document, unit="note")
     assert (item.status, item.leased_by) == ("decided", bob)
@@ -99,7 +99,9 @@ def test_a_set_that_comes_after_the_suggestions_takes_a_free_slot(
     for document in (begun, free):
         suggest(document, SPANS, schema_version=schema_version)
     take_note(document=begun, reviewer=alice, now=NOW)
-    import_sets(annotator=bob, schema_version=schema_version, sets=[(begun.pk, []), (free.pk, [])], now=NOW)
+    import_sets(
+        annotator=bob, schema_version=schema_version, sets=[(begun.pk, SetRows()), (free.pk, SetRows())], now=NOW
+    )
     assert fill_slots(sets=AnnotationSet.objects.all()) == 1
     assert fill_slots(sets=AnnotationSet.objects.all()) == 0
     assert ReviewItem.objects.get(document=begun, unit="note").leased_by == alice

@@ -1,4 +1,7 @@
-"""The native format: one note a line, with everything that is known of each span. Loses nothing."""
+"""The native format: one note a line, with everything that is known of each span. Loses nothing.
+
+A note of which nothing is said beyond its spans has no key for it, as before there was such a thing.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.builds.formats.lines import LineFiles
-from annotator.builds.records import BuildContext, NoteRecord, Origin, SpanRecord
+from annotator.builds.records import BuildContext, NoteRecord, Origin, RelationRecord, SpanRecord, ValueRecord
 
 NAME = "jsonl"
 TITLE = "JSONL spans"
@@ -32,7 +35,7 @@ open_writer = JsonlWriter
 
 
 def _note_row(note: NoteRecord) -> dict[str, Any]:
-    return {
+    row = {
         "id": note.id,
         "patient_id": note.patient_id,
         "note_type": note.note_type,
@@ -40,6 +43,24 @@ def _note_row(note: NoteRecord) -> dict[str, Any]:
         # A database may hand the keys out in any order; the file has one.
         "metadata": json.loads(json.dumps(note.metadata, sort_keys=True)),
         "spans": [_span_row(span) for span in note.spans],
+    }
+    if note.relations:
+        row["relations"] = [_relation_row(found) for found in note.relations]
+    if note.document_labels:
+        row["document_labels"] = {found.name: found.value for found in note.document_labels}
+        row["document_label_sources"] = {found.name: _source(found) for found in note.document_labels}
+    return row
+
+
+def _relation_row(found: RelationRecord) -> dict[str, Any]:
+    return {"type": found.type, "head": found.head, "tail": found.tail, "source": _source(found)}
+
+
+def _source(found: RelationRecord | ValueRecord) -> dict[str, Any]:
+    return {
+        "kind": "person",
+        "annotator": found.annotator,
+        "decided_at": found.decided_at.astimezone(UTC).isoformat(),
     }
 
 

@@ -27,6 +27,9 @@ class MessagesWriter:
 
     def add(self, *, note: NoteRecord, part: str) -> None:
         schema, options = self._context.schema, self._context.options
+        for reason, said in (("relations", note.relations), ("labels of whole notes", note.document_labels)):
+            if said:
+                self._context.losses[reason] += len(said)
         answered = answered_windows(
             note=note, schema=schema, window=options.window, overlap=options.overlap, losses=self._context.losses
         )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,14 +8,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Count
 from django.utils import timezone
 
-from annotator.annotations.models import Annotation
+from annotator.annotations.models import Annotation, DocumentValue, Relation
+from annotator.core.schema import Schema
 from annotator.management.schema_file import read_schema
+from annotator.projects.models import Project
 from annotator.projects.selectors import project_named
 from annotator.projects.services import add_schema_version
 
 
 class Command(BaseCommand):
-    help = "Give a project a new version of its schema. Labels that are in use must stay."
+    help = "Give a project a new version of its schema. What is in use must stay."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("project", help="the project's short name")
@@ -25,12 +28,21 @@ class Command(BaseCommand):
         if project is None:
             raise CommandError(f"there is no project {options['project']!r}")
         schema = read_schema(options["schema"])
-        live = Annotation.objects.filter(set__document__project=project, status=Annotation.Status.LIVE)
-        in_use = (
-            live.exclude(label__in=schema.label_names).values_list("label").annotate(n=Count("pk")).order_by("label")
-        )
-        if in_use:
-            lost = ", ".join(f"{label} ({n} spans)" for label, n in in_use)
-            raise CommandError(f"the schema lacks labels that are in use: {lost}")
+        if lost := list(_lost(project, schema)):
+            raise CommandError(f"the schema lacks what is in use: {', '.join(lost)}")
         version = add_schema_version(project=project, schema=schema, actor=None, now=timezone.now())
         self.stdout.write(f"{project.slug} has schema version {version.number}: {', '.join(schema.label_names)}")
+
+
+def _lost(project: Project, schema: Schema) -> Iterator[str]:
+    """What of the project's annotations the schema has no word for, with how often it is there. Three queries."""
+    known_values = {(asked.name, value) for asked in schema.document_labels for value in asked.values}
+    for model, columns, known, what in (
+        (Annotation, ("label",), {(name,) for name in schema.label_names}, "spans"),
+        (Relation, ("type",), {(relation.name,) for relation in schema.relations}, "relations"),
+        (DocumentValue, ("name", "value"), known_values, "notes"),
+    ):
+        live = model.objects.filter(set__document__project=project, status=Annotation.Status.LIVE)
+        for *said, n in live.values_list(*columns).annotate(n=Count("pk")).order_by(*columns):
+            if tuple(said) not in known:
+                yield f"{': '.join(said)} ({n} {what})"
