@@ -191,6 +191,8 @@ PAGES: tuple[Row, ...] = (
     Row("review-start-empty", "review:start", EMPTY),
     Row("review", "review:note"),
     Row("review-new-span", "review:new_span", query="?start={start}&end={end}"),
+    Row("review-relating", "review:note", act=both(press_key("Shift+R"), see("Relation from"))),
+    Row("review-note-labels", "review:note", act=both(press_key("Shift+N"), see("Back to the spans"))),
     Row("review-done", "review:note", {"item_id": "done_item"}),
     Row("review-not-yours", "review:note", {"item_id": "bobs_item"}),
     Row("review-help", "review:note", act=press_key("?")),

@@ -80,9 +80,11 @@ def ties(desk: Desk) -> list[tuple[str, str, str]]:
 
 def test_a_relation_by_keyboard_undone_done_again_and_removed(desk: Desk) -> None:
     page, told, line = desk.page, desk.page.locator("#told"), desk.page.locator(".tie-lines path")
+    give_axe(page)
     at(desk, METFORMIN)
     desk.press("Shift+R")
     expect(desk.title).to_have_text("Relation from ‘metformin’")
+    assert serious_violations(page) == []
     expect(page.locator("#actions")).to_contain_text("Relation from ‘metformin’")
     expect(told).to_contain_text("Other span: Diabetes, Problem. treats: metformin → Diabetes.")
     desk.press("Enter")
@@ -91,6 +93,7 @@ def test_a_relation_by_keyboard_undone_done_again_and_removed(desk: Desk) -> Non
     expect(mark(desk, DIABETES)).to_have_attribute("data-related", "treats")
     expect(mark(desk, DIABETES).locator(".glyph[data-glyph=tied]")).to_have_count(1)
     expect(line).to_have_attribute("d", re.compile("^M"))
+    assert serious_violations(page) == []
     desk.press("u")
     assert ties(desk) == []
     expect(told).to_contain_text("treats: metformin → Diabetes undone")
@@ -174,15 +177,6 @@ def test_the_note_is_labelled_by_key_and_by_mouse(desk: Desk) -> None:
     desk.press("x")
     expect(desk.title).to_have_text("Nothing left to decide")
     expect(page.get_by_role("group", name="Smoking: former")).to_be_visible()
-
-
-def test_nothing_serious_is_wrong_with_their_cards(desk: Desk) -> None:
-    page = desk.page
-    give_axe(page)
-    at(desk, METFORMIN)
-    for key in ("Shift+R", "Enter", "Shift+N"):
-        desk.press(key)
-        assert serious_violations(page) == [], key
 
 
 def test_a_relation_that_the_line_loses_is_sent_again_and_counts_once(
