@@ -1,12 +1,12 @@
-"""From a posted form to an act, and from a note's view to what the templates show."""
+"""From a note's view to what the templates show."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any
 
 from django.urls import reverse
 from django.utils.text import Truncator
@@ -14,10 +14,10 @@ from django.utils.text import Truncator
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
 from annotator.core.spans import Span
-from annotator.core.tokens import Edge, fit, move_boundary, set_bounds, snap
+from annotator.core.tokens import fit, snap
 from annotator.documents.models import Document
 from annotator.projects.models import Membership
-from annotator.review import services
+from annotator.review.acts import moved
 from annotator.review.alike import alike_context
 from annotator.review.blinding import has_unmasked, is_masked, is_read_blind
 from annotator.review.card import card_context, model_said
@@ -35,7 +35,6 @@ from annotator.review.selectors import (
     Mark,
     NoteView,
     changed_spans,
-    decisions_with,
     last_undo,
     n_unseen,
     place_of,
@@ -43,6 +42,15 @@ from annotator.review.selectors import (
     target_for,
 )
 from annotator.review.spreading import others_alike
+from annotator.review.ties import (
+    can_relate,
+    note_labels,
+    other_end,
+    relating_context,
+    ties_of,
+    told_of_labels,
+    words_of,
+)
 
 REASONS = {
     "low_score": ("low score", "low-margin"),
@@ -58,18 +66,15 @@ _PAST: dict[str, str] = {
     Decision.Verdict.EDIT: "changed",
     Decision.Verdict.ADD: "added",
     Decision.Verdict.SKIP: "skipped",
-    Decision.Verdict.RELATE: "relation added",
-    Decision.Verdict.UNRELATE: "relation removed",
-    Decision.Verdict.CLASSIFY: "label of the note set",
+    Decision.Verdict.RELATE: "added",
+    Decision.Verdict.UNRELATE: "removed",
+    Decision.Verdict.CLASSIFY: "set",
     Decision.Verdict.DISMISS: "dismissed",
     Decision.Verdict.UNDO: "undone",
     Decision.Verdict.NOTE_DONE: "note done",
 }
-_OF_THE_NOTE: dict[str, type[services.Undo | services.Redo | services.FinishNote]] = {
-    "undo": services.Undo,
-    "redo": services.Redo,
-    "note_done": services.FinishNote,
-}
+# While the card is of something else, nothing is decided on the span in focus.
+_UNDECIDED = {"can_change": False, "can_accept": False, "can_skip": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,47 +92,28 @@ def note_title(document: Document) -> str:
     return str(document.metadata.get("title") or document.note_type or "Note")
 
 
-def asked_of(data: Mapping[str, Any]) -> str:
-    """What the checked form asks for, in words that are the same whenever it is sent again."""
-    asked = ("target", "fragments", "verdict", "label", "dismiss", "attribute", "move", "bounds", "alike")
-    return ", ".join(f"{name} {data[name]}" for name in asked if data[name])
+def main_of(decisions: Sequence[Decision]) -> Decision:
+    """The decision that the page speaks of, of those that went together: the first about a span, where there is one."""
+    return next((each for each in decisions if each.item_id or each.made_id or each.withdrew_id), decisions[0])
 
 
-def act_of(
-    note_item: ReviewItem, target: ReviewItem | Annotation | None, data: Mapping[str, Any]
-) -> services.Act | None:
-    """What the checked form asks for of its target; None where that is gone. Raises DecisionRefused."""
-    if data["verdict"] in _OF_THE_NOTE:
-        return _OF_THE_NOTE[data["verdict"]]()
-    if data["dismiss"] or (data["label"] and not data["target"]):
-        if data["fragments"] is None:
-            raise services.DecisionRefused("Select the text of the new span first.")
-        if data["dismiss"]:
-            return services.Dismiss(span=data["fragments"], label=data["dismiss"])
-        return services.Add(span=data["fragments"], label=data["label"])
-    if not data["target"]:
-        raise services.DecisionRefused("Choose a span first.")
-    return None if target is None else _act_on(note_item, target, data)
+def focus_after(
+    decision: Decision, *, target: ReviewItem | Annotation | None, view: NoteView, asked: Mapping[str, Any]
+) -> str:
+    """The key of the span in focus after a decision: the next that the queue shows, or the span just edited or joined,
+    or labelled without what the model says of it. By span there is no next in the note.
 
-
-def _act_on(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Act:
-    verdict = data["verdict"]
-    if not verdict:
-        return _edit_of(note_item.document.text, target, data)
-    if data["alike"]:
-        return services.Spread(target=target, is_rejected=verdict == "reject")
-    if verdict == "reject":
-        return services.Reject(target=target)
-    if isinstance(target, Annotation):
-        raise services.DecisionRefused("This span is your own already.")
-    return services.Accept(item=target) if verdict == "accept" else services.Skip(item=target)
-
-
-def focus_after(decision: Decision, *, target: ReviewItem | Annotation | None, view: NoteView, queue: str = "") -> str:
-    """The key of the span in focus after a decision: the next that the queue shows, or the span just edited, or
-    labelled without what the model says of it. By span there is no next in the note.
+    `asked` is the checked form that it was posted with.
     """
-    shown = within(view, queue)
+    shown = within(view, asked["queue"])
+    relation = decision.made_relation or decision.withdrew_relation
+    if relation is not None:
+        ends = [mark.key for mark in (view.mark_of(relation.head), view.mark_of(relation.tail)) if mark]
+        return next((key for key in (asked["relate"], asked["target"], *ends) if key in ends), _first(shown))
+    if decision.made_value_id or decision.withdrew_value_id:
+        return str(asked["target"])
+    if relate_after(decision, asked=asked):
+        return f"a{decision.made.public_id}" if decision.made else ""
     is_edited = decision.verdict in {Decision.Verdict.EDIT, Decision.Verdict.ADD} or has_unmasked(decision)
     if is_edited and decision.made:
         return f"a{decision.made.public_id}"
@@ -141,18 +127,31 @@ def focus_after(decision: Decision, *, target: ReviewItem | Annotation | None, v
     return next((mark.key for mark in shown.queue if mark.place and mark.place > place), _first(shown))
 
 
+def relate_after(decision: Decision, *, asked: Mapping[str, Any]) -> str:
+    """The key of the span that a relation is being drawn from, after a suggestion was accepted for it; else ''."""
+    if not asked["relate"] or asked["verdict"] != "accept" or decision.made is None:
+        return ""
+    return f"a{decision.made.public_id}" if asked["relate"] == asked["target"] else str(asked["relate"])
+
+
 def note_context(
-    view: NoteView, *, focus: str, membership: Membership, now: datetime, queue: str = ""
+    view: NoteView, *, focus: str, membership: Membership, now: datetime, queue: str = "", relate: str = ""
 ) -> dict[str, Any]:
     """What card, queue and action bar show; `focus` falls to the first of the queue where it names nothing.
 
-    `queue` is the reason that the queue is narrowed to; it falls to all where nothing open has it.
+    `queue` is the reason that the queue is narrowed to; it falls to all where nothing open has it. `relate` is the key
+    of the span that a relation is being drawn from; without a `focus` beside it the nearest that fits is shown.
     """
+    start = view.marks.get(relate) if view.note_item.status == "open" and queue != BY_SPAN else None
+    if start is not None:
+        focus = other_end(view, start, focus)
     reason, shown = chosen_reason(view, queue), within(view, queue, focus=focus)
     mark = view.marks.get(focus) or view.marks.get(_first(shown))
     key = mark.key if mark else ""
     target = target_for(note_item=view.note_item, key=key) if mark else None
     is_done = view.note_item.status != "open"
+    is_by_span = reason == BY_SPAN
+    in_queue = f"&queue={reason}" if reason else ""
     note_url = reverse("review:note", args=[view.document.project.public_id, view.note_item.public_id])
     return remarks_context(view.note_item, about=source_of(target) if target else None) | {
         "view": view,
@@ -166,11 +165,18 @@ def note_context(
         "can_skip": mark is not None and mark.place is not None and not is_done,
         "told": _told(view, mark),
         "focus": key,
+        "target": key,
+        "can_walk": view.n_open > 0 and not is_by_span,
         "previous": shown.neighbour(key, -1),
         "next": shown.neighbour(key, 1),
         **_position(view, shown, key),
         "labels": [(label, mark is not None and mark.label == label) for label in view.schema.labels],
         **(card_context(view, mark, target, membership=membership, now=now) if mark else {}),
+        "ties": ties_of(view, mark) if mark else [],
+        "can_relate": mark is not None
+        and not (is_done or is_by_span or mark.is_masked)
+        and can_relate(view.schema, mark.label.name),
+        "note_labels": [] if is_by_span else note_labels(view),
         "n_alike": len(others_alike(view.document.text, mark.span, mark.surface)) if mark else 0,
         "history": history_of(note_item=view.note_item, target=target)
         if target and mark and not mark.is_masked
@@ -180,13 +186,15 @@ def note_context(
         "is_calibrated": all(mark.confidence is not None for mark in shown.queue),
         "chips": chips(view, queue, reasons=REASONS),
         "queue_reason": reason,
-        "is_by_span": reason == BY_SPAN,
+        "is_by_span": is_by_span,
         "is_read_blind": is_read_blind(view.note_item),
         "n_unseen": n_unseen(view.note_item),
-        "in_queue": f"&queue={reason}" if reason else "",
+        "in_queue": in_queue,
+        "walk": in_queue,
         "queue": draw_queue(shown.queue[:QUEUE_SHOWN], current=key, note_url=note_url, queue=reason, reasons=REASONS),
         "n_more": max(shown.n_open - QUEUE_SHOWN, 0),
         "idempotency_key": uuid.uuid4().hex,
+        **(relating_context(view, start, mark, in_queue=in_queue) if start and mark else {}),
     }
 
 
@@ -196,10 +204,10 @@ def with_bounds(view: NoteView, target: ReviewItem, data: Mapping[str, Any]) -> 
     Raises SpanError.
     """
     text = view.document.text
-    span = _moved(text, data["fragments"] or source_of(target).span, data)
+    span = moved(text, data["fragments"] or source_of(target).span, data)
     key = f"i{target.public_id}"
-    moved = [replace(mark, span=span, surface=span.surface(text)) if mark.key == key else mark for mark in view.queue]
-    return replace(view, queue=moved), span
+    queue = [replace(mark, span=span, surface=span.surface(text)) if mark.key == key else mark for mark in view.queue]
+    return replace(view, queue=queue), span
 
 
 def with_alike(context: dict[str, Any]) -> dict[str, Any]:
@@ -217,28 +225,32 @@ def with_missed(context: dict[str, Any], *, reader: User, number: int) -> dict[s
     return context | missed_context(context["view"], missed_in(context["view"], reader=reader), number)
 
 
+def about_note(context: dict[str, Any]) -> dict[str, Any]:
+    """The context for the card of the note's own labels; nothing is decided on the span in focus meanwhile."""
+    told = told_of_labels(context["note_labels"])
+    return context | {"is_about_note": True, "told": told} | _UNDECIDED
+
+
 def new_span_context(span: NewSpan) -> dict[str, Any]:
     """What card and action bar show of a span to be added, over `note_context`."""
     return {
         "new_span": span,
-        "can_change": False,
-        "can_accept": False,
         "told": f"New span: {Truncator(span.surface).chars(80)}. Choose its label.",
+        **_UNDECIDED,
     }
 
 
-def told_of(decision: Decision, view: NoteView, *, focus: str, n_decisions: int = 1) -> str:
-    """The decision and what comes next, in words: for those who hear the page."""
-    said = said_of(decision, n_decisions=n_decisions)
-    return f"{said}, {view.n_open} left. {_told(view, view.marks.get(focus))}"
-
-
-def said_of(decision: Decision, *, n_decisions: int = 1) -> str:
-    """The decision in words, and what the model says where that was hidden until now."""
-    about = decision.made or decision.withdrew or (decision.item.suggestion if decision.item else None)
-    label = HIDDEN.name.capitalize() if decision.item and is_masked(decision.item) else about.label if about else ""
-    what = f"{label} {_PAST[decision.verdict]}" if label else _PAST[decision.verdict].capitalize()
-    what += f" {n_decisions} times" if n_decisions > 1 else ""
+def said_of(decisions: Sequence[Decision], view: NoteView) -> str:
+    """What was decided, in words, and what the model says where that was hidden until now."""
+    decision = main_of(decisions)
+    n_tied = sum(1 for each in decisions if each.made_relation_id or each.withdrew_relation_id)
+    n_spans = len(decisions) - n_tied
+    about = _about(decision, view)
+    is_cleared = decision.verdict == Decision.Verdict.CLASSIFY and not decision.made_value_id
+    past = "taken back" if is_cleared else _PAST[decision.verdict]
+    what = f"{about} {past}" if about else past.capitalize()
+    what += f" {n_spans} times" if n_spans > 1 else ""
+    what += f" with {n_tied} relation{'s' if n_tied > 1 else ''}" if n_tied and n_spans else ""
     revealed = revealed_by(decision)
     return f"{what}: {revealed.rstrip('.')}" if revealed else what
 
@@ -272,10 +284,14 @@ def drawn_note(view: NoteView, *, focus: str, queue: str = "") -> dict[str, Any]
     }
 
 
-def changes(view: NoteView, *, decision: Decision, focus: str, queue: str = "") -> dict[str, Any]:
-    """The lines and margins that a decision changed; `queue` is the reason that the queue was narrowed to."""
-    decisions = decisions_with(decision)
-    spans = changed_spans(decisions)
+def changes(view: NoteView, *, decisions: Sequence[Decision], focus: str, told: str, queue: str = "") -> dict[str, Any]:
+    """The lines and margins that decisions changed, and what is told of them before `told`.
+
+    `queue` is the reason that the queue was narrowed to.
+    """
+    ties = [tie for each in decisions for tie in (each.made_relation, each.withdrew_relation) if tie]
+    ends = [view.mark_of(thread) for tie in ties for thread in (tie.head, tie.tail)]
+    spans = [*changed_spans(decisions), *(mark.span for mark in ends if mark)]
     numbers = {
         number
         for span in spans
@@ -285,7 +301,7 @@ def changes(view: NoteView, *, decision: Decision, focus: str, queue: str = "") 
     return {
         "changed_lines": draw_lines(view, numbers, current=focus),
         "changed_sections": section_states(view, {section_at(view, span.start) for span in spans}),
-        "told": told_of(decision, view, focus=focus, n_decisions=len(decisions)) + _told_of_queue(view, queue),
+        "told": f"{said_of(decisions, view)}, {view.n_open} left. {told}{_told_of_queue(view, queue)}",
     }
 
 
@@ -304,6 +320,21 @@ def new_span(view: NoteView, *, start: int, end: int, exact: bool) -> NewSpan:
     text = view.document.text
     span = Span.of(*(fit if exact else snap)(text, start, end))
     return NewSpan(span=span, surface=span.surface(text), selected=(start, end), is_exact=exact)
+
+
+def _about(decision: Decision, view: NoteView) -> str:
+    """What a decision is about: a label, a relation with its spans, or a value of the note; '' for the note itself."""
+    if decision.item and is_masked(decision.item):
+        return HIDDEN.name.capitalize()
+    relation = decision.made_relation or decision.withdrew_relation
+    if relation is not None:
+        return words_of(relation.type, view.mark_of(relation.head), view.mark_of(relation.tail))
+    values = [decision.made_value, decision.withdrew_value]
+    value = next(filter(None, reversed(values) if decision.verdict == Decision.Verdict.UNDO else values), None)
+    if value is not None:
+        return f"{value.name} “{value.value}”"
+    about = decision.made or decision.withdrew or (decision.item.suggestion if decision.item else None)
+    return about.label if about else ""
 
 
 def _told(view: NoteView, mark: Mark | None) -> str:
@@ -325,24 +356,6 @@ def _position(view: NoteView, shown: NoteView, key: str) -> dict[str, int]:
     """Which of how many of the queue a suggestion is: as it is shown, or of all where it is not shown."""
     queue = next((queue for queue in (shown.queue, view.queue) if any(mark.key == key for mark in queue)), [])
     return {"position": next((n for n, mark in enumerate(queue, 1) if mark.key == key), 0), "n_queue": len(queue)}
-
-
-def _edit_of(text: str, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Edit:
-    """What the checked form changes of the target."""
-    if data["label"]:
-        return services.Edit(target=target, label=data["label"], span=data["fragments"])
-    if data["attribute"]:
-        name, _, value = data["attribute"].partition("=")
-        return services.Edit(target=target, attributes={name: value})
-    return services.Edit(target=target, span=_moved(text, source_of(target).span, data))
-
-
-def _moved(text: str, span: Span, data: Mapping[str, Any]) -> Span:
-    """The span with the bounds that the checked form asks for. Raises SpanError."""
-    if data["bounds"]:
-        return set_bounds(text, span, *data["bounds"])
-    edge, step, *exact = data["move"].split(":")
-    return move_boundary(text, span, cast(Edge, edge), cast(Literal[-1, 1], int(step)), exact=bool(exact))
 
 
 def _first(view: NoteView) -> str:

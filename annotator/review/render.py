@@ -18,7 +18,6 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.text import Truncator
 
 from annotator.core.layout import Piece, lay_out
-from annotator.core.schema import Schema
 from annotator.core.spans import Span
 from annotator.review.selectors import Mark, NoteView
 
@@ -170,7 +169,7 @@ def _draw_line(view: NoteView, number: int, marks: Sequence[Mark], current: str)
     kind = view.layout.kinds[number]
     if not marks:
         return DrawnLine(number=number, start=start, kind=kind, html=escape(view.document.text[start:end]))
-    pen = _Pen(view.document.text, {mark.key: mark for mark in marks}, view.schema, current)
+    pen = _Pen(view, {mark.key: mark for mark in marks}, current)
     pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
     return DrawnLine(number=number, start=start, kind=kind, html=pen.html())
 
@@ -181,10 +180,11 @@ class _Pen:
     A template for each piece took most of the time of a page.
     """
 
-    def __init__(self, text: str, marks: Mapping[str, Mark], schema: Schema, current: str) -> None:
-        self._text = text
+    def __init__(self, view: NoteView, marks: Mapping[str, Mark], current: str) -> None:
+        self._text = view.document.text
         self._marks = marks
-        self._schema = schema
+        self._schema = view.schema
+        self._n_ties = view.n_ties
         self._current = current
         self._template: list[str] = []
         self._values: list[object] = []
@@ -232,7 +232,7 @@ class _Pen:
         self._write("</mark>")
 
     def _draw_tail(self, mark: Mark) -> None:
-        """The label's code, glyphs of attributes that are not the default, the link of a discontinuous span, the tick.
+        """The label's code, glyphs: attributes that are not the default, a discontinuous span, relations; the tick.
 
         The code says in words, for those who hear the page, all that is drawn.
         """
@@ -242,8 +242,12 @@ class _Pen:
             if mark.attributes.get(attribute.name, attribute.default) != attribute.default
         ]
         words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
+        n_ties = self._n_ties[mark.thread]
+        words += f", {n_ties} relation{'s' if n_ties > 1 else ''}" if n_ties else ""
         self._write('<i class="code" data-code="{}" data-words=" ({})"></i>', mark.label.code, words)
-        for glyph in [value.glyph for value in values] + ["link"] * mark.span.is_discontinuous:
+        for glyph in (
+            [value.glyph for value in values] + ["link"] * mark.span.is_discontinuous + ["tied"] * (n_ties > 0)
+        ):
             if glyph:
                 self._write('<i class="glyph" data-glyph="{}"></i>', glyph)
         if mark.tenths is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -24,6 +25,7 @@ from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
 from annotator.review.blinding import is_audited_blind, is_read_blind
 from annotator.review.models import REVEALED, UNSEEN, Decision, ReviewItem
+from annotator.review.relations import Joined, document_values_of, relations_of
 from annotator.suggestions.models import Labeler, Suggestion
 
 Place = tuple[float, float, int, int]
@@ -57,8 +59,8 @@ _WHAT_IT_NAMES = (
 class Mark:
     """One span as the page draws it. `key` names it in the page: 'i…' an open item, 'a…' an annotation.
 
-    `place` is where an open item stands in the queue; None for an annotation. `said` is the kind of the comment on it.
-    Of what `is_masked` nothing is told but where it is.
+    `place` is where an open item stands in the queue; None for an annotation, which has a `thread`. `said` is the kind
+    of the comment on it. Of what `is_masked` nothing is told but where it is.
     """
 
     key: str
@@ -71,6 +73,7 @@ class Mark:
     confidence: float | None = None
     reason: str = ""
     place: Place | None = None
+    thread: str = ""
     said: str = ""
     is_masked: bool = False
 
@@ -82,7 +85,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class NoteView:
-    """A note with its marks; from five queries however many marks there are."""
+    """A note with its marks, and what is said beyond them; from seven queries at most, however many marks there are."""
 
     note_item: ReviewItem
     document: Document
@@ -90,12 +93,23 @@ class NoteView:
     queue: list[Mark]
     annotations: list[Mark]
     n_items: int
+    relations: Sequence[Joined] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def marks(self) -> dict[str, Mark]:
         """All marks by key, in the order of the text."""
         both = sorted([*self.queue, *self.annotations], key=lambda mark: (mark.span.start, -mark.span.end))
         return {mark.key: mark for mark in both}
+
+    @cached_property
+    def n_ties(self) -> Counter[str]:
+        """How many relations a thread has."""
+        return Counter(thread for joined in self.relations for thread in (joined.head_thread, joined.tail_thread))
+
+    def mark_of(self, thread: str) -> Mark | None:
+        """The annotation of that thread, as it is now; None where it is no longer there."""
+        return next((mark for mark in self.annotations if mark.thread == thread), None)
 
     @cached_property
     def layout(self) -> TextLayout:
@@ -201,6 +215,8 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
         queue=sorted((_suggested(project, labels, said, *row) for row in waiting), key=lambda mark: mark.place or ()),
         annotations=[_asserted(labels, said, *row) for row in asserted],
         n_items=0 if is_read_blind(note_item) else counted.count(),
+        relations=relations_of(note_item) if schema.relations else [],
+        values=document_values_of(note_item) if schema.document_labels else {},
     )
 
 
@@ -354,6 +370,7 @@ def _asserted(
         label=labels.get(label) or _lost_label(label),
         attributes=_attributes(attributes),
         state=PERSON,
+        thread=first_version or public_id,
         said=said.get(first_version or public_id) or said.get(origin_id or 0, ""),
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,7 +21,7 @@ from annotator.review import leases, pages
 from annotator.review.filters import BY_SPAN
 from annotator.review.forms import AuditsForm
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import note_item_for, note_view
+from annotator.review.selectors import decisions_with, note_item_for, note_view
 from annotator.review.spans import take_next_span
 from annotator.web.http import is_partial, see_other
 
@@ -51,13 +54,14 @@ def answered(
     note_item: ReviewItem,
     decision: Decision,
     target: ReviewItem | Annotation | None,
+    asked: Mapping[str, Any],
     *,
     left: ReviewItem,
 ) -> HttpResponse:
     """The way on after a decision: to the next span, or to the span that was edited, or to which Undo has gone back
-    from the note `left`.
+    from the note `left`. `asked` is the checked form.
     """
-    focus = pages.focus_after(decision, target=target, view=note_view(note_item=note_item), queue=BY_SPAN)
+    focus = pages.focus_after(decision, target=target, view=note_view(note_item=note_item), asked=asked)
     if not focus:
         return _go_on(request, membership, leaving=note_item, decision=decision)
     if left.pk != note_item.pk:
@@ -102,7 +106,7 @@ def _show(
     context |= pages.drawn_note(view, focus=focus, queue=BY_SPAN)
     if decision is not None:
         context |= pages.revealed_context(decision)
-        context["told"] = f"{pages.said_of(decision)}. {context['told']}"
+        context["told"] = f"{pages.said_of(decisions_with(decision), view)}. {context['told']}"
     response = render(request, "review/by_span.html", context)
     response["HX-Replace-Url"] = url
     return response

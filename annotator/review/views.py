@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -22,11 +23,20 @@ from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import page_context
 from annotator.review import leases, pages, services, span_views
+from annotator.review.acts import act_of, asked_of
 from annotator.review.blinding import is_masked
 from annotator.review.filters import BY_SPAN
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import n_unseen, note_item_for, note_view, notes_of, queue_counts, target_for
+from annotator.review.selectors import (
+    decisions_with,
+    n_unseen,
+    note_item_for,
+    note_view,
+    notes_of,
+    queue_counts,
+    target_for,
+)
 from annotator.review.spans import n_waiting_spans, note_to_undo_in
 from annotator.web.http import is_partial, render_either, see_other
 
@@ -101,13 +111,18 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     view = note_view(note_item=note_item)
     focus = request.GET.get("focus", "")
-    if is_partial(request) and focus and focus not in view.marks:
+    relate, queue = request.GET.get("relate", ""), request.GET.get("queue", "")
+    if is_partial(request) and any(key and key not in view.marks for key in (focus, relate)):
         return _refused(request, membership, note_item, services.GONE, 409)
-    queue = request.GET.get("queue", "")
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
-    context = pages.with_missed(context, reader=membership.user, number=_number(request.GET.get("missed", "")))
-    if "alike" in request.GET:
+    context = pages.note_context(
+        view, focus=focus, membership=membership, now=timezone.now(), queue=queue, relate=relate
+    )
+    if "classify" in request.GET:
+        context = pages.about_note(context)
+    elif "alike" in request.GET:
         context = pages.with_alike(context)
+    else:
+        context = pages.with_missed(context, reader=membership.user, number=_number(request.GET.get("missed", "")))
     context["has_queue"] = not focus  # a queue narrowed anew comes along with the first card of it
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
@@ -162,10 +177,10 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         decision = services.decide(
             note_item=where,
             reviewer=membership.user,
-            act=pages.act_of(note_item, target, data),
+            act=act_of(note_item, target, data),
             key=data["key"],
             now=timezone.now(),
-            asked=pages.asked_of(data),
+            asked=asked_of(data),
             active_seconds=data["active_seconds"],
         )
     except _CONFLICTS as conflict:
@@ -173,9 +188,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     except _REFUSALS as refusal:
         error = f"{sentence(str(refusal))} Nothing was saved."
         return _refused(request, membership, note_item, error, 422, new=data["fragments"])
-    return _answered(
-        request, membership, where, decision, target, queue=data["queue"], missed=data["missed"], left=note_item
-    )
+    return _answered(request, membership, where, decision, target, data, left=note_item)
 
 
 @require_POST
@@ -223,9 +236,8 @@ def _answered(
     note_item: ReviewItem,
     decision: Decision,
     target: ReviewItem | Annotation | None,
+    asked: Mapping[str, Any],
     *,
-    queue: str,
-    missed: int | None,
     left: ReviewItem,
 ) -> HttpResponse:
     """The way on after a decision that is saved, also where it was saved before and is only sent again.
@@ -238,22 +250,33 @@ def _answered(
         return _not_yours(request, membership, note_item, is_saved=True)
     if decision.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
-    if queue == BY_SPAN:
-        return span_views.answered(request, membership, note_item, decision, target, left=left)
+    if asked["queue"] == BY_SPAN:
+        return span_views.answered(request, membership, note_item, decision, target, asked, left=left)
     view = note_view(note_item=note_item)
-    is_of_missed = missed is not None and decision.verdict in {Decision.Verdict.ADD, Decision.Verdict.DISMISS}
-    focus = "" if is_of_missed else pages.focus_after(decision, target=target, view=view, queue=queue)
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
-    context = pages.with_missed(context, reader=membership.user, number=missed or 0)
+    decisions, queue = decisions_with(decision), asked["queue"]
+    main = pages.main_of(decisions)
+    is_of_missed = asked["missed"] is not None and main.verdict in {Decision.Verdict.ADD, Decision.Verdict.DISMISS}
+    focus = "" if is_of_missed else pages.focus_after(main, target=target, view=view, asked=asked)
+    relate = pages.relate_after(main, asked=asked)
+    context = pages.note_context(
+        view, focus=focus, membership=membership, now=timezone.now(), queue=queue, relate=relate
+    )
+    if main.made_value_id or main.withdrew_value_id:
+        context = pages.about_note(context)
+    else:
+        context = pages.with_missed(context, reader=membership.user, number=asked["missed"] or 0)
     if not is_partial(request):
-        span_views.tell_revealed(request, decision)
+        span_views.tell_revealed(request, main)
         url = reverse("review:note", args=[membership.project.public_id, note_item.public_id])
-        way = f"?focus={focus}{context['in_queue']}#{focus}" if focus else f"?missed={missed}" if missed else ""
-        return see_other(request, f"{url}{way}")
+        focus, about = context["focus"], "&classify=1" if "is_about_note" in context else ""
+        missed = f"?missed={asked['missed']}" if asked["missed"] else ""
+        return see_other(
+            request, f"{url}?focus={focus}{context['walk']}{about}#{focus}" if focus or about else url + missed
+        )
     if decision.undoes and decision.undoes.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
-    context |= pages.changes(view, decision=decision, focus=focus, queue=queue)
-    context |= pages.revealed_context(decision)
+    context |= pages.changes(view, decisions=decisions, focus=context["focus"], told=context["told"], queue=queue)
+    context |= pages.revealed_context(main)
     return render(request, "review/decided.html", context)
 
 
@@ -275,10 +298,15 @@ def _refused(
         return _not_yours(request, membership, note_item, error=error)
     view = note_view(note_item=note_item)
     view, place = pages.with_bounds(view, *moved) if moved else (view, None)
-    focus, queue = request.POST.get("target", ""), request.POST.get("queue", "")
-    context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
+    focus, queue, relate = (request.POST.get(name, "") for name in ("target", "queue", "relate"))
+    context = pages.note_context(
+        view, focus=focus, membership=membership, now=timezone.now(), queue=queue, relate=relate
+    )
+    if "classify" in request.POST:
+        context = pages.about_note(context)
+    else:
+        context = pages.with_missed(context, reader=membership.user, number=0)
     context |= {"error": error, "moved": place}
-    context = pages.with_missed(context, reader=membership.user, number=0)
     if new is not None and new.end <= len(view.document.text):
         context |= pages.new_span_context(pages.NewSpan(span=new, surface=new.surface(view.document.text)))
     if not is_partial(request):

@@ -30,7 +30,7 @@ export function isDown() {
 
 /** @returns {Map<string, string>} what was done to the targets of what is kept */
 export function doneTo() {
-  const aimed = box.kept.map(({ values }) => values).filter(({ target }) => target);
+  const aimed = box.kept.map(({ values }) => values).filter(({ target, classify }) => target && !classify);
   return new Map(aimed.map(({ target, verdict }) => [target, QUEUED[verdict] ?? "changed"]));
 }
 

@@ -1,9 +1,10 @@
-/** Keys press the button or link that shows them: `data-key`, the card's before the page's. */
+/** Keys press the button or link that shows them: `data-key`, or one of `data-also`; the card's before the page's. */
 
 import { isBusy, isStale, refuse } from "./exchange.js";
 import { areKeysOff } from "./shortcuts.js";
 
 const NAMES = { "ctrl+z": "u", "ctrl+shift+z": "redo", "ctrl+y": "redo", "ctrl+Enter": "d" };
+const SHIFTED = { U: "redo", R: "relate", N: "classify" };
 const IN_QUEUE = { ArrowDown: "j", ArrowUp: "k", ArrowRight: "j", ArrowLeft: "k" };
 const FIELDS = "input:not([type=hidden]), textarea, select, [contenteditable]";
 let held = /** @type {string | null} */ (null);
@@ -24,7 +25,7 @@ export function releaseKeys(isWanted) {
 
 /** @param {string} key @returns {HTMLElement | null} what it presses */
 function targetOf(key) {
-  const selector = `[data-key="${CSS.escape(key)}"]:not(:disabled)`;
+  const selector = `:is([data-key="${CSS.escape(key)}"], [data-also~="${CSS.escape(key)}"]):not(:disabled)`;
   return document.querySelector(`#card ${selector}`) ?? document.querySelector(selector);
 }
 
@@ -46,7 +47,7 @@ function nameOf(event) {
   if (event.altKey) return null;
   const shift = event.shiftKey ? "shift+" : "";
   if (event.ctrlKey || event.metaKey) return NAMES[`ctrl+${shift}${key.length === 1 ? key.toLowerCase() : key}`] ?? null;
-  if (key === "U" && event.shiftKey) return "redo";
+  if (event.shiftKey && SHIFTED[key]) return SHIFTED[key];
   if (key === " " && target.closest("button, summary, a:not(#queue a)")) return null;
   if (target.closest("#queue [data-span-key]") && IN_QUEUE[key]) return IN_QUEUE[key];
   return key.length === 1 ? key.toLowerCase() : key;
@@ -57,7 +58,7 @@ function onKeydown(event) {
   // A key that is held down presses nothing again, but for the bounds, which move on.
   if (event.repeat && event.key === "Enter" && event.target.closest("button, a")) event.preventDefault();
   const key = nameOf(event);
-  if (!key || key === "Enter") return;
+  if (!key || (key === "Enter" && event.target.id !== "note")) return;
   if (key === " ") event.preventDefault();
   if (event.repeat && !"[]{}".includes(key)) return;
   if (key === "c") {

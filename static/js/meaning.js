@@ -15,8 +15,11 @@ const SAID = {
 };
 
 /** @param {Record<string, string>} values of a decision @param {boolean} withText @returns {string} what was meant */
-export function meaningOf({ verdict, label, attribute, target, fragments, leaving }, withText = true) {
-  const change = label ? `label ${label}` : attribute ? attribute.replace("=", " ") : "new bounds";
+export function meaningOf(values, withText = true) {
+  const { verdict, label, attribute, relation, unrelate, classify, target, fragments, leaving } = values;
+  if (classify) return `${classify.replace(/=$/, " taken back").replace("=", " ")} for the note`;
+  const tie = relation ? `relation ${relation.replace(/^\w+:/, "")}` : unrelate && "relation removed";
+  const change = label ? `label ${label}` : attribute ? attribute.replace("=", " ") : tie || "new bounds";
   const what = NAMES[verdict] ?? (leaving ? "Next span" : fragments ? `new span, ${change}` : change);
   const text = withText && target ? surfaceOf(target) : "";
   return text ? `${what} “${text.length > 40 ? `${text.slice(0, 39)}…` : text}”` : what;

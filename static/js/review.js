@@ -10,6 +10,7 @@ import { init as initKeys } from "./keys.js";
 import { markMissed } from "./missed.js";
 import { init as initQueue, showInQueue } from "./queue.js";
 import { init as initRegions, restoreFocus } from "./regions.js";
+import { choose, init as initRelations, showTies } from "./relate.js";
 import { init as initSame } from "./same.js";
 import { cancelSelection, init as initSelection, isSelecting } from "./select.js";
 import { renewToken } from "./send.js";
@@ -40,6 +41,7 @@ function showFocus() {
   if (first) scrollIfOutside(first);
   placeLeader(first);
   placeHandles(pieces);
+  showTies();
 }
 
 /** @param {Element | Range} piece scrolled to the middle where it is outside the middle half of the pane */
@@ -74,6 +76,7 @@ function openSpan(place) {
   const key = focus === 0 || keys[0] === innermost ? keys[(focus + 1) % keys.length] : keys[0];
   innermost = keys[0];
   cancelSelection();
+  choose(key);
   fetchCard(`${document.getElementById("place").dataset.note}?focus=${key}`);
 }
 
@@ -126,6 +129,7 @@ function init() {
   initSelection(note);
   initQueue(document);
   initRegions(document);
+  initRelations(document);
   initSame(document);
   initKeys(document);
   showFocus();

@@ -3,6 +3,7 @@
 import { dropCard, fetchCard } from "./exchange.js";
 import { holdKeys, releaseKeys } from "./keys.js";
 import { codePoints, domPosition, noteOffset, pressedAt, unitsOf } from "./offsets.js";
+import { isRelating } from "./relate.js";
 import { tokensOf as tokensIn } from "./tokens.js";
 
 const REST_MS = 120; // a hand that rests so long has chosen
@@ -44,7 +45,7 @@ function selected() {
 function offer(rest = REST_MS) {
   clearTimeout(timer);
   const place = selected();
-  if (!place) return;
+  if (!place || isRelating()) return; // then words are chosen to find a span at them
   const back = document.getElementById("card").dataset.back;
   pending = `${document.getElementById("place").dataset.newSpan}?start=${place.start}&end=${place.end}&focus=${back}`;
   holdKeys();

@@ -195,6 +195,8 @@ PAGES: tuple[Row, ...] = (
     Row("review", "review:note"),
     Row("review-by-span", "review:note", query="?queue=span&focus={open_key}"),
     Row("review-new-span", "review:new_span", query="?start={start}&end={end}"),
+    Row("review-relating", "review:note", act=both(press_key("Shift+R"), see("Relation from"))),
+    Row("review-note-labels", "review:note", act=both(press_key("Shift+N"), see("Back to the spans"))),
     Row("review-done", "review:note", {"item_id": "done_item"}),
     Row("review-missed", "review:note", {"item_id": "missed_item"}, act=see("Anything missed? 1 of")),
     Row("review-not-yours", "review:note", {"item_id": "bobs_item"}),
