@@ -70,7 +70,9 @@ class OwnAnnotationSerializer(SpanSerializer):
 class OpenItemSerializer(OwnAnnotationSerializer):
     """A suggestion that waits for a decision, least certain first. Read from a Mark."""
 
-    label = serializers.SerializerMethodField(help_text="Null in a blind audit: give one, by edit, or reject.")
+    label = serializers.SerializerMethodField(  # type: ignore[assignment]
+        help_text="Null in a blind audit: give one, by edit, or reject."
+    )
     score = serializers.FloatField(
         allow_null=True, help_text="The model's raw number; no probability. Null in a blind audit."
     )

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from annotator.annotations.models import Annotation
 from annotator.audit.services import record_read
 from annotator.projects.access import Action, membership_for
-from annotator.projects.models import Membership
+from annotator.projects.models import Membership, Project
 from annotator.projects.services import set_audits
 from annotator.review import leases, pages
 from annotator.review.filters import BY_SPAN
@@ -42,7 +42,7 @@ def choose_audits(request: HttpRequest, project_id: str) -> HttpResponse:
     if form.is_valid():
         audits = form.cleaned_data["audits"]
         set_audits(project=membership.project, audits=audits, actor=membership.user, now=timezone.now())
-        messages.success(request, f"Audits: {dict(form.fields['audits'].choices)[audits].lower()}.")
+        messages.success(request, f"Audits: {Project.Audits(audits).label.lower()}.")
     else:
         messages.error(request, "Choose one of the two.")
     return see_other(request, reverse("review:start", args=[project_id]))

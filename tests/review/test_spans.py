@@ -49,7 +49,7 @@ class Notes:
 
     def next(self, reviewer: User) -> tuple[Document, str] | None:
         found = spans.next_span(project=self.project, reviewer=reviewer, now=NOW)
-        return found and (found.document, found.suggestion.surface)
+        return None if found is None else (found.document, found.suggestion.surface)
 
     def audit(self, *keys: tuple[Document, Span, float]) -> None:
         """Put spans into the audit stream, as whoever assigns them does."""
@@ -90,7 +90,7 @@ def test_audits_come_first_by_their_keys_then_the_least_certain_and_what_was_ski
     notes: Notes, bob: User
 ) -> None:
     notes.audit((notes.second, DIABETES, 0.2), (notes.first, METFORMIN, 0.1))
-    order = []
+    order: list[tuple[Document, str]] = []
     while (item := spans.next_span(project=notes.project, reviewer=bob, now=NOW)) is not None and len(order) < 7:
         order.append((item.document, item.suggestion.surface))
         ReviewItem.objects.filter(pk=item.pk).update(
