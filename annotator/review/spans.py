@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from annotator.accounts.models import User
 from annotator.projects.models import Project
@@ -47,15 +47,6 @@ def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
         waiting.filter(skipped_at__isnull=False).order_by("skipped_at"),
     )
     return next((found for part in in_order if (found := part.first()) is not None), None)
-
-
-def n_waiting_spans(*, project: Project, reviewer: User, now: datetime) -> int:
-    """How many spans wait for this person. Two queries: note by note, since to ask of each span whether its note is
-    free takes ten times as long.
-    """
-    free = set(_notes(project=project, reviewer=reviewer, now=now).order_by().values_list("document", "slot"))
-    by_note = _spans(project).order_by().values_list("document", "slot").annotate(n=Count("pk"))
-    return sum(n for document_id, slot, n in by_note if (document_id, slot) in free)
 
 
 def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem | None:

@@ -37,7 +37,7 @@ from annotator.review.selectors import (
     queue_counts,
     target_for,
 )
-from annotator.review.spans import n_waiting_spans, note_to_undo_in
+from annotator.review.spans import note_to_undo_in
 from annotator.web.http import is_partial, render_either, see_other
 
 DONE = "This note is done. Reload it to see how it stands."
@@ -56,7 +56,6 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {
         "counts": counts | {"total": counts["n_open"] + counts["n_done"]},
-        "n_spans": n_waiting_spans(project=project, reviewer=reviewer, now=timezone.now()),
         "n_takeable": leases.takeable_notes(
             project=project, reviewer=reviewer, now=timezone.now(), with_held=True
         ).count(),

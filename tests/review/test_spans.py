@@ -120,8 +120,6 @@ def test_no_span_is_served_of_a_note_that_someone_holds_or_that_is_read_blind(
     assert notes.next(adam) == (notes.first, "chest pain"), "whose note it is works on in it"
     ReviewItem.objects.filter(document=notes.second, unit="note").update(stream="blind")
     assert notes.next(bob) is None
-    assert spans.n_waiting_spans(project=notes.project, reviewer=bob, now=NOW) == 0
-    assert spans.n_waiting_spans(project=notes.project, reviewer=adam, now=NOW) == 3
 
 
 def test_nobody_is_served_a_second_slot_of_a_note(notes: Notes, bob: User) -> None:
