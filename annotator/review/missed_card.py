@@ -60,12 +60,13 @@ def _offered(text: str, number: int, one: Candidate, label: Label) -> Offered:
     else:
         notes = counted(one.record.n_notes, "other note")
         why = f"labelled {label.name} {_times(one.record.n_spans)} in {notes}"
+    before = text[max(one.start - _CONTEXT, 0) : one.start]
     return Offered(
         number=number,
         start=one.start,
         end=one.end,
         label=label,
-        before=text[max(one.start - _CONTEXT, 0) : one.start],
+        before=before.partition(" ")[2] if one.start > _CONTEXT else before,
         surface=excerpt(text[one.start : one.end], 80),
         after=text[one.end : one.end + _CONTEXT],
         why=why,

@@ -7,7 +7,6 @@ and has a second factor. Erin belongs to nothing yet, Frank's account is disable
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -37,7 +36,7 @@ from annotator.review.commenting import comment_on
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import fill_slots
-from annotator.review.selectors import note_view
+from annotator.review.selectors import note_view, source_of
 from annotator.review.services import Accept, FinishNote, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
@@ -200,12 +199,16 @@ def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str,
 
 
 def _forget(note_item: ReviewItem) -> None:
-    """Close all suggestions but the first of the words that most suggestions of the note have, as if never made."""
+    """Close a suggestion as if never made: one whose words another has too, and that no other lies over."""
     items = ReviewItem.objects.filter(document=note_item.document, unit="span", status="open").order_by("pk")
-    counts = Counter(items.values_list("suggestion__surface", flat=True))
-    words = counts.most_common(1)[0][0]
-    later = [item.pk for item in items.filter(suggestion__surface=words)[1:]]
-    ReviewItem.objects.filter(pk__in=later).update(status=ReviewItem.Status.CLOSED)
+    found = [(item.pk, source_of(item)) for item in items.select_related("suggestion")]
+    for pk, one in found:
+        others = [other for other_pk, other in found if other_pk != pk]
+        is_free = not any(other.span.start < one.span.end and one.span.start < other.span.end for other in others)
+        if is_free and any(other.surface == one.surface and other.label == one.label for other in others):
+            ReviewItem.objects.filter(pk=pk).update(status=ReviewItem.Status.CLOSED)
+            return
+    raise AssertionError("no words of the note are suggested twice")
 
 
 def _accept(note_item: ReviewItem, reviewer: User, now: datetime, *, n: int) -> None:
