@@ -109,7 +109,7 @@ def move_boundary(text: str, span: Span, edge: Edge, step: Literal[-1, 1], *, ex
 
     White space is skipped, and a bound inside a token first moves to that token's bound. Of a discontinuous span the
     first fragment's start or the last fragment's end moves. Raises SpanError where the text ends, or where the
-    fragment would be left without any.
+    fragment would be left empty.
     """
     if edge not in ("start", "end"):
         raise SpanError(f"edge {edge!r} given: 'start' or 'end' is wanted")

@@ -1,6 +1,6 @@
-"""Static files joined to those that they import, so that a page asks for one script and one or two stylesheets.
+"""Static files joined to those that they import, so that a page asks for few of them.
 
-Nothing but the files knows of it: as they lie in `static/`, a browser loads them one by one and does the same.
+As they lie in `static/` they need none of this: a browser then loads them one by one, and does the same.
 """
 
 from __future__ import annotations

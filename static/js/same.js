@@ -34,6 +34,7 @@ function keepRows(place, fresh) {
 /** @param {Event} event */
 function onSwap({ detail }) {
   const { target, fragment } = detail;
+  if (target.role === "status") return; // what is said again is heard again
   const stays = target.innerHTML === fragment.innerHTML || (target.id === "queue-list" && keepRows(target, fragment));
   if (stays) detail.shouldSwap = false;
 }
