@@ -26,8 +26,8 @@ function showSaid() {
 /** @param {Document} root */
 export function init(root) {
   root.addEventListener("keydown", onKeydown, { capture: true });
-  root.addEventListener("htmx:afterSwap", ({ detail }) => detail.target.id === "remarks" && showSaid());
+  root.addEventListener("htmx:afterSwap", ({ detail }) => detail.target?.id === "remarks" && showSaid());
   root.addEventListener("htmx:oobBeforeSwap", (event) => {
-    if (event.detail.target.id === "remarks" && document.activeElement?.id === "remark") event.detail.shouldSwap = false;
+    if (event.detail.target?.id === "remarks" && document.activeElement?.id === "remark") event.detail.shouldSwap = false;
   });
 }

@@ -62,7 +62,7 @@ export function showTies() {
 function goAlong({ detail }) {
   const first = document.querySelector("#card input[name=relate]");
   const [path, query = ""] = detail.path.split("?");
-  if (detail.verb !== "get" || !first || path !== document.getElementById("main").dataset.note) return;
+  if (detail.verb !== "get" || !first || path !== document.getElementById("place").dataset.note) return;
   if (detail.target?.id === "card" && !/(^|&)(relate|classify)=/.test(query)) detail.parameters.set("relate", first.value);
 }
 
