@@ -14,6 +14,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from tests.chromium import find_chromium
 
+# Set before torch is loaded: its threads and the processes of pytest-xdist would take the processors from each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 hypothesis_settings.register_profile("suite", deadline=None, print_blob=True)
 hypothesis_settings.load_profile("suite")
 

@@ -32,7 +32,7 @@ def typed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_patient_is_read_from_standard_input(scene: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     typed(f"{PATIENT}\n", monkeypatch)
     said = run("purge_patient", scene.slug)
-    assert "2 notes with 2 annotations and 5 decisions" in said
+    assert "2 notes with 3 annotations and 5 decisions" in said
     assert CANARY not in said
     tombstone = Tombstone.objects.get()
     assert (tombstone.subject, tombstone.asked_by) == ("patient", None)
