@@ -79,7 +79,10 @@ def answers(client: Client, api: Api, desk: Desk, item: ReviewItem) -> Iterator[
     yield "api next", api.post("./review/next/")
     decision = {"key": "a" * 8, "verdict": "accept", "item": item.public_id}
     yield "api accept", api.post(f"./review/{desk.note_item.public_id}/decisions/", decision)
-    for name in ("suggestions", "annotations", "decisions", "documents"):
+    remark = {"kind": "comment", "body": "Unsure.", "item": item.public_id}
+    yield "api comment", api.post(f"./review/{desk.note_item.public_id}/comments/", remark)
+    yield "comments", client.get(reverse("browse:comments", args=[desk.document.project.public_id]))
+    for name in ("suggestions", "annotations", "decisions", "documents", "comments", "relations", "document-labels"):
         yield f"api {name}", api.get(f"./{name}/")
 
 
