@@ -73,6 +73,9 @@ class SubmittedValueSerializer(_AssertedSerializer, DocumentValueSerializer):
 class CommentedSpanSerializer(SpanSerializer):
     """The span that a comment is about, as it stands now: an annotation, or a suggestion."""
 
+    label = serializers.CharField(  # type: ignore[assignment]
+        allow_null=True, help_text="Null where what the model says is hidden."
+    )
     annotation = serializers.SerializerMethodField()
     suggestion = serializers.SerializerMethodField()
 
@@ -86,7 +89,9 @@ class CommentedSpanSerializer(SpanSerializer):
 
 
 class CommentSerializer(serializers.Serializer):
-    """What a reader says about a span, or about the note as a whole. `context["spans"]` is of `comments.spans_of`."""
+    """What a reader says about a span, or about the note as a whole. `context["spans"]` is of `comments.spans_of`,
+    `context["hidden"]` has the row ids of suggestions of which only the place is told.
+    """
 
     id = serializers.CharField(source="public_id")
     document = serializers.CharField(source="set.document.public_id")
@@ -99,4 +104,7 @@ class CommentSerializer(serializers.Serializer):
     @extend_schema_field(CommentedSpanSerializer(allow_null=True))
     def get_span(self, comment: Comment) -> dict[str, Any] | None:
         about = self.context["spans"].get(comment.pk)
-        return CommentedSpanSerializer(about).data if about else None
+        if about is None:
+            return None
+        is_hidden = comment.suggestion_id in self.context["hidden"]
+        return CommentedSpanSerializer(about).data | ({"label": None, "attributes": {}} if is_hidden else {})

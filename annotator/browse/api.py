@@ -27,6 +27,7 @@ from annotator.browse.independence import (
     comments_for,
     decisions_for,
     document_values_for,
+    hidden_for,
     relations_for,
     suggestions_for,
 )
@@ -171,7 +172,10 @@ class Comments(ApiView):
         if "kind" in self.query:
             found = found.filter(kind=self.query["kind"])
         return page_of(
-            found, query=self.query, serializer=CommentSerializer, context=lambda shown: {"spans": spans_of(shown)}
+            found,
+            query=self.query,
+            serializer=CommentSerializer,
+            context=lambda shown: {"spans": spans_of(shown), "hidden": hidden_for(membership, shown)},
         )
 
 

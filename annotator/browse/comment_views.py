@@ -14,7 +14,7 @@ from annotator.annotations.comments import spans_of
 from annotator.annotations.models import Annotation, Comment
 from annotator.audit.services import record_read
 from annotator.browse.forms import CommentFilter
-from annotator.browse.independence import comments_for
+from annotator.browse.independence import comments_for, hidden_for
 from annotator.core.wording import ago_words
 from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
@@ -35,11 +35,14 @@ _PILLS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One comment; `url` leads to the note where it is the member's, else to its row in the list of notes."""
+    """One comment; `label` is None where what the model says is hidden. `url` leads to the note where it is the
+    member's, else to its row in the list of notes.
+    """
 
     comment: Comment
     pill: Pill
     about: Annotation | Suggestion | None
+    label: str | None
     note: str
     url: str
     ago: str
@@ -57,7 +60,7 @@ def comments(request: HttpRequest, project_id: str) -> HttpResponse:
     if rows:
         record_read(project=project_id, actor=membership.user, object_id=project_id, now=now, verb="comments.read")
     items = _items_of(membership, rows)
-    spans = spans_of(rows)
+    spans, hidden = spans_of(rows), hidden_for(membership, rows)
     context = page_context(membership, current="Comments") | {
         "page": page,
         "filter": chosen,
@@ -65,7 +68,8 @@ def comments(request: HttpRequest, project_id: str) -> HttpResponse:
             Row(
                 comment=comment,
                 pill=_PILLS[Comment.Kind(comment.kind)],
-                about=spans.get(comment.pk),
+                about=(about := spans.get(comment.pk)),
+                label=about.label if about and comment.suggestion_id not in hidden else None,
                 note=_name(membership, comment),
                 url=_url(membership, comment, items),
                 ago=ago_words((now - comment.created_at).total_seconds()),

@@ -6,6 +6,7 @@ see once no reader is left to come; whoever cannot review sees it at once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -13,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
-from annotator.review.blinding import hidden_suggestions
+from annotator.review.blinding import hidden_among, hidden_suggestions
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relations import with_ends
 from annotator.suggestions.models import Suggestion
@@ -82,6 +83,15 @@ def comments_for(membership: Membership) -> QuerySet[Comment]:
         .select_related("set__document", "set__annotator", "author", "suggestion")
         .defer("set__document__text", "suggestion__signals")
     )
+
+
+def hidden_for(membership: Membership, comments: Sequence[Comment]) -> set[int]:
+    """Row ids of the suggestions that the comments are about and of which the member is told only the place. One query
+    for who reviews.
+    """
+    if not may(role=membership.role, action=Action.REVIEW):
+        return set()
+    return hidden_among(membership.project, [comment.suggestion_id for comment in comments])
 
 
 def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:

@@ -26,6 +26,7 @@ from annotator.projects.access import Action
 from annotator.projects.models import Membership
 from annotator.projects.token_access import membership_of
 from annotator.review import leases, services
+from annotator.review.blinding import hidden_among
 from annotator.review.commenting import comment_on, take_back
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relations import relation_for
@@ -178,7 +179,9 @@ class HeldComments(ApiView):
             raise Conflict(str(conflict)) from conflict
         except CommentRefused as refusal:
             raise Refused(str(refusal)) from refusal
-        return Response(CommentSerializer(comment, context={"spans": spans_of([comment])}).data, status=201)
+        hidden = hidden_among(membership.project, [comment.suggestion_id])
+        said = CommentSerializer(comment, context={"spans": spans_of([comment]), "hidden": hidden})
+        return Response(said.data, status=201)
 
 
 class HeldComment(ApiView):

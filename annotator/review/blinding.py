@@ -6,10 +6,13 @@ audits, a span in the audit stream has a place and nothing else until it is deci
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db.models import Q, QuerySet
 
 from annotator.projects.models import Project
 from annotator.review.models import REVEALED, Decision, ReviewItem
+from annotator.suggestions.models import Suggestion
 
 _UNMASKING = {Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.EDIT}
 
@@ -65,3 +68,9 @@ def hidden_suggestions(project: Project) -> Q:
         stream=ReviewItem.Stream.AUDIT,
     )
     return hidden | Q(pk__in=masked.values("suggestion"))
+
+
+def hidden_among(project: Project, suggestions: Collection[int | None]) -> set[int]:
+    """Which of these suggestions of the project, by row id, are hidden so. One query."""
+    found = Suggestion.objects.filter(hidden_suggestions(project), pk__in={pk for pk in suggestions if pk})
+    return set(found.values_list("pk", flat=True))

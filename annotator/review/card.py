@@ -89,12 +89,16 @@ def card_context(
     }
 
 
-def model_said(suggestion: Suggestion, item: ReviewItem, *, now_said: Annotation | None) -> str:
-    """What a blind audit had hidden, in words, beside what the reviewer has said: nothing, or an annotation."""
+def model_said(suggestion: Suggestion, item: ReviewItem, *, is_rejected: bool, now_said: Annotation | None) -> str:
+    """What a blind audit had hidden, in words, beside what the reviewer has said: that there is no span, or an
+    annotation, which is None where they had said so before.
+    """
     value, name = (suggestion.score, "score") if item.confidence is None else (item.confidence, "confidence")
     words = ", ".join([suggestion.label, *(word for _, word in sorted(suggestion.attributes.items()))])
-    if now_said is None:
+    if is_rejected:
         own = "you say there is no span"
+    elif now_said is None:
+        own = "you had said what you say now"
     elif now_said.label != suggestion.label:
         own = f"you say {now_said.label}"
     else:

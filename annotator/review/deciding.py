@@ -29,11 +29,15 @@ def _taken(desk: Desk, item: ReviewItem) -> Outcome:
     new = NewAnnotation(
         span=suggestion.span, label=suggestion.label, attributes=suggestion.attributes, origin_id=suggestion.pk
     )
+    return Outcome(_Verdict.ACCEPT, item=item, made=_added(desk, new))
+
+
+def _added(desk: Desk, new: NewAnnotation) -> Annotation | None:
+    """The annotation; None where a person has asserted just this already, and there is nothing to add."""
     try:
-        made = desk.add(new)
+        return desk.add(new)
     except AnnotationExists:
-        made = None  # a person has asserted just this already: the suggestion is right, and there is nothing to add
-    return Outcome(_Verdict.ACCEPT, item=item, made=made)
+        return None
 
 
 def rejected(desk: Desk, target: ReviewItem | Annotation) -> Outcome:
@@ -56,17 +60,19 @@ def edited(
     """The target with another span, label or attributes; what is None stays as it is.
 
     Where the reviewer does not see what the model says, they give a label: the model's own, at its place, is accepted.
+    What they have asserted there already is taken as well with any other label: a refusal would tell that it is another.
     """
     if isinstance(target, ReviewItem):
         suggestion = suggestion_of(target)
-        if is_masked(target):
+        is_hidden = is_masked(target)
+        if is_hidden:
             if label is None:
                 raise DecisionRefused("What the model says here is hidden: give the label as well.")
             if label == suggestion.label and span in (None, suggestion.span) and attributes is None:
                 return _taken(desk, target)
         close(target)
-        made = desk.add(_changed(desk, suggestion, span, label, attributes, origin_id=suggestion.pk))
-        return Outcome(_Verdict.EDIT, item=target, made=made)
+        new = _changed(desk, suggestion, span, label, attributes, origin_id=suggestion.pk)
+        return Outcome(_Verdict.EDIT, item=target, made=_added(desk, new) if is_hidden else desk.add(new))
     _withdraw(target)
     made = desk.add(
         _changed(desk, target, span, label, attributes, origin_id=target.origin_id, first_version=target.thread)

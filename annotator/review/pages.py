@@ -143,6 +143,8 @@ def note_context(
     of the span that a relation is being drawn from; without a `focus` beside it the nearest that fits is shown.
     """
     start = view.marks.get(relate) if view.note_item.status == "open" and queue != BY_SPAN else None
+    if start is not None and start.is_masked:
+        start = None
     if start is not None:
         focus = other_end(view, start, focus)
     reason, shown = chosen_reason(view, queue), within(view, queue, focus=focus)
@@ -220,7 +222,7 @@ def with_alike(context: dict[str, Any]) -> dict[str, Any]:
 
 def with_missed(context: dict[str, Any], *, reader: User, number: int) -> dict[str, Any]:
     """The context with what may have been missed, where nothing is left to decide: `number` (from 0) is in focus."""
-    if context["mark"] is not None or context["is_done"]:
+    if context["view"].queue or context["mark"] is not None or context["is_done"] or context["is_by_span"]:
         return context
     return context | missed_context(context["view"], missed_in(context["view"], reader=reader), number)
 
@@ -260,7 +262,8 @@ def revealed_by(decision: Decision) -> str:
     item = decision.item
     if item is None or item.suggestion is None or not has_unmasked(decision):
         return ""
-    return model_said(item.suggestion, item, now_said=decision.made)
+    is_rejected = decision.verdict == Decision.Verdict.REJECT
+    return model_said(item.suggestion, item, is_rejected=is_rejected, now_said=decision.made)
 
 
 def revealed_context(decision: Decision) -> dict[str, str]:

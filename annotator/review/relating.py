@@ -55,7 +55,7 @@ def classified(desk: Desk, *, name: str, value: str) -> Outcome:
     """The note's label with another value, or with none where `value` is empty."""
     before = DocumentValue.objects.filter(set=desk.set, name=name, status=Annotation.Status.LIVE).first()
     if (before.value if before else "") == value:
-        raise DecisionRefused(f"{name} is {value} already." if value else f"{name} has no value to take back.")
+        raise DecisionRefused("The note has this value already." if value else "There is no value to take back.")
     if before is not None:
         withdraw(before)
     made = None

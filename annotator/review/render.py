@@ -219,6 +219,8 @@ class _Pen:
             self._write(" data-cross")
         if piece.is_gap:
             self._write(" data-gap")
+        if mark.is_masked:
+            self._write(" data-masked")
         if mark.said:
             self._write(" data-said={}", mark.said)
         if mark.key == self._current:

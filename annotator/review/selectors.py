@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 
-from django.db.models import Count, F, Q, QuerySet, TextField
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from annotator.accounts.models import User
@@ -262,21 +262,29 @@ def queue_counts(*, project: Project, reviewer: User) -> dict[str, int]:
     return notes.aggregate(
         n_open=Count("pk", filter=is_open),
         n_done=Count("pk", filter=is_done),
-        n_mine_open=Count("pk", filter=is_open & Q(leased_by=reviewer)),
         n_mine_done=Count("pk", filter=is_done & Q(leased_by=reviewer)),
     )
 
 
 def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewItem]:
-    """The reader's twenty newest notes that are open or done. One query."""
+    """The reader's twenty newest notes that are begun or done. One query."""
     notes = ReviewItem.objects.filter(
-        document__project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
+        is_begun(reviewer), document__project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
     )
     return list(
         notes.select_related("document")
         .defer("document__text")
         .order_by(F("lease_expires_at").desc(nulls_last=True), "-pk")[:20]
     )
+
+
+def is_begun(reviewer: User) -> Q:
+    """Whether a note that the reviewer took is work of theirs: held, put back or done, or with a decision of theirs.
+    One in which they only looked at a span is not.
+    """
+    decided = Decision.objects.filter(note_item=OuterRef("pk"), reviewer=reviewer)
+    is_held_or_done = Q(lease_expires_at__isnull=False) | Q(status=ReviewItem.Status.DECIDED)
+    return is_held_or_done | Q(skipped_at__isnull=False) | Exists(decided)
 
 
 def changed_spans(decisions: Iterable[Decision]) -> list[Span]:

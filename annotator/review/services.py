@@ -168,7 +168,7 @@ def decide(
             raise LeaseConflict("Someone else has taken this note since your lease ran out.")
         if act is None:
             raise DecisionConflict(GONE)
-        note_item.refresh_from_db(fields=["status", "version"])
+        note_item.refresh_from_db(fields=["status", "version", "reason"])
         if note_item.status != ReviewItem.Status.OPEN and not isinstance(act, Undo):
             raise DecisionConflict("This note is done. Reopen it with Undo to change it.")
         desk = Desk(

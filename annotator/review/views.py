@@ -99,7 +99,7 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     `?queue=` narrows the queue to a reason, or the page to one span with its context. Where nothing is left to decide,
     `?missed=` is the number of what may have been missed.
 
-    `?unsaved=1`, from a sign-in that came between, says so once.
+    `?moved=1` comes from a card whose new bounds wait for a label: the note is drawn again as it is. `?unsaved=1`, from a sign-in that came between, says so once.
     """
     membership, note_item = _note_of(request, project_id, item_id)
     if "unsaved" in request.GET:
@@ -122,11 +122,13 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         context = pages.with_alike(context)
     else:
         context = pages.with_missed(context, reader=membership.user, number=_number(request.GET.get("missed", "")))
+    if "moved" in request.GET:
+        context |= pages.redrawn(view, focus=context["focus"], queue=queue)
     context["has_queue"] = not focus  # a queue narrowed anew comes along with the first card of it
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
         context |= pages.drawn_note(view, focus=context["focus"], queue=queue)
-    return render_either(request, page="review/note.html", partial="review/focused.html", context=context)
+    return render_either(request, page="review/note.html", partial="review/redrawn.html", context=context)
 
 
 @require_GET
@@ -149,12 +151,14 @@ def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpRespons
     else:
         error = "Give a start and an end, in characters of the note."
     context["error"] = error
+    if "moved" in request.GET:
+        context |= pages.redrawn(view, focus=context["focus"], queue=queue)
     status = 422 if error else 200
     if not is_partial(request):
         context |= page_context(membership, current="Review", crumb=pages.note_title(view.document))
         context |= pages.drawn_note(view, focus=context["focus"], queue=queue)
     return render_either(
-        request, page="review/note.html", partial="review/focused.html", context=context, status=status
+        request, page="review/note.html", partial="review/redrawn.html", context=context, status=status
     )
 
 
@@ -314,7 +318,7 @@ def _refused(
         return render(request, "review/note.html", context, status=status)
     if status == 409 or moved:
         context |= pages.redrawn(view, focus=context["focus"], queue=queue)
-    return render(request, "review/refused.html", context, status=status)
+    return render(request, "review/redrawn.html", context, status=status)
 
 
 def _number(given: str) -> int:

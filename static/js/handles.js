@@ -134,6 +134,10 @@ export function init(root) {
     event.stopImmediatePropagation();
     if (event.key === "Escape") cancel();
   }, { capture: true });
+  root.addEventListener("htmx:configRequest", ({ detail }) => {
+    const isLeft = detail.verb === "get" && detail.target?.id === "card" && document.querySelector("#card [data-moved]");
+    if (isLeft) detail.parameters.set("moved", "1"); // bounds that wait for a label: the note is to be as it was
+  });
   root.addEventListener("htmx:afterRequest", () => !drag && placeHandles());
   new ResizeObserver(() => !drag && placeHandles()).observe(note);
 }

@@ -83,12 +83,14 @@ export function drawCard(key, done) {
   const [pieces, place] = [piecesOf(key), queue().indexOf(key) + 1];
   const words = pieces.length ? wordsOf(key) : "";
   const isOpen = place > 0 && pieces.length > 0 && !done;
+  const isMasked = isOpen && "masked" in pieces[0].dataset;
   card.dataset.focus = card.dataset.back = pieces.length ? key : "";
   card.querySelector("[name=key]").value = newKey();
   card.querySelector("[name=target]").value = pieces.length ? key : "";
-  const wanted = isOpen ? "open" : done ? "kept" : pieces.length ? "yours" : "none";
+  const wanted = isMasked ? "masked" : isOpen ? "open" : done ? "kept" : pieces.length ? "yours" : "none";
   const title = {
     open: `Suggestion ${place} of ${document.getElementById("queue-count").textContent}`,
+    masked: `Audit, ${place} of ${document.getElementById("queue-count").textContent}`,
     kept: `${done?.[0].toUpperCase()}${done?.slice(1)}, not sent`,
     yours: "Your span",
     none: "Nothing to decide now",
@@ -108,7 +110,8 @@ export function drawCard(key, done) {
     quote(card, pieces[0]);
   }
   for (const button of document.querySelectorAll("#actions button")) {
-    button.disabled = button.value !== "undo" && !(isOpen && button.value in QUEUED);
+    const isOffered = isOpen && button.value in QUEUED && !(isMasked && button.value === "accept");
+    button.disabled = button.value !== "undo" && !isOffered;
   }
   document.getElementById("card").replaceWith(card);
   htmx.process(card);

@@ -23,7 +23,7 @@ from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk, suggest
 HTMX = {"HTTP_HX_REQUEST": "true"}
 # What the model says of the span, in words that stand nowhere else.
 LABEL, VALUE, SCORE, REASON = "Xylem", "phloem", 0.4711, "low score"
-HIDDEN = [LABEL, LABEL.lower(), VALUE, "0.47", "471", ">Xy<", REASON, "low_score"]
+HIDDEN = [LABEL, LABEL.lower(), VALUE, "0.47", "47.1", ">Xy<", REASON, "low_score"]
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +59,8 @@ def answers(client: Client, api: Api, desk: Desk, item: ReviewItem) -> Iterator[
     yield "page", client.get(note)
     yield "page in focus", client.get(note, {"focus": key})
     yield "page by span", client.get(note, {"focus": key, "queue": "span"})
+    yield "relation from it", client.get(note, {"focus": key, "relate": key}, **HTMX)
+    yield "page by span without focus", client.get(note, {"queue": "span"})
     yield "card", client.get(note, {"focus": key}, **HTMX)
     yield "alike", client.get(note, {"focus": key, "alike": "1"}, **HTMX)
     yield "queue narrowed", client.get(note, {"queue": "audit"}, **HTMX)
@@ -79,7 +81,10 @@ def answers(client: Client, api: Api, desk: Desk, item: ReviewItem) -> Iterator[
     yield "api next", api.post("./review/next/")
     decision = {"key": "a" * 8, "verdict": "accept", "item": item.public_id}
     yield "api accept", api.post(f"./review/{desk.note_item.public_id}/decisions/", decision)
-    for name in ("suggestions", "annotations", "decisions", "documents"):
+    remark = {"kind": "comment", "body": "Unsure.", "item": item.public_id}
+    yield "api comment", api.post(f"./review/{desk.note_item.public_id}/comments/", remark)
+    yield "comments", client.get(reverse("browse:comments", args=[desk.document.project.public_id]))
+    for name in ("suggestions", "annotations", "decisions", "documents", "comments", "relations", "document-labels"):
         yield f"api {name}", api.get(f"./{name}/")
 
 
@@ -141,6 +146,28 @@ def test_the_reviewer_says_and_then_sees_what_the_model_said(
     assert f'name="target" value="{focus}"' in body(answer), "a label stays for a second look, a rejection goes on"
 
 
+@pytest.mark.parametrize(("label", "verdict"), [("Problem", "accept"), ("Medication", "edit")])
+def test_a_label_that_stands_there_already_does_not_tell_the_model_s(
+    desk: Desk, bob: User, project: Project, label: str, verdict: str
+) -> None:
+    client, item = sign_in(Client(), bob), desk.item(CHEST_PAIN)
+    post(client, desk, fragments=str(CHEST_PAIN), label=label)
+    Project.objects.filter(pk=project.pk).update(audits="blind")
+    ReviewItem.objects.filter(pk=item.pk).update(stream="audit")
+    answer = post(client, desk, target=f"i{item.public_id}", label=label)
+    assert answer.status_code == 200 and "you had said what you say now" in body(answer)
+    decision = Decision.objects.get(item=item)
+    assert (decision.verdict, decision.made) == (verdict, None)
+    post(client, desk, verdict="undo")
+    assert desk.item(CHEST_PAIN).status == "open"
+
+
+def test_no_relation_is_drawn_from_a_hidden_span(desk: Desk, audit: ReviewItem, bob: User) -> None:
+    key = f"i{audit.public_id}"
+    card = body(sign_in(Client(), bob).get(address(desk, "note"), {"focus": key, "relate": key}, **HTMX))
+    assert 'id="do-reject"' in card and "Accept it" not in card
+
+
 def test_a_mention_that_reads_alike_is_left_out_where_it_is_a_blind_audit(
     desk: Desk, bob: User, project: Project, schema_version: SchemaVersion
 ) -> None:
@@ -160,6 +187,10 @@ def test_bounds_wait_for_the_label(desk: Desk, audit: ReviewItem, bob: User) -> 
     client, key = sign_in(Client(), bob), f"i{audit.public_id}"
     moved = post(client, desk, target=key, move="end:-1")
     assert moved.status_code == 422 and 'name="fragments" value="15 20"' in body(moved)
+    other = {"focus": f"i{desk.item(METFORMIN).public_id}", "moved": "1"}
+    for address_, asked in (("note", other), ("new_span", {"start": 27, "end": 35, **other})):
+        lines = body(client.get(address(desk, address_), asked, **HTMX)).partition('<p id="l0" hx-swap-oob')[2]
+        assert ">chest pain<" in lines, "who goes elsewhere sees the note as it is"
     again = post(client, desk, target=key, move="start:-1", fragments="15 20")
     assert 'name="fragments" value="12 20"' in body(again)
     assert not Decision.objects.exists()

@@ -182,6 +182,27 @@ def test_one_may_look_around_offline_and_take_back_what_was_never_sent(tab: Tab,
     assert verdicts() == ["accept"]
 
 
+def test_a_blind_audit_has_nothing_to_accept_offline(
+    context: BrowserContext, note_item: ReviewItem, bob: User, live_server: Any
+) -> None:
+    Project.objects.filter(pk=note_item.document.project_id).update(audits="blind")
+    ReviewItem.objects.filter(suggestion__surface="diabetes").update(stream="audit")
+    sign_in(context, bob, live_server.url)
+    tab = Tab(context.new_page(), note_item, live_server.url).open()
+    tab.press("j")
+    context.set_offline(True)
+    tab.press("x", "k", "k")
+    expect(tab.title).to_have_text("Audit, 1 of 5")
+    expect(tab.page.locator("#card")).to_contain_text("to give a label needs the connection")
+    expect(tab.page.locator("#do-accept")).to_be_disabled()
+    tab.press("x")
+    expect(tab.title).to_have_text("Suggestion 3 of 5")
+    expect(tab.page.locator("#do-accept")).to_be_enabled()
+    context.set_offline(False)
+    expect(tab.corner).to_have_text(SAVED)
+    assert verdicts() == ["reject", "reject"]
+
+
 def test_an_answer_that_is_lost_counts_once(tab: Tab) -> None:
     sent: list[str] = []
     tab.page.on("request", lambda request: sent.append(request.post_data or "") if "decide" in request.url else None)

@@ -226,7 +226,7 @@ def test_values_that_cannot_be_are_refused(desk: Desk, bob: User) -> None:
     for act, error, why in [
         (Classify("drinking", "never"), SchemaError, "not in the schema"),
         (Classify("smoking", "often"), SchemaError, "no value 'often'"),
-        (Classify("smoking", "never"), services.DecisionRefused, "never already"),
+        (Classify("smoking", "never"), services.DecisionRefused, "this value already"),
         (Classify("pregnant", ""), services.DecisionRefused, "no value to take back"),
     ]:
         with pytest.raises(error, match=why):

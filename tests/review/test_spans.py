@@ -13,10 +13,12 @@ from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
 from annotator.core.spans import Span
 from annotator.documents.models import Document
+from annotator.browse.work import notes_in_hand, waiting_notes
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review import services, spans
-from annotator.review.leases import LEASE, take_note
+from annotator.review.leases import LEASE, release, take_note
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.selectors import notes_of
 from tests.cast import NOW, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
 
@@ -159,6 +161,24 @@ def test_moving_on_frees_the_note_before_and_staying_keeps_it(notes: Notes, bob:
     assert notes.note_item(notes.first).skipped_at is None, "the note keeps its place"
 
 
+def test_a_note_in_which_one_span_was_looked_at_is_not_in_hand(notes: Notes, bob: User) -> None:
+    def in_hand() -> list[str]:
+        held = notes_in_hand(list(bob.memberships.select_related("project")), user=bob, now=NOW)
+        mine = notes_of(project=notes.project, reviewer=bob, status="open")
+        assert {each.item.pk for each in held} == {item.pk for item in mine}
+        return [item.document.external_id for item in mine]
+
+    note_item = take_note(document=notes.first, reviewer=bob, now=NOW)
+    assert in_hand() == ["first"]
+    release(note_item=note_item, reviewer=bob)
+    assert in_hand() == []
+    waiting = waiting_notes(list(bob.memberships.select_related("project")), user=bob, now=NOW)
+    assert waiting[notes.project.pk].n_notes == 2
+    notes.post(sign_in(Client(), bob), notes.item(notes.first, METFORMIN), verdict="accept")
+    release(note_item=note_item, reviewer=bob)
+    assert in_hand() == ["first"]
+
+
 def test_a_decision_answers_with_the_next_span_of_another_note_in_place(notes: Notes, bob: User) -> None:
     client = sign_in(Client(), bob)
     start = client.post(notes.url("next_span"))
@@ -187,6 +207,16 @@ def test_an_edit_stays_and_the_way_on_is_asked_for(notes: Notes, bob: User) -> N
     went = client.post(notes.url("next_span"), {"leaving": leaving}, **HTMX)
     assert target_of(went) == f"i{notes.item(notes.second, CHEST_PAIN).public_id}"
     assert notes.note_item(notes.first).lease_expires_at is None
+
+
+def test_nothing_is_offered_as_missed_by_span(notes: Notes, bob: User) -> None:
+    client = sign_in(Client(), bob)
+    take_note(document=notes.first, reviewer=bob, now=NOW)
+    notes.post(client, notes.item(notes.first, METFORMIN), verdict="accept")
+    note = notes.note_item(notes.first)
+    take_note(document=notes.first, reviewer=bob, now=NOW)
+    page = body(client.get(notes.url("note", note), {"queue": "span"}))
+    assert "Decided" in page and "data-missed" not in page
 
 
 def test_only_the_lines_around_the_span_are_drawn(notes: Notes, bob: User, schema_version: SchemaVersion) -> None:
