@@ -312,8 +312,8 @@ class Visitor:
         page = self._page_of(row.who)
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
+        page.goto("about:blank")  # with what the row before has not sent
         page.unroute_all()
-        page.goto("about:blank")  # and with it goes what the row before kept while it was offline
         page.context.set_offline(False)
         page.goto(self._address + row.path(self._tour, self._parameters))
         row.act(page, self._tour)
