@@ -3,7 +3,8 @@
     python bench/screens.py [--out docs/screens] [--only review,import]
 
 Opens the rows of tests/a11y/pages.py on an installation of its own in a temporary folder, filled by
-tests/a11y/scene.py: 1440 pixels wide, the review page at 900 and 700 as well, light and dark. The clock stands still,
+tests/a11y/scene.py: 1440 pixels wide, the review page also at 900 and 700 in the states of NARROW. Every page is drawn
+light and dark, and the review page in all its states; other states of a page are drawn light. The clocks stand still,
 and chance is seeded, so that a page which did not change gives the picture that it gave before. Needs the development
 packages and a Chromium.
 """
@@ -19,6 +20,7 @@ import struct
 import sys
 import zlib
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2027, 3, 2, 9, 30, tzinfo=UTC)
 N_READ = 24
+NARROW = {"review", "review-own-span", "review-relating", "review-missed", "review-offline"}
 TALLEST = 1200
 # The picture in at most 96 colours: its 24 commonest, those that are unlike all before, and for any other the nearest.
 PALETTE = """async ([png]) => {
@@ -104,21 +107,25 @@ def draw(out: Path, *, wanted: tuple[str, ...], chromium: str) -> None:
     call_command("migrate", verbosity=0, interactive=False)
     tour = make_tour(now=NOW, n_read=N_READ)
     out.mkdir(parents=True, exist_ok=True)
-    server = LiveServer("localhost")
+    server = LiveServer("localhost:8110")
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             painter = browser.new_page()
-            visitor = Visitor(browser, server.url, tour)
+            visitor = Visitor(browser, server.url, tour, clock=NOW)
+            first = {row.route: row for row in reversed(PAGES)}
             for row in PAGES:
                 if not row.name.startswith(wanted):
                     continue
-                for width in (1440, 900, 700) if row.route == "review:note" else (1440,):
-                    page = visitor.open(row, width=width)
-                    for theme in ("light", "dark"):
-                        page.emulate_media(color_scheme=theme)
-                        at = "" if width == 1440 else f"-{width}"
-                        (out / f"{row.name}{at}-{theme}.png").write_bytes(picture(page, painter))
+                page = visitor.open(row)
+                is_in_both = row.route.startswith("review:") or first[row.route] is row
+                for width, theme in product((1440, 900, 700) if row.name in NARROW else (1440,), ("light", "dark")):
+                    if theme == "dark" and not is_in_both:
+                        continue
+                    page.set_viewport_size({"width": width, "height": 900})
+                    page.emulate_media(color_scheme=theme)
+                    at = "" if width == 1440 else f"-{width}"
+                    (out / f"{row.name}{at}-{theme}.png").write_bytes(picture(page, painter))
             visitor.close()
             browser.close()
     finally:

@@ -57,7 +57,7 @@ REASONS = {
     "approximate": ("approximate match", "disagree"),
     LATE: ("came when the note was done", "clock"),
     UNSEEN: ("not seen in the blind reading", "eye"),
-    AUDIT: ("audit", "layers"),
+    AUDIT: ("audit", "eye"),
     "unproven": ("not yet proven", "miss"),
 }
 _PAST: dict[str, str] = {

@@ -112,7 +112,9 @@ def draw_queue(
             said=format_html(' data-said="{}"', mark.said) if mark.said else "",
             current=format_html(" {}", "aria-current=true" if mark.key == current else ""),
             text=mark.surface if len(mark.surface) <= QUEUED_CHARS else Truncator(mark.surface).chars(QUEUED_CHARS),
-            score=floatformat(mark.score if mark.confidence is None else mark.confidence, 2),
+            score="hidden"
+            if mark.is_masked
+            else floatformat(mark.score if mark.confidence is None else mark.confidence, 2),
             colour=mark.label.colour,
             code=mark.label.code,
             chip=_chip(*reasons[mark.reason]) if mark.reason in reasons else "",
@@ -235,6 +237,7 @@ class _Pen:
 
     def _draw_tail(self, mark: Mark) -> None:
         """The label's code, glyphs: attributes that are not the default, a discontinuous span, relations; the tick.
+        Of a blind audit, an eye.
 
         The code says in words, for those who hear the page, all that is drawn.
         """
@@ -246,10 +249,11 @@ class _Pen:
         words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
         n_ties = self._n_ties[mark.thread]
         words += f", {n_ties} relation{'s' if n_ties > 1 else ''}" if n_ties else ""
-        self._write('<i class="code" data-code="{}" data-words=" ({})"></i>', mark.label.code, words)
-        for glyph in (
-            [value.glyph for value in values] + ["link"] * mark.span.is_discontinuous + ["tied"] * (n_ties > 0)
-        ):
+        self._write(
+            '<i class="code" data-code="{}" data-words=" ({})"></i>', "" if mark.is_masked else mark.label.code, words
+        )
+        glyphs = [value.glyph for value in values] + ["eye"] * mark.is_masked
+        for glyph in [*glyphs, *["link"] * mark.span.is_discontinuous, *["tied"] * (n_ties > 0)]:
             if glyph:
                 self._write('<i class="glyph" data-glyph="{}"></i>', glyph)
         if mark.tenths is not None:

@@ -30,7 +30,7 @@ from annotator.suggestions.models import Labeler, Suggestion
 
 Place = tuple[float, float, int, int]
 Source = Suggestion | Annotation
-SUGGESTED, PERSON = "suggested", "person"
+SUGGESTED, PERSON, BLIND = "suggested", "person", "blind"
 AUDIT = "audit"
 # In the place of what a blind audit hides.
 HIDDEN = Label(name="label hidden", code="?", colour="stone", hotkey="", definition="")
@@ -339,7 +339,7 @@ def _suggested(
             surface=surface,
             label=HIDDEN,
             attributes={},
-            state=SUGGESTED,
+            state=BLIND,
             reason=AUDIT,
             place=_place(skipped_at, 0.0, span.start, pk),
             said=said.get(suggestion_id, ""),

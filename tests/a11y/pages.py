@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 
+from annotator.review.models import ReviewItem
 from tests.a11y.scene import PASSWORD, Tour
 from tests.accounts.codes import code_at
 from tests.test_routes import NO, ROUTES, known_routes
@@ -100,6 +102,31 @@ def sign_in_twice(page: Page, tour: Tour) -> None:
     expect(page.get_by_text("This code")).to_be_visible()
 
 
+def answer_decisions_with(headers: dict[str, str] | None) -> Act:
+    """Decisions are answered with these headers, before they reach the server; with None, not at all."""
+
+    def answer(route: Route) -> None:
+        if headers is not None:
+            route.fulfill(headers=headers)
+
+    return lambda page, tour: page.route("**/decide/", answer)
+
+
+def go_offline(page: Page, tour: Tour) -> None:
+    page.context.set_offline(True)
+
+
+def lose_the_note(page: Page, tour: Tour) -> None:
+    """Bob has the note when Alice decides; she has it again after."""
+    notes = ReviewItem.objects.filter(public_id=tour.ids["item_id"])
+    notes.update(leased_by=tour.people["bob"])
+    page.keyboard.press("a")
+    see("This note is no longer yours")(page, tour)
+    notes.update(leased_by=tour.people["alice"])
+
+
+SIGN_IN = {"HX-Redirect": "/accounts/sign-in/"}
+FIRST = "?focus={open_key}"
 EMPTY = {"project_id": "empty_id"}
 NOTHING = {"token": "nothing"}
 
@@ -192,15 +219,46 @@ PAGES: tuple[Row, ...] = (
     # Review.
     Row("review-start", "review:start"),
     Row("review-start-empty", "review:start", EMPTY),
-    Row("review", "review:note"),
+    Row("review", "review:note", query=FIRST),
     Row("review-by-span", "review:note", query="?queue=span&focus={open_key}"),
-    Row("review-new-span", "review:new_span", query="?start={start}&end={end}"),
-    Row("review-relating", "review:note", act=both(press_key("Shift+R"), see("Relation from"))),
-    Row("review-note-labels", "review:note", act=both(press_key("Shift+N"), see("Back to the spans"))),
+    Row("review-new-span", "review:new_span", query="?start={start}&end={end}&focus={open_key}"),
+    Row("review-filtered", "review:note", query="?queue=low_score"),
+    Row("review-own-span", "review:note", query="?focus={own_key}"),
+    Row("review-alike", "review:note", query="?focus={alike_key}&alike=1"),
+    Row("review-relating", "review:note", query="?focus={other_key}&relate={own_key}"),
+    Row("review-relating-suggestion", "review:note", query=FIRST, act=both(press_key("Shift+R"), see("Relation from"))),
+    Row("review-note-labels", "review:note", query=FIRST, act=both(press_key("Shift+N"), see("Back to the spans"))),
+    Row("review-audit", "review:note", query="?focus={audit_key}"),
+    Row("review-blind", "review:note", {"item_id": "blind_item"}),
     Row("review-done", "review:note", {"item_id": "done_item"}),
     Row("review-missed", "review:note", {"item_id": "missed_item"}, act=see("Anything missed? 1 of")),
     Row("review-not-yours", "review:note", {"item_id": "bobs_item"}),
+    Row(
+        "review-busy", "review:note", query=FIRST, act=both(answer_decisions_with(None), press_key("a"), see("saving"))
+    ),
+    Row(
+        "review-refused",
+        "review:new_span",
+        query="?start={own_start}&end={own_end}",
+        act=both(lambda page, tour: page.keyboard.press(tour.ids["own_hotkey"]), see("Nothing was saved")),
+    ),
+    Row("review-conflict", "review:note", query=FIRST, act=lose_the_note),
+    Row("review-offline", "review:note", query=FIRST, act=both(go_offline, press_key("a"), see("Offline since"))),
+    Row(
+        "review-signed-out",
+        "review:note",
+        query=FIRST,
+        act=both(answer_decisions_with(SIGN_IN), press_key("a"), see("You have been signed out")),
+    ),
     Row("review-help", "review:note", act=press_key("?")),
+    # These decide what the rows before show.
+    Row(
+        "review-audit-told",
+        "review:note",
+        query="?focus={audit_key}",
+        act=both(press_key("1"), see("The model")),
+    ),
+    Row("review-decided", "review:note", {"item_id": "missed_item"}, act=both(press_key("x"), see("Nothing left"))),
     # Import.
     Row("imports", "exchange:imports"),
     Row("imports-empty", "exchange:imports", EMPTY),
@@ -237,10 +295,14 @@ PAGES: tuple[Row, ...] = (
 
 
 class Visitor:
-    """Opens rows in a browser: each person has one page of their own, who is not signed in a fresh one every time."""
+    """Opens rows in a browser: each person has one page of their own, who is not signed in a fresh one every time.
 
-    def __init__(self, browser: Browser, address: str, tour: Tour) -> None:
+    With a `clock` the pages' own stands there, in UTC.
+    """
+
+    def __init__(self, browser: Browser, address: str, tour: Tour, *, clock: datetime | None = None) -> None:
         self.troubles: list[str] = []
+        self._clock = clock
         self._browser, self._address, self._tour = browser, address, tour
         self._pages: dict[str, Page] = {}
         self._parameters = dict(known_routes())
@@ -250,6 +312,9 @@ class Visitor:
         page = self._page_of(row.who)
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
+        page.goto("about:blank")  # with what the row before has not sent
+        page.unroute_all()
+        page.context.set_offline(False)
         page.goto(self._address + row.path(self._tour, self._parameters))
         row.act(page, self._tour)
         return page
@@ -263,8 +328,10 @@ class Visitor:
             return self._pages[who]
         if who in self._pages:
             self._pages[who].context.close()
-        context = self._browser.new_context(locale="en-GB", reduced_motion="reduce")
+        context = self._browser.new_context(locale="en-GB", timezone_id="UTC", reduced_motion="reduce")
         context.set_default_timeout(20_000)
+        if self._clock:
+            context.clock.set_fixed_time(self._clock)
         if who:
             client = Client()
             client.force_login(self._tour.people[who])

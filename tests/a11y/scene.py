@@ -7,9 +7,11 @@ and has a second factor. Erin belongs to nothing yet, Frank's account is disable
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import permutations
 
 from annotator.accounts.models import User
 from annotator.accounts.services import create_user, reset_link, sign_in_link
@@ -29,15 +31,15 @@ from annotator.exchange.sources import in_order, source_at
 from annotator.jobs.services import record_beat, run_job
 from annotator.projects.invitations import invite
 from annotator.projects.models import Membership, Project
-from annotator.projects.services import add_guideline, create_project, set_member
+from annotator.projects.services import add_guideline, create_project, set_audits, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
 from annotator.review.commenting import comment_on
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import fill_slots
-from annotator.review.selectors import note_view, source_of
-from annotator.review.services import Accept, FinishNote, decide
+from annotator.review.selectors import Mark, note_view, source_of, target_for
+from annotator.review.services import Accept, FinishNote, Relate, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
@@ -47,11 +49,11 @@ from tests.accounts.codes import set_up
 from tests.exchange.test_uploads import options, upload
 
 PASSWORD = "seven wet umbrellas"
-GUIDELINE = """Spans
+GUIDELINE = """## Spans
 Mark the shortest text that names the thing. Leave out articles and possessives.
 Mark "type 2 diabetes", not "known type 2 diabetes".
 
-Doubtful cases
+## Doubtful cases
 A symptom that belongs to a named disease is a Problem of its own.
 Mark a drug class only where no drug is named."""
 CHANGED = GUIDELINE.replace(" and possessives", ", possessives and severity") + "\nHeadings are never marked."
@@ -163,38 +165,53 @@ def _review(project: Project, bob: User, now: datetime) -> None:
 
 def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str, str]:
     """Alice has a note in hand with spans that she accepted or flagged, one in which all is decided, and a done one.
-    Bob has a note in hand, and asks about it.
+    Another she reads blind, and a span of the first is an audit. Bob has a note in hand, and asks about it.
     """
     waiting = iter(
         Document.objects.filter(project=project, label_jobs__status="done")
         .exclude(annotation_sets__annotator=bob)
         .order_by("-n_chars", "pk")
     )
-    finished, in_hand, bobs, decided = (next(waiting) for _ in range(4))
+    finished, in_hand, bobs, decided, unread = (next(waiting) for _ in range(5))
     done = take_note(document=finished, reviewer=alice, now=now)
     _accept(done, alice, now, n=1000)
     decide(note_item=done, reviewer=alice, act=FinishNote(), key="tour-done", now=now)
     held = take_note(document=in_hand, reviewer=alice, now=now)
-    _accept(held, alice, now, n=3)
+    _accept(held, alice, now, n=8)
+    blind = take_note(document=unread, reviewer=alice, now=now)
+    ReviewItem.objects.filter(pk=blind.pk).update(stream="blind")
     others = take_note(document=bobs, reviewer=bob, now=now)
     missed = take_note(document=decided, reviewer=alice, now=now)
     _forget(missed)
     _accept(missed, alice, now, n=1000)
-    first = note_view(note_item=held).queue[0].key
+    view = note_view(note_item=held)
+    first, *_, last = view.queue
+    set_audits(project=project, audits=Project.Audits.BLIND, actor=alice, now=now)
+    ReviewItem.objects.filter(public_id=last.key[1:]).update(stream="audit")
+    head, tail = _relate(held, alice, now)
+    repeated = next(mark.key for mark in view.queue if [each.surface for each in view.queue].count(mark.surface) > 1)
     for is_of_span, kind, body in _SAID:
-        comment_on(note_item=held, reviewer=alice, key=first if is_of_span else "", kind=kind, body=body, now=now)
+        comment_on(note_item=held, reviewer=alice, key=first.key if is_of_span else "", kind=kind, body=body, now=now)
     comment_on(note_item=others, reviewer=bob, key="", kind="discuss", body="Dictated twice? See the end.", now=now)
-    start = in_hand.text.index(" ") + 1
-    waiting_span = ReviewItem.objects.filter(document=in_hand, unit="span", status="open").earliest("pk")
+    word = re.search(r"\b[A-Z]\w{7,}", in_hand.text)
+    assert word
     return {
         "item_id": held.public_id,
         "done_item": done.public_id,
-        "open_key": f"i{waiting_span.public_id}",
+        "open_key": first.key,
         "bobs_item": others.public_id,
         "missed_item": missed.public_id,
+        "blind_item": blind.public_id,
+        "own_key": head.key,
+        "own_start": str(head.span.start),
+        "own_end": str(head.span.end),
+        "own_hotkey": head.label.hotkey,
+        "other_key": tail.key,
+        "alike_key": repeated,
+        "audit_key": last.key,
         "document_id": in_hand.public_id,
-        "start": str(start),
-        "end": str(in_hand.text.index(" ", start)),
+        "start": str(word.start()),
+        "end": str(word.end()),
     }
 
 
@@ -216,6 +233,19 @@ def _accept(note_item: ReviewItem, reviewer: User, now: datetime, *, n: int) -> 
     items = ReviewItem.objects.filter(document=note_item.document, unit="span", status="open", slot=note_item.slot)
     for item in items.order_by("suggestion__start")[:n]:
         decide(note_item=note_item, reviewer=reviewer, act=Accept(item=item), key=f"tour-{item.pk}", now=now)
+
+
+def _relate(note_item: ReviewItem, reviewer: User, now: datetime) -> tuple[Mark, Mark]:
+    """Join two spans of the note that a relation may join."""
+    view = note_view(note_item=note_item)
+    relation, head, tail = next(
+        (relation, head, tail)
+        for head, tail in permutations(view.annotations, 2)
+        for relation in view.schema.relations_between(head.label.name, tail.label.name)
+    )
+    ends = (target_for(note_item=note_item, key=mark.key) for mark in (head, tail))
+    decide(note_item=note_item, reviewer=reviewer, act=Relate(relation.name, *ends), key="tour-related", now=now)
+    return head, tail
 
 
 def _guideline(project: Project, alice: User, now: datetime) -> None:
