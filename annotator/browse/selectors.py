@@ -30,6 +30,7 @@ from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import memberships_of
 from annotator.review.models import ReviewItem
+from annotator.review.selectors import is_begun
 from annotator.suggestions.models import LabelJob
 
 _Status = ReviewItem.Status
@@ -166,7 +167,9 @@ def members_of(project: Project) -> list[Membership]:
 
 def tallies(project: Project, users: Sequence[User]) -> dict[int, Tally]:
     """What each of the users did and does in the project, by row id. Two queries."""
-    notes = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, leased_by__in=users, document__project=project)
+    notes = ReviewItem.objects.filter(
+        is_begun(), unit=ReviewItem.Unit.NOTE, leased_by__in=users, document__project=project
+    )
     counts = {
         user_id: (n_done, n_in_hand)
         for user_id, n_done, n_in_hand in notes.order_by()
