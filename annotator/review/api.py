@@ -29,7 +29,7 @@ from annotator.review import leases, services
 from annotator.review.blinding import hidden_among
 from annotator.review.commenting import comment_on, take_back
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.relations import document_values_of, relation_for, relations_of
+from annotator.review.relations import relation_for
 from annotator.review.selectors import note_item_for, note_view, target_for
 from annotator.review.serializers import (
     REDO,
@@ -265,7 +265,7 @@ def _held(membership: Membership, item_id: str) -> Response:
         "document": view.document,
         "queue": view.queue,
         "annotations": sorted(view.annotations, key=lambda mark: (mark.span, mark.label.name)),
-        "relations": relations_of(note_item),
-        "document_labels": document_values_of(note_item),
+        "relations": view.relations,
+        "document_labels": view.values,
     }
     return Response(HeldNoteSerializer(held).data)
