@@ -73,9 +73,7 @@ class SubmittedValueSerializer(_AssertedSerializer, DocumentValueSerializer):
 class CommentedSpanSerializer(SpanSerializer):
     """The span that a comment is about, as it stands now: an annotation, or a suggestion."""
 
-    label = serializers.CharField(  # type: ignore[assignment]
-        allow_null=True, help_text="Null where what the model says is hidden."
-    )
+    label = serializers.CharField(allow_null=True, help_text="Null where what the model says is hidden.")
     annotation = serializers.SerializerMethodField()
     suggestion = serializers.SerializerMethodField()
 

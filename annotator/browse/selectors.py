@@ -29,7 +29,9 @@ from annotator.audit.models import AuditEvent
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import memberships_of
+from annotator.review.blinding import IS_READ_BLIND
 from annotator.review.models import ReviewItem
+from annotator.review.selectors import is_begun
 from annotator.suggestions.models import LabelJob
 
 _Status = ReviewItem.Status
@@ -126,8 +128,8 @@ def listed_notes(
 ) -> QuerySet[Any]:
     """The notes of `notes_with_state` that fit, without their text, with `n_open` and `n_annotations`. One query.
 
-    `n_open` counts suggestions that wait for someone. `n_annotations` counts submitted sets only: what a reader is
-    still at is nobody else's business.
+    `n_open` counts suggestions that wait for someone, none in a note that waits for a blind reader. `n_annotations`
+    counts submitted sets only: what a reader is still at is nobody else's business.
     """
     notes = notes_with_state(project).defer("text", "metadata")
     if state is not None:
@@ -138,7 +140,8 @@ def listed_notes(
         notes = notes.filter(public_id=note)
     is_open = Q(unit=ReviewItem.Unit.SPAN, status=_Status.OPEN)
     is_asserted = Q(set__status=AnnotationSet.Status.SUBMITTED, status=Annotation.Status.LIVE)
-    items = ReviewItem.objects.filter(document=OuterRef("pk"))
+    of_note = ReviewItem.objects.filter(document=OuterRef("pk")).order_by().values("document")
+    items = of_note.annotate(n_blind=Count("pk", filter=IS_READ_BLIND)).filter(n_blind=0)
     annotations = Annotation.objects.filter(set__document=OuterRef("pk"))
     return notes.annotate(
         n_open=_counted(items, "document", Count("suggestion", filter=is_open, distinct=True)),
@@ -166,7 +169,9 @@ def members_of(project: Project) -> list[Membership]:
 
 def tallies(project: Project, users: Sequence[User]) -> dict[int, Tally]:
     """What each of the users did and does in the project, by row id. Two queries."""
-    notes = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, leased_by__in=users, document__project=project)
+    notes = ReviewItem.objects.filter(
+        is_begun(), unit=ReviewItem.Unit.NOTE, leased_by__in=users, document__project=project
+    )
     counts = {
         user_id: (n_done, n_in_hand)
         for user_id, n_done, n_in_hand in notes.order_by()

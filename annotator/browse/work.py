@@ -75,7 +75,7 @@ def projects_where(memberships: Sequence[Membership], action: Action) -> dict[in
 def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetime) -> list[NoteInHand]:
     """The notes that the person holds, the latest lease first, then those begun; fifty at most. Two queries."""
     items = list(
-        ReviewItem.objects.filter(is_begun(user), unit=_Unit.NOTE, status=_Status.OPEN, leased_by=user)
+        ReviewItem.objects.filter(is_begun(), unit=_Unit.NOTE, status=_Status.OPEN, leased_by=user)
         .filter(document__project__in=projects_where(memberships, Action.REVIEW))
         .select_related("document__project")
         .defer("document__text")
@@ -119,7 +119,7 @@ def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetim
     members = Membership.objects.filter(project__in=projects).values("user")
     held = (
         ReviewItem.objects.filter(is_note, leased_by__in=members)
-        .filter((Q(leased_by=user) & is_begun(user)) | Q(lease_expires_at__gt=now))
+        .filter((Q(leased_by=user) & is_begun()) | Q(lease_expires_at__gt=now))
         .order_by()
         .values_list("document__project")
         .annotate(n=Count("pk"))

@@ -14,6 +14,13 @@ from annotator.projects.models import Project
 from annotator.review.models import REVEALED, Decision, ReviewItem
 from annotator.suggestions.models import Suggestion
 
+# `is_read_blind` of rows that may be of spans as well.
+IS_READ_BLIND = Q(
+    ~Q(reason=REVEALED),
+    unit=ReviewItem.Unit.NOTE,
+    status=ReviewItem.Status.OPEN,
+    stream=ReviewItem.Stream.BLIND,
+)
 _UNMASKING = {Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.EDIT}
 
 
@@ -48,12 +55,7 @@ def has_unmasked(decision: Decision) -> bool:
 
 def blind_notes(project: Project) -> QuerySet[ReviewItem]:
     """The note items whose readers are to see no suggestion."""
-    return ReviewItem.objects.filter(
-        document__project=project,
-        unit=ReviewItem.Unit.NOTE,
-        status=ReviewItem.Status.OPEN,
-        stream=ReviewItem.Stream.BLIND,
-    ).exclude(reason=REVEALED)
+    return ReviewItem.objects.filter(IS_READ_BLIND, document__project=project)
 
 
 def hidden_suggestions(project: Project) -> Q:

@@ -60,7 +60,7 @@ def edited(
     """The target with another span, label or attributes; what is None stays as it is.
 
     Where the reviewer does not see what the model says, they give a label: the model's own, at its place, is accepted.
-    What they have asserted there already is taken as well with any other label: a refusal would tell that it is another.
+    A label that they have given there already is taken too: to refuse it would tell that the model's is another.
     """
     if isinstance(target, ReviewItem):
         suggestion = suggestion_of(target)

@@ -24,12 +24,13 @@ from annotator.review.selectors import NoteView
 from annotator.review.similar import is_finished
 
 SAMPLE = 40  # of the newest finished notes: they say how often words are left without a label
+MOST_SETS = 500  # of the reader's own, and of others' finished ones, the newest: the card says what stands in these
 _LOOKED_FOR = 60  # of so many words, the ones labelled in most notes
 _Verdict = Decision.Verdict
 
 
 def missed_in(view: NoteView, *, reader: User) -> list[Candidate]:
-    """What may have been missed in the note, the likeliest first. Four queries, whatever the project holds.
+    """What may have been missed in the note, the likeliest first. Five queries, whatever the project holds.
 
     Nothing is offered over an annotation, nor, with the same label, over what was rejected, removed or dismissed here;
     what was dismissed is not offered in other places of the note either.
@@ -71,27 +72,26 @@ def _turned_down(note_item: ReviewItem) -> list[tuple[str, Span, bool]]:
 
 
 def _records(places: dict[str, list[Place]], document: Document, reader: User) -> dict[str, Record]:
-    """What people did with these words in other notes, as far as the reader may know. Three queries.
+    """What people did with these words in other notes, as far as the reader may know. Four queries, bounded but for
+    who may see a set: that is asked of all until MOST_SETS are found.
 
     Text is read of the sample only, and only for words that somebody has labelled.
     """
-    others = AnnotationSet.objects.filter(is_finished(reader), document__project=document.project_id)
-    sample = others.exclude(document=document).order_by("-pk").values_list("pk", flat=True)[:SAMPLE]
-    sets = list(sample)
+    others = AnnotationSet.objects.filter(document__project=document.project_id).exclude(document=document)
+    newest = others.order_by("-pk").values_list("pk", flat=True)
+    finished = list(newest.filter(is_finished(reader))[:MOST_SETS])
+    own = newest.filter(annotator=reader)[:MOST_SETS]
+    sample = finished[:SAMPLE]
     words_of = surface_keys(project_id=document.project_id, surfaces=places)
     labelled = (
         Annotation.objects.filter(
-            Q(annotator=reader) | is_finished(reader, of="set__"),
-            surface_key__in=list(words_of),
-            status=Annotation.Status.LIVE,
-            set__document__project=document.project_id,
+            set__in={*finished, *own}, surface_key__in=list(words_of), status=Annotation.Status.LIVE
         )
-        .exclude(set__document=document)
         .values_list("surface_key", "label")
         .annotate(
             n_spans=Count("pk"),
             n_notes=Count("set__document", distinct=True),
-            n_labelled=Count("pk", filter=Q(set__in=sets)),
+            n_labelled=Count("pk", filter=Q(set__in=sample)),
         )
         .order_by("-n_notes", "-n_spans", "label")
     )
@@ -99,7 +99,7 @@ def _records(places: dict[str, list[Place]], document: Document, reader: User) -
     for key, *counts in labelled:
         most.setdefault(words_of[key], tuple(counts))
     kept = list(most.items())[:_LOOKED_FOR]
-    texts = Document.objects.filter(annotation_sets__in=sets).values_list("text", flat=True) if kept else []
+    texts = Document.objects.filter(annotation_sets__in=sample).values_list("text", flat=True) if kept else []
     normal = [normal_surface(text) for text in texts]
     return {
         words: Record(label, n_spans, n_notes, sum(n_mentions(text, words) for text in normal), n_labelled)

@@ -269,7 +269,7 @@ def queue_counts(*, project: Project, reviewer: User) -> dict[str, int]:
 def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewItem]:
     """The reader's twenty newest notes that are begun or done. One query."""
     notes = ReviewItem.objects.filter(
-        is_begun(reviewer), document__project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
+        is_begun(), document__project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
     )
     return list(
         notes.select_related("document")
@@ -278,13 +278,13 @@ def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewIte
     )
 
 
-def is_begun(reviewer: User) -> Q:
-    """Whether a note that the reviewer took is work of theirs: held, put back or done, or with a decision of theirs.
-    One in which they only looked at a span is not.
+def is_begun() -> Q:
+    """Whether a note that someone took is work of theirs: held, put back or done, or with a decision of theirs. One in
+    which they only looked at a span is not.
     """
-    decided = Decision.objects.filter(note_item=OuterRef("pk"), reviewer=reviewer)
+    decided = Decision.objects.filter(note_item=OuterRef("pk"), reviewer=OuterRef("leased_by"))
     is_held_or_done = Q(lease_expires_at__isnull=False) | Q(status=ReviewItem.Status.DECIDED)
-    return is_held_or_done | Q(skipped_at__isnull=False) | Exists(decided)
+    return is_held_or_done | Q(skipped_at__isnull=False) | Q(Exists(decided))
 
 
 def changed_spans(decisions: Iterable[Decision]) -> list[Span]:

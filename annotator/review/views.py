@@ -99,7 +99,9 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     `?queue=` narrows the queue to a reason, or the page to one span with its context. Where nothing is left to decide,
     `?missed=` is the number of what may have been missed.
 
-    `?moved=1` comes from a card whose new bounds wait for a label: the note is drawn again as it is. `?unsaved=1`, from a sign-in that came between, says so once.
+    `?moved=1` comes from a card whose new bounds wait for a label: the note is drawn again as it is.
+
+    `?unsaved=1`, from a sign-in that came between, says so once.
     """
     membership, note_item = _note_of(request, project_id, item_id)
     if "unsaved" in request.GET:

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.browse.selectors import listed_notes
 from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.services import add_guideline
@@ -229,6 +230,12 @@ def test_a_blind_reading_is_given_none_of_its_suggestions(blind: Desk, bob: User
         assert "0.40" not in page, name
     assert not Decision.objects.filter(item__isnull=False).exists()
     assert not any(row["document"] == blind.document.public_id for row in results(api.get("./review/?status=open")))
+
+
+def test_the_list_of_notes_does_not_tell_how_much_a_blind_reader_is_not_shown(desk: Desk, project: Project) -> None:
+    assert listed_notes(project).get().n_open == 3
+    ReviewItem.objects.filter(pk=desk.note_item.pk).update(stream="blind")
+    assert listed_notes(project).get().n_open == 0
 
 
 def test_a_blind_reading_is_submitted_as_it_is_and_then_gone_through(blind: Desk, bob: User) -> None:

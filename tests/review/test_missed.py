@@ -14,6 +14,7 @@ from annotator.core.spans import Span, SpanError
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import create_project
+from annotator.review import missed
 from annotator.review.leases import take_note
 from annotator.review.missed import missed_in
 from annotator.review.models import Decision, ReviewItem
@@ -73,7 +74,7 @@ def test_mentions_of_what_the_reader_labelled_in_the_note_are_offered_one_at_a_t
 
 
 def test_words_that_others_labelled_in_finished_notes_are_offered_with_their_record(
-    desk: Desk, project: Project, bob: User, carol: User
+    desk: Desk, project: Project, bob: User, carol: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(2):
         said(project, carol, f"A swollen LEFT knee, {number}.", ("LEFT knee", "Problem"), name=f"n{number}")
@@ -81,6 +82,9 @@ def test_words_that_others_labelled_in_finished_notes_are_offered_with_their_rec
     assert (TEXT[found.start : found.end], found.label, found.n_here) == (KNEE, "Problem", 0)
     assert found.record is not None
     assert (found.record.n_spans, found.record.n_notes, found.record.n_mentions) == (2, 2, 2)
+    monkeypatch.setattr(missed, "MOST_SETS", 1)
+    (found,) = missed_in(note_view(note_item=desk.note_item), reader=bob)
+    assert found.record is not None and found.record.n_notes == 1, "no more than so many notes are gone through"
 
 
 def test_words_that_finished_notes_mostly_leave_out_are_not_offered(

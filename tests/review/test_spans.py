@@ -11,9 +11,10 @@ from django.urls import reverse
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
+from annotator.browse.selectors import tallies
+from annotator.browse.work import notes_in_hand, waiting_notes
 from annotator.core.spans import Span
 from annotator.documents.models import Document
-from annotator.browse.work import notes_in_hand, waiting_notes
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review import services, spans
 from annotator.review.leases import LEASE, release, take_note
@@ -166,6 +167,7 @@ def test_a_note_in_which_one_span_was_looked_at_is_not_in_hand(notes: Notes, bob
         held = notes_in_hand(list(bob.memberships.select_related("project")), user=bob, now=NOW)
         mine = notes_of(project=notes.project, reviewer=bob, status="open")
         assert {each.item.pk for each in held} == {item.pk for item in mine}
+        assert tallies(notes.project, [bob])[bob.pk].n_in_hand == len(mine)
         return [item.document.external_id for item in mine]
 
     note_item = take_note(document=notes.first, reviewer=bob, now=NOW)
