@@ -20,7 +20,6 @@ import struct
 import sys
 import zlib
 from datetime import UTC, datetime
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest import mock
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2027, 3, 2, 9, 30, tzinfo=UTC)
 N_READ = 24
-NARROW = {"review", "review-own-span", "review-relating", "review-missed", "review-offline"}
+NARROW = {"review", "review-own-span", "review-missed", "review-offline"}
 TALLEST = 1200
 # The picture in at most 96 colours: its 24 commonest, those that are unlike all before, and for any other the nearest.
 PALETTE = """async ([png]) => {
@@ -117,15 +116,13 @@ def draw(out: Path, *, wanted: tuple[str, ...], chromium: str) -> None:
             for row in PAGES:
                 if not row.name.startswith(wanted):
                     continue
-                page = visitor.open(row)
                 is_in_both = row.route.startswith("review:") or first[row.route] is row
-                for width, theme in product((1440, 900, 700) if row.name in NARROW else (1440,), ("light", "dark")):
-                    if theme == "dark" and not is_in_both:
-                        continue
-                    page.set_viewport_size({"width": width, "height": 900})
-                    page.emulate_media(color_scheme=theme)
-                    at = "" if width == 1440 else f"-{width}"
-                    (out / f"{row.name}{at}-{theme}.png").write_bytes(picture(page, painter))
+                for width in (1440, 900, 700) if row.name in NARROW else (1440,):
+                    page = visitor.open(row, width=width)
+                    for theme in ("light", "dark") if is_in_both else ("light",):
+                        page.emulate_media(color_scheme=theme)
+                        at = "" if width == 1440 else f"-{width}"
+                        (out / f"{row.name}{at}-{theme}.png").write_bytes(picture(page, painter))
             visitor.close()
             browser.close()
     finally:

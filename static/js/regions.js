@@ -17,7 +17,7 @@ function entrance(selector) {
 function nameOf(selector) {
   const text = (id) => document.getElementById(id)?.textContent.trim() ?? "";
   if (selector === "#queue") return `Queue, ${text("queue-count")} in this note`;
-  if (selector === "#note") return `Note: ${document.querySelector(".note-head h1").textContent}`;
+  if (selector === "#note") return `Note: ${document.querySelector(".note-head h1")?.textContent ?? ""}`;
   if (selector === "#card") return `Card: ${text("card-title")}`;
   return selector === ".actions" ? "Action bar" : "Top bar";
 }

@@ -114,13 +114,14 @@ export function drawCard(key, done) {
     button.disabled = button.value !== "undo" && !isOffered;
   }
   document.getElementById("card").replaceWith(card);
+  if (document.activeElement?.id !== "remark") document.getElementById("remarks").replaceChildren(); // of another span
   htmx.process(card);
   card.dispatchEvent(new CustomEvent("card:drawn", { bubbles: true }));
 }
 
 /** Take the note off the page, as for anyone who comes by. @param {string} title @param {string} text why */
 export function clearNote(title, text) {
-  for (const id of ["note", "queue-list", "actions", "progress", "told"]) document.getElementById(id).replaceChildren();
+  for (const id of ["note", "queue-list", "queue-filters", "actions", "progress", "remarks", "told"]) document.getElementById(id).replaceChildren();
   for (const part of document.querySelectorAll(".note-head, .note-place, .crumbs > :last-child")) part.remove();
   document.getElementById("queue-count").textContent = "0";
   drawCard("", undefined);
@@ -133,7 +134,7 @@ export function clearNote(title, text) {
 /** Show the parts of an answer beside the card: the card is the one that the person looks at. @param {string} html */
 export function putAside(html) {
   const came = new DOMParser().parseFromString(html, "text/html");
-  for (const part of came.querySelectorAll("[hx-swap-oob]:not(#actions, #told)")) {
+  for (const part of came.querySelectorAll("[hx-swap-oob]:not(#actions, #remarks, #told)")) {
     const place = document.getElementById(part.id);
     place?.replaceChildren(...part.childNodes);
     if (place) htmx.process(place);

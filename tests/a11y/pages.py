@@ -40,7 +40,8 @@ def nothing(page: Page, tour: Tour) -> None:
 class Row:
     """How a page is opened: `ids` names what stands in the address where it is not what the parameter is called.
 
-    `act` brings it into the state that `name` tells. `who` is a user name; empty: nobody is signed in.
+    `act` brings it into the state that `name` tells. `who` is a user name; empty: nobody is signed in. `is_unsent`: a
+    decision is left in the page, and goes with it.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Row:
     query: str = ""
     who: str = "alice"
     act: Act = nothing
+    is_unsent: bool = False
 
     def path(self, tour: Tour, parameters: Mapping[str, tuple[str, ...]]) -> str:
         kwargs = {key: tour.ids[self.ids.get(key, key)] for key in parameters[self.route]}
@@ -109,7 +111,10 @@ def answer_decisions_with(headers: dict[str, str] | None) -> Act:
         if headers is not None:
             route.fulfill(headers=headers)
 
-    return lambda page, tour: page.route("**/decide/", answer)
+    def act(page: Page, tour: Tour) -> None:
+        page.route("**/decide/", answer)
+
+    return act
 
 
 def go_offline(page: Page, tour: Tour) -> None:
@@ -234,7 +239,11 @@ PAGES: tuple[Row, ...] = (
     Row("review-missed", "review:note", {"item_id": "missed_item"}, act=see("Anything missed? 1 of")),
     Row("review-not-yours", "review:note", {"item_id": "bobs_item"}),
     Row(
-        "review-busy", "review:note", query=FIRST, act=both(answer_decisions_with(None), press_key("a"), see("saving"))
+        "review-busy",
+        "review:note",
+        query=FIRST,
+        act=both(answer_decisions_with(None), press_key("a"), see("saving")),
+        is_unsent=True,
     ),
     Row(
         "review-refused",
@@ -243,12 +252,19 @@ PAGES: tuple[Row, ...] = (
         act=both(lambda page, tour: page.keyboard.press(tour.ids["own_hotkey"]), see("Nothing was saved")),
     ),
     Row("review-conflict", "review:note", query=FIRST, act=lose_the_note),
-    Row("review-offline", "review:note", query=FIRST, act=both(go_offline, press_key("a"), see("Offline since"))),
+    Row(
+        "review-offline",
+        "review:note",
+        query=FIRST,
+        act=both(go_offline, press_key("a"), see("Offline since")),
+        is_unsent=True,
+    ),
     Row(
         "review-signed-out",
         "review:note",
         query=FIRST,
         act=both(answer_decisions_with(SIGN_IN), press_key("a"), see("You have been signed out")),
+        is_unsent=True,
     ),
     Row("review-help", "review:note", act=press_key("?")),
     # These decide what the rows before show.
@@ -303,18 +319,19 @@ class Visitor:
     def __init__(self, browser: Browser, address: str, tour: Tour, *, clock: datetime | None = None) -> None:
         self.troubles: list[str] = []
         self._clock = clock
+        self._unsent = ""  # whose page keeps a decision that is not to be sent
         self._browser, self._address, self._tour = browser, address, tour
         self._pages: dict[str, Page] = {}
         self._parameters = dict(known_routes())
 
     def open(self, row: Row, *, width: int = 1440, theme: Theme = "light") -> Page:
         """The page of the row, in the state that it tells."""
+        if self._unsent:
+            self._pages.pop(self._unsent).context.close()
+        self._unsent = row.who if row.is_unsent else ""
         page = self._page_of(row.who)
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=theme)
-        page.goto("about:blank")  # with what the row before has not sent
-        page.unroute_all()
-        page.context.set_offline(False)
         page.goto(self._address + row.path(self._tour, self._parameters))
         row.act(page, self._tour)
         return page

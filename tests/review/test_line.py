@@ -133,6 +133,7 @@ def test_decisions_made_offline_are_sent_in_order_when_the_line_is_back(tab: Tab
     expect(tab.title).to_have_text("Suggestion 4 of 5")
     expect(tab.quote).to_have_text("Left knee")
     expect(tab.page.locator("#card [data-words]")).to_have_text("Problem, suggested")
+    expect(tab.page.locator("#remark")).to_have_count(0)  # those that are there are about another span
     shown = tab.page.locator("#queue [data-kept]").evaluate_all("rows => rows.map((row) => row.dataset.kept)")
     assert shown == ["accepted", "rejected", "skipped"]
     assert tab.is_warned()
@@ -143,6 +144,7 @@ def test_decisions_made_offline_are_sent_in_order_when_the_line_is_back(tab: Tab
     expect(tab.page.locator("#progress")).to_contain_text("2 of 5")
     expect(tab.page.locator("[data-kept]")).to_have_count(0)
     expect(tab.page.locator("#card .signals")).to_be_visible()
+    expect(tab.page.locator("#remark")).to_be_visible()
     expect(tab.quote).to_have_text("Left knee")
     tab.press("a")
     assert verdicts() == ["accept", "reject", "skip", "accept"]
@@ -301,6 +303,8 @@ def test_a_note_that_someone_took_meanwhile_says_what_is_not_saved_without_its_t
     main = tab.page.locator("#main")
     for words in ("chest pain", "diabetes"):
         expect(main).not_to_contain_text(words)
+    for gone in ("#remark", "#note-head h1", "#note-place form"):
+        expect(tab.page.locator(gone)).to_have_count(0)
     assert verdicts() == []
     assert not tab.is_warned()
 
@@ -313,6 +317,7 @@ def test_a_session_that_ended_hides_the_note_and_keeps_what_was_decided(
     expect(tab.strip).to_contain_text("You have been signed out. 1 decision is kept")
     expect(tab.strip.get_by_role("link", name="Sign in")).to_have_attribute("href", reverse("accounts:sign_in"))
     expect(tab.page.locator("#main")).not_to_contain_text("chest pain")
+    expect(tab.page.locator("#remark")).to_have_count(0)
     assert tab.is_warned()
     assert verdicts() == []
     sign_in(context, bob, tab.url)
