@@ -272,7 +272,7 @@ PAGES: tuple[Row, ...] = (
         "review-audit-told",
         "review:note",
         query="?focus={audit_key}",
-        act=both(press_key("1"), see("The model")),
+        act=both(press_key("1"), see("the model says")),
     ),
     Row("review-decided", "review:note", {"item_id": "missed_item"}, act=both(press_key("x"), see("Nothing left"))),
     # Import.
