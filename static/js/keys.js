@@ -66,7 +66,8 @@ function onKeydown(event) {
   } else if (isHolding && key.length === 1) {
     held = key;
   } else if (isBusy() || isStale(event)) {
-    if (targetOf(key) && !event.repeat) refuse(key === " " ? "Space" : key.toUpperCase());
+    if (!targetOf(key)) return; // Tab and the keys that scroll go on working
+    if (!event.repeat) refuse(key === " " ? "Space" : key.toUpperCase());
   } else if (!press(key)) {
     return;
   }

@@ -272,7 +272,7 @@ PAGES: tuple[Row, ...] = (
         "review-audit-told",
         "review:note",
         query="?focus={audit_key}",
-        act=both(press_key("1"), see("The model")),
+        act=both(press_key("1"), see("the model says")),
     ),
     Row("review-decided", "review:note", {"item_id": "missed_item"}, act=both(press_key("x"), see("Nothing left"))),
     # Import.
@@ -360,6 +360,6 @@ class Visitor:
         return page
 
     def _note_trouble(self, message: ConsoleMessage) -> None:
-        # A 4xx answer is reported on the console as well: that one is the row's own business.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        # A 4xx answer is reported on the console as well, or that none came: that one is the row's own business.
+        if not self._unsent and message.type == "error" and "Failed to load resource" not in message.text:
             self.troubles.append(message.text)
