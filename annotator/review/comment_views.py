@@ -90,6 +90,6 @@ def _answer(
         "remark_error": f"{error} Nothing was saved." if error else "",
         "draft": draft,
         "note_item": note_item,
-        "focus": key,
+        "remark_key": key,
     }
     return render(request, "review/remarks.html", context, status=status)

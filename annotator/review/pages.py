@@ -167,6 +167,7 @@ def note_context(
         "can_skip": mark is not None and mark.place is not None and not is_done,
         "told": _told(view, mark),
         "focus": key,
+        "remark_key": key,
         "target": key,
         "can_walk": view.n_open > 0 and not is_by_span,
         "previous": shown.neighbour(key, -1),
@@ -229,8 +230,8 @@ def with_missed(context: dict[str, Any], *, reader: User, number: int) -> dict[s
 
 def about_note(context: dict[str, Any]) -> dict[str, Any]:
     """The context for the card of the note's own labels; nothing is decided on the span in focus meanwhile."""
-    told = told_of_labels(context["note_labels"])
-    return context | {"is_about_note": True, "told": told} | _UNDECIDED
+    about = {"is_about_note": True, "told": told_of_labels(context["note_labels"]), "remark_key": ""}
+    return context | remarks_context(context["note_item"], about=None) | about | _UNDECIDED
 
 
 def new_span_context(span: NewSpan) -> dict[str, Any]:
@@ -238,6 +239,8 @@ def new_span_context(span: NewSpan) -> dict[str, Any]:
     return {
         "new_span": span,
         "told": f"New span: {Truncator(span.surface).chars(80)}. Choose its label.",
+        "remarks": [],
+        "may_remark": False,
         **_UNDECIDED,
     }
 

@@ -102,6 +102,16 @@ def test_a_comment_is_saved_and_shown_below_the_card(desk: Desk, bobs: Client) -
     assert WORDS not in bobs.get(f"{url(desk, 'note')}?focus={other}").content.decode()
 
 
+def test_a_card_that_is_not_of_the_span_in_focus_shows_nothing_said_of_it(desk: Desk, bobs: Client, bob: User) -> None:
+    say(desk, bob)
+    note, key = url(desk, "note"), f"i{desk.item(CHEST_PAIN).public_id}"
+    assert WORDS in bobs.get(note, {"focus": key}).content.decode()
+    of_note = bobs.get(note, {"focus": key, "classify": "1"}).content.decode()
+    assert WORDS not in of_note and 'aria-label="Comment on this note"' in of_note
+    new = bobs.get(url(desk, "new_span"), {"focus": key, "start": "0", "end": "5"}).content.decode()
+    assert WORDS not in new and 'class="remark-new"' not in new
+
+
 def test_a_flag_is_a_toggle_and_keeps_what_is_typed(desk: Desk, bobs: Client) -> None:
     bobs.post(url(desk, "comment"), {"kind": "flag", "body": ""})
     flag = Comment.objects.get()
