@@ -26,6 +26,7 @@ def test_every_page_has_a_row_and_every_row_a_page() -> None:
 def test_every_page_can_be_read_and_worked_without_a_mouse(tour: Tour, live_server: Any, browser: Browser) -> None:
     visitor = Visitor(browser, live_server.url, tour)
     found = []
+    walked: set[str] = set()
     for row in PAGES:
         page = visitor.open(row)
         give_axe(page)
@@ -34,8 +35,10 @@ def test_every_page_can_be_read_and_worked_without_a_mouse(tour: Tour, live_serv
             page.emulate_media(color_scheme=theme)
             page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
             found += [f"{row.name} {width} {theme}: {each}" for each in serious_violations(page, rules)]
-        for key in ("Tab", "Shift+Tab"):
+        # Back by Shift+Tab once on each page: its states differ in what stands there, not in how keys are taken.
+        for key in ("Tab",) if row.route in walked else ("Tab", "Shift+Tab"):
             found += [f"{row.name} {key}: {each}" for each in tab_faults(page, key)]
+        walked.add(row.route)
     visitor.close()
     assert found == []
     assert visitor.troubles == []

@@ -46,7 +46,8 @@ def test_a_round_of_blind_audits(start: Page, by: str) -> None:
         else:
             page.get_by_role("button", name=name, exact=True).click()
 
-    page.get_by_role("button", name="Work by span").click()
+    with page.expect_navigation():  # until its script has run
+        page.get_by_role("button", name="Work by span").click()
     expect(note).to_have_text("The first note")
     expect(title).to_have_text("Audit")
     expect(page.locator("#do-accept")).to_be_disabled()
