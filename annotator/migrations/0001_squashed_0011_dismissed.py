@@ -33,18 +33,13 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='AuditChain',
-            fields=[
+        migrations.CreateModel('AuditChain', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('project', models.CharField(max_length=16, unique=True)),
                 ('n_events', models.PositiveBigIntegerField(default=0)),
                 ('head_sha256', models.CharField(default='0000000000000000000000000000000000000000000000000000000000000000', max_length=64)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Job',
-            fields=[
+        ]),
+        migrations.CreateModel('Job', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('kind', models.CharField(choices=[('import', 'Import'), ('build', 'Build'), ('purge', 'Purge')], max_length=20)),
@@ -61,24 +56,16 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(null=True)),
                 ('finished_at', models.DateTimeField(null=True)),
             ],
-            options={
-                'indexes': [models.Index(fields=['status', 'lease_expires_at'], name='job_status')],
-            },
+            {'indexes': [models.Index(fields=['status', 'lease_expires_at'], name='job_status')]},
         ),
-        migrations.CreateModel(
-            name='SignInFailure',
-            fields=[
+        migrations.CreateModel('SignInFailure', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('who_sha256', models.CharField(max_length=64)),
                 ('at', models.DateTimeField()),
             ],
-            options={
-                'indexes': [models.Index(fields=['who_sha256', 'at'], name='sign_in_failure_recent')],
-            },
+            {'indexes': [models.Index(fields=['who_sha256', 'at'], name='sign_in_failure_recent')]},
         ),
-        migrations.CreateModel(
-            name='User',
-            fields=[
+        migrations.CreateModel('User', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
@@ -94,18 +81,11 @@ class Migration(migrations.Migration):
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
-            options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'abstract': False,
-            },
+            {'verbose_name': 'user', 'verbose_name_plural': 'users', 'abstract': False},
             managers=[
                 ('objects', django.contrib.auth.models.UserManager()),
-            ],
-        ),
-        migrations.CreateModel(
-            name='WorkerBeat',
-            fields=[
+        ]),
+        migrations.CreateModel('WorkerBeat', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=200, unique=True)),
                 ('queues', models.CharField(max_length=100)),
@@ -115,11 +95,8 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField()),
                 ('seen_at', models.DateTimeField()),
                 ('stopped_at', models.DateTimeField(null=True)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='ApiToken',
-            fields=[
+        ]),
+        migrations.CreateModel('ApiToken', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('name', models.CharField(max_length=80)),
@@ -131,11 +108,8 @@ class Migration(migrations.Migration):
                 ('used_at', models.DateTimeField(null=True)),
                 ('revoked_at', models.DateTimeField(null=True)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='AuditEvent',
-            fields=[
+        ]),
+        migrations.CreateModel('AuditEvent', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveBigIntegerField()),
                 ('at', models.DateTimeField()),
@@ -147,15 +121,9 @@ class Migration(migrations.Migration):
                 ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('chain', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='annotator.auditchain')),
             ],
-            options={
-                'ordering': ['chain', 'number'],
-                'indexes': [models.Index(fields=['chain', 'verb', 'object_id', 'actor', 'at'], name='audit_event_read'), models.Index(fields=['chain', 'actor', 'at'], name='audit_event_of_actor')],
-                'constraints': [models.UniqueConstraint(fields=('chain', 'number'), name='audit_event_number')],
-            },
+            {'ordering': ['chain', 'number'], 'indexes': [models.Index(fields=['chain', 'verb', 'object_id', 'actor', 'at'], name='audit_event_read'), models.Index(fields=['chain', 'actor', 'at'], name='audit_event_of_actor')], 'constraints': [models.UniqueConstraint(fields=('chain', 'number'), name='audit_event_number')]},
         ),
-        migrations.CreateModel(
-            name='BrowserSession',
-            fields=[
+        migrations.CreateModel('BrowserSession', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('session_key', models.CharField(max_length=40, unique=True)),
@@ -163,11 +131,8 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField()),
                 ('active_at', models.DateTimeField(help_text='last request that was not a poll, to the minute')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='browser_sessions', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Project',
-            fields=[
+        ]),
+        migrations.CreateModel('Project', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('slug', models.SlugField(max_length=60, unique=True)),
@@ -177,24 +142,17 @@ class Migration(migrations.Migration):
                 ('retain_until', models.DateField(help_text='after this day everything in the project is purged', null=True)),
                 ('audits', models.CharField(choices=[('shown', 'Show what the model says'), ('blind', 'Hide label and score until decided')], default='shown', max_length=20)),
             ],
-            options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('n_readers__gte', 1)), name='project_has_readers')],
-            },
+            {'constraints': [models.CheckConstraint(condition=models.Q(('n_readers__gte', 1)), name='project_has_readers')]},
         ),
-        migrations.CreateModel(
-            name='SignInLink',
-            fields=[
+        migrations.CreateModel('SignInLink', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('token_sha256', models.CharField(max_length=64, unique=True)),
                 ('expires_at', models.DateTimeField()),
                 ('used_at', models.DateTimeField(null=True)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sign_in_links', to=settings.AUTH_USER_MODEL)),
                 ('kind', models.CharField(choices=[('sign_in', 'Sign In'), ('reset', 'Reset')], default='sign_in', max_length=20)),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Tombstone',
-            fields=[
+        ]),
+        migrations.CreateModel('Tombstone', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('project', models.CharField(max_length=16)),
@@ -208,13 +166,9 @@ class Migration(migrations.Migration):
                 ('asked_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('job', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.job')),
             ],
-            options={
-                'indexes': [models.Index(fields=['project', '-asked_at'], name='tombstone_of_project')],
-            },
+            {'indexes': [models.Index(fields=['project', '-asked_at'], name='tombstone_of_project')]},
         ),
-        migrations.CreateModel(
-            name='Document',
-            fields=[
+        migrations.CreateModel('Document', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('external_id', models.CharField(max_length=200)),
@@ -228,13 +182,9 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='annotator.project')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('project', 'external_id'), name='document_external_id'), models.CheckConstraint(condition=models.Q(('n_chars__gt', 0)), name='document_has_text')],
-            },
+            {'constraints': [models.UniqueConstraint(fields=('project', 'external_id'), name='document_external_id'), models.CheckConstraint(condition=models.Q(('n_chars__gt', 0)), name='document_has_text')]},
         ),
-        migrations.CreateModel(
-            name='Guideline',
-            fields=[
+        migrations.CreateModel('Guideline', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
                 ('text', models.TextField()),
@@ -243,14 +193,9 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='guidelines', to='annotator.project')),
             ],
-            options={
-                'ordering': ['project', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='guideline_number')],
-            },
+            {'ordering': ['project', 'number'], 'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='guideline_number')]},
         ),
-        migrations.CreateModel(
-            name='Import',
-            fields=[
+        migrations.CreateModel('Import', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('status', models.CharField(choices=[('preview', 'Looked at'), ('started', 'Started')], default='preview', max_length=20)),
@@ -264,11 +209,8 @@ class Migration(migrations.Migration):
                 ('job', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.job')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='imports', to='annotator.project')),
                 ('csv_layout', models.JSONField(default=dict, help_text='how rows of CSV files become notes: places of columns, never their names; {} without any')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Invitation',
-            fields=[
+        ]),
+        migrations.CreateModel('Invitation', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('role', models.CharField(choices=[('lead', 'Lead'), ('annotator', 'Annotator'), ('adjudicator', 'Adjudicator'), ('data_scientist', 'Data scientist')], max_length=20)),
@@ -280,23 +222,16 @@ class Migration(migrations.Migration):
                 ('accepted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invitations', to='annotator.project')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Membership',
-            fields=[
+        ]),
+        migrations.CreateModel('Membership', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('role', models.CharField(choices=[('lead', 'Lead'), ('annotator', 'Annotator'), ('adjudicator', 'Adjudicator'), ('data_scientist', 'Data scientist')], max_length=20)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to='annotator.project')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('project', 'user'), name='membership_once')],
-            },
+            {'constraints': [models.UniqueConstraint(fields=('project', 'user'), name='membership_once')]},
         ),
-        migrations.CreateModel(
-            name='SchemaVersion',
-            fields=[
+        migrations.CreateModel('SchemaVersion', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
                 ('definition', models.JSONField(help_text='annotator.core.schema.Schema.to_json')),
@@ -304,40 +239,26 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='schema_versions', to='annotator.project')),
             ],
-            options={
-                'ordering': ['project', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='schema_version_number')],
-            },
+            {'ordering': ['project', 'number'], 'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='schema_version_number')]},
         ),
-        migrations.CreateModel(
-            name='ServerPermission',
-            fields=[
+        migrations.CreateModel('ServerPermission', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('server', models.CharField(max_length=300)),
                 ('allowed_at', models.DateTimeField()),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.project')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('project', 'server'), name='server_permission_once')],
-            },
+            {'constraints': [models.UniqueConstraint(fields=('project', 'server'), name='server_permission_once')]},
         ),
-        migrations.CreateModel(
-            name='AnnotationSet',
-            fields=[
+        migrations.CreateModel('AnnotationSet', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('status', models.CharField(choices=[('open', 'In progress'), ('submitted', 'Submitted')], default='open', max_length=20)),
                 ('submitted_at', models.DateTimeField(null=True)),
                 ('annotator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='annotation_sets', to=settings.AUTH_USER_MODEL)),
                 ('document', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='annotation_sets', to='annotator.document')),
             ],
-            options={
-                'indexes': [models.Index(fields=['document', 'status'], name='annotation_set_status')],
-                'constraints': [models.UniqueConstraint(fields=('document', 'annotator'), name='annotation_set_once')],
-            },
+            {'indexes': [models.Index(fields=['document', 'status'], name='annotation_set_status')], 'constraints': [models.UniqueConstraint(fields=('document', 'annotator'), name='annotation_set_once')]},
         ),
-        migrations.CreateModel(
-            name='DatasetBuild',
-            fields=[
+        migrations.CreateModel('DatasetBuild', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('number', models.PositiveIntegerField()),
@@ -352,14 +273,9 @@ class Migration(migrations.Migration):
                 ('documents', models.ManyToManyField(help_text='the notes in the files', related_name='+', to='annotator.document')),
                 ('files_removed_at', models.DateTimeField(null=True)),
             ],
-            options={
-                'ordering': ['project', '-number'],
-                'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='dataset_build_number')],
-            },
+            {'ordering': ['project', '-number'], 'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='dataset_build_number')]},
         ),
-        migrations.CreateModel(
-            name='ExamplePool',
-            fields=[
+        migrations.CreateModel('ExamplePool', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('number', models.PositiveIntegerField()),
                 ('digest', models.CharField(help_text='sha256 of texts, items and their order', max_length=64)),
@@ -370,14 +286,9 @@ class Migration(migrations.Migration):
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='example_pools', to='annotator.project')),
                 ('schema_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.schemaversion')),
             ],
-            options={
-                'ordering': ['project', 'number'],
-                'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='example_pool_number')],
-            },
+            {'ordering': ['project', 'number'], 'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='example_pool_number')]},
         ),
-        migrations.CreateModel(
-            name='DocumentValue',
-            fields=[
+        migrations.CreateModel('DocumentValue', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('name', models.CharField(help_text='of the document label', max_length=40)),
@@ -388,13 +299,9 @@ class Migration(migrations.Migration):
                 ('schema_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.schemaversion')),
                 ('set', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='document_values', to='annotator.annotationset')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'live')), fields=('set', 'name'), name='document_value_once')],
-            },
+            {'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'live')), fields=('set', 'name'), name='document_value_once')]},
         ),
-        migrations.CreateModel(
-            name='Labeler',
-            fields=[
+        migrations.CreateModel('Labeler', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=120)),
                 ('backend', models.CharField(max_length=40)),
@@ -410,13 +317,9 @@ class Migration(migrations.Migration):
                 ('pool', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.examplepool')),
                 ('guideline', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.guideline')),
             ],
-            options={
-                'constraints': [models.UniqueConstraint(fields=('project', 'schema_version', 'digest'), name='labeler_once')],
-            },
+            {'constraints': [models.UniqueConstraint(fields=('project', 'schema_version', 'digest'), name='labeler_once')]},
         ),
-        migrations.CreateModel(
-            name='PromptExample',
-            fields=[
+        migrations.CreateModel('PromptExample', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('patient_id', models.CharField(blank=True, max_length=200)),
                 ('position', models.PositiveIntegerField()),
@@ -425,14 +328,9 @@ class Migration(migrations.Migration):
                 ('document', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.document')),
                 ('pool', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='examples', to='annotator.examplepool')),
             ],
-            options={
-                'ordering': ['pool', 'position'],
-                'constraints': [models.UniqueConstraint(fields=('pool', 'position'), name='prompt_example_position')],
-            },
+            {'ordering': ['pool', 'position'], 'constraints': [models.UniqueConstraint(fields=('pool', 'position'), name='prompt_example_position')]},
         ),
-        migrations.CreateModel(
-            name='Relation',
-            fields=[
+        migrations.CreateModel('Relation', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('type', models.CharField(max_length=40)),
@@ -444,14 +342,9 @@ class Migration(migrations.Migration):
                 ('schema_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.schemaversion')),
                 ('set', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='relations', to='annotator.annotationset')),
             ],
-            options={
-                'indexes': [models.Index(fields=['set', 'status'], name='relation_live')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'live')), fields=('set', 'type', 'head', 'tail'), name='relation_once'), models.CheckConstraint(condition=models.Q(('head', models.F('tail')), _negated=True), name='relation_of_two_spans')],
-            },
+            {'indexes': [models.Index(fields=['set', 'status'], name='relation_live')], 'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'live')), fields=('set', 'type', 'head', 'tail'), name='relation_once'), models.CheckConstraint(condition=models.Q(('head', models.F('tail')), _negated=True), name='relation_of_two_spans')]},
         ),
-        migrations.CreateModel(
-            name='LabelRun',
-            fields=[
+        migrations.CreateModel('LabelRun', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('number', models.PositiveIntegerField()),
@@ -463,14 +356,9 @@ class Migration(migrations.Migration):
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='label_runs', to='annotator.project')),
                 ('trouble', models.CharField(blank=True, help_text='what its notes wait for, where the model is away; never note text', max_length=500)),
             ],
-            options={
-                'ordering': ['project', '-number'],
-                'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='label_run_number')],
-            },
+            {'ordering': ['project', '-number'], 'constraints': [models.UniqueConstraint(fields=('project', 'number'), name='label_run_number')]},
         ),
-        migrations.CreateModel(
-            name='LabelJob',
-            fields=[
+        migrations.CreateModel('LabelJob', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('status', models.CharField(choices=[('queued', 'Waiting'), ('running', 'Being read'), ('done', 'Done'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=20)),
                 ('attempts', models.PositiveSmallIntegerField(default=0)),
@@ -488,14 +376,9 @@ class Migration(migrations.Migration):
                 ('n_truncated', models.PositiveIntegerField(default=0, help_text='windows whose answer stayed cut off')),
                 ('n_problems', models.PositiveIntegerField(default=0, help_text='parts of answers that could not be read')),
             ],
-            options={
-                'indexes': [models.Index(fields=['run', 'status'], name='label_job_run_status'), models.Index(fields=['status', 'lease_expires_at'], name='label_job_lease'), models.Index(fields=['run', 'finished_at'], name='label_job_rate')],
-                'constraints': [models.UniqueConstraint(fields=('run', 'document'), name='label_job_once')],
-            },
+            {'indexes': [models.Index(fields=['run', 'status'], name='label_job_run_status'), models.Index(fields=['status', 'lease_expires_at'], name='label_job_lease'), models.Index(fields=['run', 'finished_at'], name='label_job_rate')], 'constraints': [models.UniqueConstraint(fields=('run', 'document'), name='label_job_once')]},
         ),
-        migrations.CreateModel(
-            name='Suggestion',
-            fields=[
+        migrations.CreateModel('Suggestion', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('label', models.CharField(max_length=40)),
@@ -511,14 +394,9 @@ class Migration(migrations.Migration):
                 ('document', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='suggestions', to='annotator.document')),
                 ('job', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='suggestions', to='annotator.labeljob')),
             ],
-            options={
-                'indexes': [models.Index(fields=['document', 'label', 'fragments'], name='suggestion_span')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('fragments', ''), _negated=True), fields=('job', 'label', 'fragments'), name='suggestion_once'), models.CheckConstraint(condition=models.Q(models.Q(('alignment', 'unaligned'), ('end', None), ('fragments', ''), ('start', None)), models.Q(models.Q(('alignment', 'unaligned'), _negated=True), ('end__gt', models.F('start')), ('start__gte', 0), models.Q(('fragments', ''), _negated=True)), _connector='OR'), name='suggestion_has_a_place')],
-            },
+            {'indexes': [models.Index(fields=['document', 'label', 'fragments'], name='suggestion_span')], 'constraints': [models.UniqueConstraint(condition=models.Q(('fragments', ''), _negated=True), fields=('job', 'label', 'fragments'), name='suggestion_once'), models.CheckConstraint(condition=models.Q(models.Q(('alignment', 'unaligned'), ('end', None), ('fragments', ''), ('start', None)), models.Q(models.Q(('alignment', 'unaligned'), _negated=True), ('end__gt', models.F('start')), ('start__gte', 0), models.Q(('fragments', ''), _negated=True)), _connector='OR'), name='suggestion_has_a_place')]},
         ),
-        migrations.CreateModel(
-            name='Annotation',
-            fields=[
+        migrations.CreateModel('Annotation', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('label', models.CharField(max_length=40)),
@@ -537,14 +415,9 @@ class Migration(migrations.Migration):
                 ('surface_key', models.CharField(help_text='core.surfaces.surface_key', max_length=32)),
                 ('first_version', models.CharField(blank=True, help_text='public id; empty in the first itself', max_length=16)),
             ],
-            options={
-                'indexes': [models.Index(fields=['set', 'status'], name='annotation_live'), models.Index(fields=['surface_key', 'status', 'created_at'], name='annotation_surface'), models.Index(fields=['annotator', 'surface_key', 'status', 'created_at'], name='annotation_surface_own'), models.Index(condition=models.Q(('first_version', ''), _negated=True), fields=['first_version'], name='annotation_versions')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'live')), fields=('set', 'label', 'fragments'), name='annotation_once'), models.CheckConstraint(condition=models.Q(('end__gt', models.F('start')), ('start__gte', 0)), name='annotation_has_a_place')],
-            },
+            {'indexes': [models.Index(fields=['set', 'status'], name='annotation_live'), models.Index(fields=['surface_key', 'status', 'created_at'], name='annotation_surface'), models.Index(fields=['annotator', 'surface_key', 'status', 'created_at'], name='annotation_surface_own'), models.Index(condition=models.Q(('first_version', ''), _negated=True), fields=['first_version'], name='annotation_versions')], 'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'live')), fields=('set', 'label', 'fragments'), name='annotation_once'), models.CheckConstraint(condition=models.Q(('end__gt', models.F('start')), ('start__gte', 0)), name='annotation_has_a_place')]},
         ),
-        migrations.CreateModel(
-            name='Comment',
-            fields=[
+        migrations.CreateModel('Comment', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('thread', models.CharField(blank=True, help_text='of the annotation that is meant', max_length=16)),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
@@ -556,13 +429,9 @@ class Migration(migrations.Migration):
                 ('set', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='comments', to='annotator.annotationset')),
                 ('suggestion', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.suggestion')),
             ],
-            options={
-                'indexes': [models.Index(fields=['set', 'status'], name='comment_of_set')],
-            },
+            {'indexes': [models.Index(fields=['set', 'status'], name='comment_of_set')]},
         ),
-        migrations.CreateModel(
-            name='ReviewItem',
-            fields=[
+        migrations.CreateModel('ReviewItem', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('public_id', models.CharField(default=annotator.web.ids.new_public_id, editable=False, max_length=16, unique=True)),
                 ('unit', models.CharField(choices=[('note', 'Note'), ('span', 'Span')], max_length=10)),
@@ -580,14 +449,9 @@ class Migration(migrations.Migration):
                 ('suggestion', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='review_items', to='annotator.suggestion')),
                 ('audit_key', models.FloatField(null=True)),
             ],
-            options={
-                'indexes': [models.Index(fields=['document', 'slot', 'unit', 'status'], name='review_item_queue'), models.Index(fields=['unit', 'status', '-priority'], name='review_item_next'), models.Index(condition=models.Q(('leased_by__isnull', False)), fields=['leased_by', 'status', 'unit'], name='review_item_held'), models.Index(condition=models.Q(('skipped_at', None), ('status', 'open'), ('unit', 'span')), fields=['stream', 'audit_key'], name='review_item_audit')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('suggestion__isnull', False)), fields=('suggestion', 'slot'), name='review_item_of_span'), models.UniqueConstraint(condition=models.Q(('unit', 'note')), fields=('document', 'slot'), name='review_item_of_note'), models.CheckConstraint(condition=models.Q(models.Q(('suggestion', None), ('unit', 'note')), models.Q(('suggestion__isnull', False), ('unit', 'span')), _connector='OR'), name='review_item_unit')],
-            },
+            {'indexes': [models.Index(fields=['document', 'slot', 'unit', 'status'], name='review_item_queue'), models.Index(fields=['unit', 'status', '-priority'], name='review_item_next'), models.Index(condition=models.Q(('leased_by__isnull', False)), fields=['leased_by', 'status', 'unit'], name='review_item_held'), models.Index(condition=models.Q(('skipped_at', None), ('status', 'open'), ('unit', 'span')), fields=['stream', 'audit_key'], name='review_item_audit')], 'constraints': [models.UniqueConstraint(condition=models.Q(('suggestion__isnull', False)), fields=('suggestion', 'slot'), name='review_item_of_span'), models.UniqueConstraint(condition=models.Q(('unit', 'note')), fields=('document', 'slot'), name='review_item_of_note'), models.CheckConstraint(condition=models.Q(models.Q(('suggestion', None), ('unit', 'note')), models.Q(('suggestion__isnull', False), ('unit', 'span')), _connector='OR'), name='review_item_unit')]},
         ),
-        migrations.CreateModel(
-            name='Decision',
-            fields=[
+        migrations.CreateModel('Decision', [
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('verdict', models.CharField(choices=[('accept', 'Accept'), ('reject', 'Reject'), ('edit', 'Edit'), ('add', 'Add'), ('skip', 'Skip'), ('relate', 'Relate'), ('unrelate', 'Unrelate'), ('classify', 'Classify'), ('dismiss', 'Dismiss'), ('undo', 'Undo'), ('note_done', 'Note Done')], max_length=20)),
                 ('stream', models.CharField(help_text="stream of the item, or 'unasked'", max_length=20)),
@@ -610,9 +474,7 @@ class Migration(migrations.Migration):
                 ('dismissed_fragments', models.CharField(blank=True, max_length=500)),
                 ('dismissed_label', models.CharField(blank=True, max_length=40)),
             ],
-            options={
-                'indexes': [models.Index(fields=['note_item', 'reviewer', '-id'], name='decision_of_note'), models.Index(fields=['reviewer', 'decided_at'], name='decision_of_reviewer'), models.Index(condition=models.Q(('batch', ''), _negated=True), fields=['batch'], name='decision_of_batch')],
-            },
+            {'indexes': [models.Index(fields=['note_item', 'reviewer', '-id'], name='decision_of_note'), models.Index(fields=['reviewer', 'decided_at'], name='decision_of_reviewer'), models.Index(condition=models.Q(('batch', ''), _negated=True), fields=['batch'], name='decision_of_batch')]},
         ),
         migrations.AddField(
             model_name='Project',

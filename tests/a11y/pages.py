@@ -41,7 +41,7 @@ class Row:
     """How a page is opened: `ids` names what stands in the address where it is not what the parameter is called.
 
     `act` brings it into the state that `name` tells. `who` is a user name; empty: nobody is signed in. `is_unsent`: a
-    decision is left in the page, and goes with it.
+    decision is left in the page, and goes with it; `tests/review/test_line.py` looks at these states with axe.
     """
 
     name: str
@@ -251,7 +251,7 @@ PAGES: tuple[Row, ...] = (
         query="?start={own_start}&end={own_end}",
         act=both(lambda page, tour: page.keyboard.press(tour.ids["own_hotkey"]), see("Nothing was saved")),
     ),
-    Row("review-conflict", "review:note", query=FIRST, act=lose_the_note),
+    Row("review-conflict", "review:note", query=FIRST, act=lose_the_note, is_unsent=True),
     Row(
         "review-offline",
         "review:note",

@@ -28,6 +28,8 @@ def test_every_page_can_be_read_and_worked_without_a_mouse(tour: Tour, live_serv
     found = []
     walked: set[str] = set()
     for row in PAGES:
+        if row.is_unsent:
+            continue
         page = visitor.open(row)
         give_axe(page)
         for width, theme, rules in WAYS:

@@ -21,6 +21,7 @@ from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review.leases import take_next, take_note
 from annotator.review.models import Decision, ReviewItem
+from tests.a11y.checks import give_axe, serious_violations
 from tests.cast import NOW, SCHEMA, make_document
 from tests.review.conftest import suggest
 from tests.review.scene import make_shared_project, own_database, session_of, web_server
@@ -48,6 +49,11 @@ class Tab:
         self.strip, self.corner = page.locator("#strip"), page.locator("#saved")
         self.title, self.quote = page.locator("#card-title"), page.locator("#card .quote mark")
         self.token = page.locator("#card input[name=key]")
+
+    def violations(self) -> list[str]:
+        """What axe finds on the page as it is."""
+        give_axe(self.page)
+        return serious_violations(self.page)
 
     def open(self) -> Tab:
         self.page.goto(self.address)
@@ -129,6 +135,7 @@ def test_decisions_made_offline_are_sent_in_order_when_the_line_is_back(tab: Tab
     context.set_offline(True)
     tab.press("a", "x", "Space")
     expect(tab.strip).to_have_text(re.compile(rf"Offline since \d\d:\d\d\.\s+3 decisions are kept {KEPT}"))
+    assert tab.violations() == []
     expect(tab.corner).to_have_text("3 not sent")
     expect(tab.title).to_have_text("Suggestion 4 of 5")
     expect(tab.quote).to_have_text("Left knee")
@@ -300,6 +307,7 @@ def test_a_note_that_someone_took_meanwhile_says_what_is_not_saved_without_its_t
     expect(tab.strip).to_contain_text("Not saved: Accept, Reject.")
     expect(tab.corner).to_have_text("2 not saved")
     expect(tab.title).to_have_text("This note is no longer yours")
+    assert tab.violations() == []
     main = tab.page.locator("#main")
     for words in ("chest pain", "diabetes"):
         expect(main).not_to_contain_text(words)
@@ -315,6 +323,7 @@ def test_a_session_that_ended_hides_the_note_and_keeps_what_was_decided(
     Session.objects.all().delete()
     tab.page.keyboard.press("a")
     expect(tab.strip).to_contain_text("You have been signed out. 1 decision is kept")
+    assert tab.violations() == []
     expect(tab.strip.get_by_role("link", name="Sign in")).to_have_attribute("href", reverse("accounts:sign_in"))
     expect(tab.page.locator("#main")).not_to_contain_text("chest pain")
     expect(tab.page.locator("#remark")).to_have_count(0)
