@@ -35,7 +35,7 @@ from annotator.review.selectors import (
     Mark,
     NoteView,
     changed_spans,
-    last_undo,
+    last_undo_id,
     n_unseen,
     place_of,
     source_of,
@@ -184,7 +184,7 @@ def note_context(
         "history": history_of(note_item=view.note_item, target=target)
         if target and mark and not mark.is_masked
         else [],
-        "can_redo": last_undo(note_item=view.note_item) is not None,
+        "can_redo": last_undo_id(note_item=view.note_item) is not None,
         "reason": REASONS.get(mark.reason) if mark else None,
         "is_calibrated": all(mark.confidence is not None for mark in shown.queue),
         "chips": chips(view, queue, reasons=REASONS),

@@ -180,15 +180,26 @@ def last_decision(*, note_item: ReviewItem) -> Decision | None:
     )
 
 
-def last_undo(*, note_item: ReviewItem) -> Decision | None:
-    """The newest undo in the note that may be redone: none was redone already, and nothing new was decided since."""
+def last_undo_id(*, note_item: ReviewItem) -> int | None:
+    """The newest undo in the note that may be redone: none was redone already, and nothing new was decided since.
+
+    One query, two where there is an undo.
+    """
     decisions = Decision.objects.filter(note_item=note_item)
-    newest = decisions.exclude(verdict=Decision.Verdict.UNDO).filter(redoes=None).order_by("-pk").values("pk")[:1]
-    undos = decisions.filter(verdict=Decision.Verdict.UNDO, redone_by=None)
-    undo = undos.select_related(*_WHAT_IT_NAMES, "undoes__item").order_by("-pk").first()
-    if undo is None or decisions.filter(pk__in=newest, pk__gt=undo.pk).exists():
+    undos = decisions.filter(verdict=Decision.Verdict.UNDO, redone_by=None).order_by("-pk")
+    undo_id = undos.values_list("pk", flat=True).first()
+    if undo_id is None:
         return None
-    return undo
+    newest = decisions.exclude(verdict=Decision.Verdict.UNDO).filter(redoes=None).order_by("-pk").values("pk")[:1]
+    return None if decisions.filter(pk__in=newest, pk__gt=undo_id).exists() else undo_id
+
+
+def last_undo(*, note_item: ReviewItem) -> Decision | None:
+    """That undo, with what it names."""
+    undo_id = last_undo_id(note_item=note_item)
+    if undo_id is None:
+        return None
+    return Decision.objects.select_related(*_WHAT_IT_NAMES, "undoes__item").get(pk=undo_id)
 
 
 def decisions_with(decision: Decision) -> list[Decision]:
