@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from rest_framework.request import Request
@@ -100,12 +101,7 @@ class Annotations(ApiView):
         While a note waits for another reader, what others said of it is left out for whoever may be that reader.
         """
         membership = membership_of(request, project_id, Action.READ_NOTES)
-        found = annotations_for(membership)
-        document = _read(membership, self.query, "annotations.read")
-        if document is not None:
-            found = found.filter(set__document=document)
-        if "label" in self.query:
-            found = found.filter(label=self.query["label"])
+        found = _narrowed(annotations_for(membership), membership, self.query, label="label")
         return page_of(found, query=self.query, serializer=SubmittedAnnotationSerializer, newest_first=False)
 
 
@@ -114,12 +110,7 @@ class Relations(ApiView):
     def get(self, request: Request, project_id: str) -> Response:
         """How the spans of submitted readings are joined, left out where annotations are."""
         membership = membership_of(request, project_id, Action.READ_NOTES)
-        found = relations_for(membership)
-        document = _read(membership, self.query, "annotations.read")
-        if document is not None:
-            found = found.filter(set__document=document)
-        if "type" in self.query:
-            found = found.filter(type=self.query["type"])
+        found = _narrowed(relations_for(membership), membership, self.query, type="type")
         return page_of(found, query=self.query, serializer=SubmittedRelationSerializer, newest_first=False)
 
 
@@ -130,12 +121,7 @@ class DocumentValues(ApiView):
     def get(self, request: Request, project_id: str) -> Response:
         """What submitted readings say of notes as a whole, left out where annotations are."""
         membership = membership_of(request, project_id, Action.READ_NOTES)
-        found = document_values_for(membership)
-        document = _read(membership, self.query, "annotations.read")
-        if document is not None:
-            found = found.filter(set__document=document)
-        if "document_label" in self.query:
-            found = found.filter(name=self.query["document_label"])
+        found = _narrowed(document_values_for(membership), membership, self.query, name="document_label")
         return page_of(found, query=self.query, serializer=SubmittedValueSerializer, newest_first=False)
 
 
@@ -177,6 +163,15 @@ class Comments(ApiView):
             serializer=CommentSerializer,
             context=lambda shown: {"spans": spans_of(shown), "hidden": hidden_for(membership, shown)},
         )
+
+
+def _narrowed(found: QuerySet[Any], membership: Membership, query: Mapping[str, Any], **asked: str) -> QuerySet[Any]:
+    """What people said, of the note and with the values that the query asks for: `asked` has the query's word for each
+    column. That it was read is kept. Raises Http404 where the project has no such note.
+    """
+    document = _read(membership, query, "annotations.read")
+    wanted = {column: query[word] for column, word in asked.items() if word in query}
+    return found.filter(**wanted) if document is None else found.filter(set__document=document, **wanted)
 
 
 def _read(membership: Membership, query: Mapping[str, Any], verb: str) -> int | None:
