@@ -18,6 +18,7 @@ SHELL = /bin/sh
 BIN = .venv/bin
 # One more than there are processors: many tests wait for programs and browsers.
 PYTEST = $(BIN)/python -m pytest -n $$(expr $$(getconf _NPROCESSORS_ONLN) + 1)
+WITHOUT_TORCH = PYTHONPATH=$(CURDIR)/tests/without_torch
 FETCH = $(BIN)/python -m llm_labeler.fetch
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes
 define install
@@ -38,12 +39,13 @@ run: .venv/run.stamp $(if $(filter transformers,$(LABELER)),.venv/torch.stamp)
 	    --torch --record "$$DATA/model.json" || exit 1;; \
 	esac; exec $(BIN)/python manage.py up --port "$$PORT" --data "$$DATA"
 
+# PyTorch is not part of a default installation, and spaCy would load it into dozens of processes: kept for tests/models.
 test: .venv/dev.stamp
 	@$(BIN)/python tests/chromium.py
-	$(BIN)/python tests/postgres.py $(PYTEST) --dist worksteal -m "db and not gemma"
-	$(PYTEST) --dist worksteal -m "not gemma"
+	$(WITHOUT_TORCH) $(BIN)/python tests/postgres.py $(PYTEST) --dist worksteal --ignore tests/models -m db
+	$(WITHOUT_TORCH) $(PYTEST) --dist worksteal --ignore tests/models
 	$(FETCH) gemma
-	$(PYTEST) --dist loadfile -m gemma
+	$(PYTEST) --dist loadfile tests/models
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from llm_labeler.backends.decoding import Decoder, Row
-from tests.llm_labeler.tiny_gemma import save_tiny_gemma
+from tests.models.tiny_gemma import save_tiny_gemma
 
 # Many, so that a random model's answers end at different times.
 STOPS = frozenset(range(1, 512, 20))
