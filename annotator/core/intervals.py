@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import mul
 from typing import NamedTuple, TypeVar
 
 N_RESAMPLES = 1000
 # Below this many notes an interval over notes would say more about the formula than about the labeler.
 FEWEST_NOTES = 10
+# With fewer there is nothing to draw from; with fewer than FEWEST_NOTES of them the interval is said to be rough.
+FEWEST_PATIENTS = 2
 _LEVEL = 0.95
 # Resamples in which a figure is not defined are left out, but no more of them than this share.
 _MAX_UNDEFINED = 0.1
@@ -24,6 +27,15 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and its interval; `caveat` says why one is None, or what is to be known of them, and is else empty."""
+
+    value: float | None
+    interval: Interval | None
+    caveat: str
 
 
 def weighted_ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Statistic:
@@ -62,6 +74,31 @@ def intervals(
                 values[key].append(value)
     enough = (1 - _MAX_UNDEFINED) * n_resamples
     return {key: _percentiles(found) if len(found) >= enough else None for key, found in values.items()}
+
+
+def estimates(
+    n_patients: int, statistics: Mapping[Key, Statistic], *, undefined: str, seed: int, n_resamples: int
+) -> dict[Key, Estimate]:
+    """Each statistic with its interval over patients; `undefined` says why there is no value where there is none."""
+    values = {key: statistic([1] * n_patients) for key, statistic in statistics.items()}
+    defined = {key: statistics[key] for key, value in values.items() if value is not None}
+    found = intervals(n_patients, defined, seed=seed, n_resamples=n_resamples, fewest=FEWEST_PATIENTS)
+    return {
+        key: Estimate(
+            value, found.get(key), undefined if value is None else _caveat(n_patients, found[key], n_resamples)
+        )
+        for key, value in values.items()
+    }
+
+
+def _caveat(n_patients: int, interval: Interval | None, n_resamples: int) -> str:
+    if not n_resamples:
+        return "no interval was asked for"
+    if n_patients < FEWEST_PATIENTS:
+        return f"no interval: fewer than {FEWEST_PATIENTS} patients"
+    if interval is None:
+        return "no interval: it rests on too few of the patients"
+    return f"a rough interval: fewer than {FEWEST_NOTES} patients" if n_patients < FEWEST_NOTES else ""
 
 
 def _percentiles(values: Sequence[float]) -> Interval:
