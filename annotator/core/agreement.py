@@ -31,7 +31,7 @@ from annotator.core.reliability import Ratings, Reliability, Units
 from annotator.core.spans import Span
 
 # More patients are dealt into so many groups, which are drawn whole: that keeps an interval's cost from growing.
-MOST_GROUPS = 1000
+MOST_GROUPS = 500
 ALL_LABELS = ""
 GOLD = "gold"
 _STRICT, _OVERLAP = "strict", "overlap"

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import mul
 from typing import NamedTuple, TypeVar
 
@@ -63,17 +64,22 @@ def intervals(
     """
     if n_units < fewest or not n_resamples:
         return dict.fromkeys(statistics)
-    rng = random.Random(seed)  # noqa: S311  a seeded draw, no secret
     values: dict[Key, list[float]] = {key: [] for key in statistics}
-    for _ in range(n_resamples):
-        drawn = Counter(rng.choices(range(n_units), k=n_units))
-        weights = [drawn[unit] for unit in range(n_units)]
+    for weights in _resamples(n_units, n_resamples, seed):
         for key, statistic in statistics.items():
             value = statistic(weights)
             if value is not None:
                 values[key].append(value)
     enough = (1 - _MAX_UNDEFINED) * n_resamples
     return {key: _percentiles(found) if len(found) >= enough else None for key, found in values.items()}
+
+
+@lru_cache(maxsize=1)
+def _resamples(n_units: int, n_resamples: int, seed: int) -> Sequence[Weights]:
+    """How often each unit is drawn, by resample. Kept, since many figures of the same units are asked for in turn."""
+    rng = random.Random(seed)  # noqa: S311  a seeded draw, no secret
+    drawn = (Counter(rng.choices(range(n_units), k=n_units)) for _ in range(n_resamples))
+    return [tuple(counts[unit] for unit in range(n_units)) for counts in drawn]
 
 
 def estimates(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import chain, combinations
 from operator import mul
 from typing import Any
@@ -21,9 +22,8 @@ Value = Hashable
 Table = Mapping[tuple[Value, Value], float]
 # What the raters of a unit said of it, a value or None each, in the raters' order, to how many units this was said of.
 Units = Mapping[tuple[Any, ...], int]
-_Figure = Callable[[Table], "float | None"]
-_ByPatient = dict[int, dict[tuple[Value, Value], float]]
-_UNDEFINED = "not defined: only one value was given, or none that two share"
+_UNDEFINED = "not defined: only one value was given, or nothing by two"
+_UNEVEN = Estimate(None, None, "not defined: the number of ratings differs from unit to unit, see alpha")
 
 
 def contingency(units: Units, one: int, other: int) -> Table:
@@ -60,36 +60,55 @@ def kappa(table: Table) -> float | None:
     The latter where every unit has as many ratings: his mean agreement and his chance are sums of the same table. None
     where all ratings are one value.
     """
-    rows, columns, n, n_agreed = _margins(table)
-    if _is_constant(rows, columns):
-        return None
-    by_chance = sum(rows[value] * columns[value] for value in rows.keys() & columns.keys()) / n / n
-    return (n_agreed / n - by_chance) / (1 - by_chance)
+    return _kappa(_margins(table))
 
 
 def krippendorff_alpha(table: Table) -> float | None:
-    """Krippendorff's alpha for nominal values of coincidences (2011, eq. for nominal data); None as for kappa."""
-    rows, columns, n, n_agreed = _margins(table)
-    if _is_constant(rows, columns):
-        return None
-    expected = n * n - sum(n_value * n_value for n_value in rows.values())
-    return 1 - (n - 1) * (n - n_agreed) / expected
+    """Krippendorff's alpha for nominal values of coincidences (2011, section C); None as for kappa."""
+    return _alpha(_margins(table))
 
 
-def _margins(table: Table) -> tuple[Mapping[Value, float], Mapping[Value, float], float, float]:
-    """Sums of rows and of columns, of all, and of the diagonal."""
-    rows: dict[Value, float] = defaultdict(float)
-    columns: dict[Value, float] = defaultdict(float)
+class _Side(Enum):
+    ROW = 1
+    COLUMN = 2
+    AGREED = 3
+
+
+# All that a coefficient needs of a table, and shorter: sums of its rows and columns by value, and of its diagonal.
+_Margins = Mapping[tuple[_Side, Value], float]
+_Coefficient = Callable[[_Margins], "float | None"]
+
+
+def _margins(table: Table) -> _Margins:
+    margins: dict[tuple[_Side, Value], float] = defaultdict(float)
     for (row, column), n in table.items():
-        if n:
-            rows[row] += n
-            columns[column] += n
-    agreed = sum(n for (row, column), n in table.items() if row == column)
-    return rows, columns, sum(rows.values()), agreed
+        margins[_Side.ROW, row] += n
+        margins[_Side.COLUMN, column] += n
+        if row == column:
+            margins[_Side.AGREED, None] += n
+    return margins
 
 
-def _is_constant(rows: Mapping[Value, float], columns: Mapping[Value, float]) -> bool:
-    return len(rows.keys() | columns.keys()) < 2
+def _kappa(margins: _Margins) -> float | None:
+    rows, columns = _of_side(margins, _Side.ROW), _of_side(margins, _Side.COLUMN)
+    if len(rows.keys() | columns.keys()) < 2:
+        return None
+    n = sum(rows.values())
+    by_chance = sum(rows[value] * columns[value] for value in rows.keys() & columns.keys()) / n / n
+    return (margins.get((_Side.AGREED, None), 0) / n - by_chance) / (1 - by_chance)
+
+
+def _alpha(margins: _Margins) -> float | None:
+    rows = _of_side(margins, _Side.ROW)
+    if len(rows) < 2:
+        return None
+    n = sum(rows.values())
+    n_differing = n - margins.get((_Side.AGREED, None), 0)
+    return 1 - (n - 1) * n_differing / (n * n - sum(n_value * n_value for n_value in rows.values()))
+
+
+def _of_side(margins: _Margins, side: _Side) -> dict[Value, float]:
+    return {value: n for (of_side, value), n in margins.items() if of_side is side and n}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +129,6 @@ class Ratings:
         self._pairs: dict[tuple[str, str], _ByPatient] = defaultdict(lambda: defaultdict(_empty))
         self._n_raters: Counter[int] = Counter()
 
-    @property
-    def n_units(self) -> int:
-        """Units with two ratings or more."""
-        return self._n_raters.total()
-
     def add(self, *, patient: int, raters: Sequence[str], units: Units) -> None:
         """Add the units of one note; each has a rating, or None, by each of `raters`, whose names are in order."""
         for ratings, n in units.items():
@@ -128,33 +142,38 @@ class Ratings:
     def reliability(self, *, seed: int, n_resamples: int) -> Reliability:
         """The coefficients, each with its interval over patients."""
 
-        def estimated(by_patient: _ByPatient, *figures: _Figure) -> list[Estimate]:
-            tables = list(by_patient.values())
-            statistics = {place: _weighted(tables, figure) for place, figure in enumerate(figures)}
-            found = estimates(len(tables), statistics, undefined=_UNDEFINED, seed=seed, n_resamples=n_resamples)
-            return list(found.values())
+        def estimated(by_patient: _ByPatient, coefficient: _Coefficient) -> Estimate:
+            statistics = {"": _weighted(list(by_patient.values()), coefficient)}
+            found = estimates(len(by_patient), statistics, undefined=_UNDEFINED, seed=seed, n_resamples=n_resamples)
+            return found[""]
 
-        alpha, fleiss = estimated(self._all, krippendorff_alpha, kappa)
-        if len(self._n_raters) > 1:
-            fleiss = Estimate(None, None, "not defined: the number of ratings differs from unit to unit, see alpha")
-        cohen = {pair: estimated(by_patient, kappa)[0] for pair, by_patient in sorted(self._pairs.items())}
-        return Reliability(n_units=self.n_units, alpha=alpha, fleiss=fleiss, cohen=cohen)
+        return Reliability(
+            n_units=self._n_raters.total(),
+            alpha=estimated(self._all, _alpha),
+            fleiss=_UNEVEN if len(self._n_raters) > 1 else estimated(self._all, _kappa),
+            cohen={pair: estimated(by_patient, _kappa) for pair, by_patient in sorted(self._pairs.items())},
+        )
 
 
-def _empty() -> dict[tuple[Value, Value], float]:
+_ByPatient = dict[int, dict[tuple[_Side, Value], float]]
+
+
+def _empty() -> dict[tuple[_Side, Value], float]:
     return defaultdict(float)
 
 
 def _add(table: Table, by_patient: _ByPatient, patient: int) -> None:
-    for cell, n in table.items():
-        by_patient[patient][cell] += n
+    for margin, n in _margins(table).items():
+        by_patient[patient][margin] += n
 
 
-def _weighted(tables: Sequence[Table], figure: _Figure) -> Statistic:
-    """The figure of the tables' sum as a function of how often each counts."""
-    cells = {cell: [table.get(cell, 0) for table in tables] for cell in dict.fromkeys(chain.from_iterable(tables))}
+def _weighted(margins: Sequence[_Margins], coefficient: _Coefficient) -> Statistic:
+    """The coefficient of the sum as a function of how often each patient counts."""
+    columns = {
+        margin: [each.get(margin, 0) for each in margins] for margin in dict.fromkeys(chain.from_iterable(margins))
+    }
 
     def statistic(weights: Weights) -> float | None:
-        return figure({cell: sum(map(mul, weights, column)) for cell, column in cells.items()})
+        return coefficient({margin: sum(map(mul, weights, column)) for margin, column in columns.items()})
 
     return statistic
