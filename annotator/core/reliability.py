@@ -26,7 +26,7 @@ _UNDEFINED = "not defined: only one value was given, or nothing by two"
 _UNEVEN = Estimate(None, None, "not defined: the number of ratings differs from unit to unit, see alpha")
 
 
-def contingency(units: Units, one: int, other: int) -> Table:
+def contingency(units: Units, one: int, other: int) -> Counter[tuple[Value, Value]]:
     """How often two raters, by their places, said which: rows are the first one's values."""
     table: Counter[tuple[Value, Value]] = Counter()
     for ratings, n in units.items():
@@ -76,7 +76,7 @@ class _Side(Enum):
 
 # All that a coefficient needs of a table, and shorter: sums of its rows and columns by value, and of its diagonal.
 _Margins = Mapping[tuple[_Side, Value], float]
-_Coefficient = Callable[[_Margins], "float | None"]
+_Figure = Callable[[_Margins], "float | None"]
 
 
 def _margins(table: Table) -> _Margins:
@@ -112,13 +112,20 @@ def _of_side(margins: _Margins, side: _Side) -> dict[Value, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reliability:
-    """The coefficients of one kind of rating. `n_units` have two ratings or more; `cohen` is by pair of raters."""
+class Coefficient:
+    """A coefficient, and how many units with two ratings or more it is of."""
 
     n_units: int
-    alpha: Estimate
-    fleiss: Estimate
-    cohen: Mapping[tuple[str, str], Estimate]
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """The coefficients of one kind of rating; `cohen` is by pair of raters."""
+
+    alpha: Coefficient
+    fleiss: Coefficient
+    cohen: Mapping[tuple[str, str], Coefficient]
 
 
 class Ratings:
@@ -128,6 +135,7 @@ class Ratings:
         self._all: _ByPatient = defaultdict(_empty)
         self._pairs: dict[tuple[str, str], _ByPatient] = defaultdict(lambda: defaultdict(_empty))
         self._n_raters: Counter[int] = Counter()
+        self._n_shared: Counter[tuple[str, str]] = Counter()
 
     def add(self, *, patient: int, raters: Sequence[str], units: Units) -> None:
         """Add the units of one note; each has a rating, or None, by each of `raters`, whose names are in order."""
@@ -137,21 +145,27 @@ class Ratings:
                 self._n_raters[n_raters] += n
         _add(coincidences(units), self._all, patient)
         for one, other in combinations(range(len(raters)), 2):
-            _add(contingency(units, one, other), self._pairs[raters[one], raters[other]], patient)
+            pair, table = (raters[one], raters[other]), contingency(units, one, other)
+            self._n_shared[pair] += table.total()
+            _add(table, self._pairs[pair], patient)
 
     def reliability(self, *, seed: int, n_resamples: int) -> Reliability:
         """The coefficients, each with its interval over patients."""
 
-        def estimated(by_patient: _ByPatient, coefficient: _Coefficient) -> Estimate:
-            statistics = {"": _weighted(list(by_patient.values()), coefficient)}
+        def estimated(by_patient: _ByPatient, figure: _Figure) -> Estimate:
+            statistics = {"": _weighted(list(by_patient.values()), figure)}
             found = estimates(len(by_patient), statistics, undefined=_UNDEFINED, seed=seed, n_resamples=n_resamples)
             return found[""]
 
+        n_units = self._n_raters.total()
+        fleiss = _UNEVEN if len(self._n_raters) > 1 else estimated(self._all, _kappa)
         return Reliability(
-            n_units=self._n_raters.total(),
-            alpha=estimated(self._all, _alpha),
-            fleiss=_UNEVEN if len(self._n_raters) > 1 else estimated(self._all, _kappa),
-            cohen={pair: estimated(by_patient, _kappa) for pair, by_patient in sorted(self._pairs.items())},
+            alpha=Coefficient(n_units, estimated(self._all, _alpha)),
+            fleiss=Coefficient(n_units, fleiss),
+            cohen={
+                pair: Coefficient(self._n_shared[pair], estimated(by_patient, _kappa))
+                for pair, by_patient in sorted(self._pairs.items())
+            },
         )
 
 
@@ -167,13 +181,13 @@ def _add(table: Table, by_patient: _ByPatient, patient: int) -> None:
         by_patient[patient][margin] += n
 
 
-def _weighted(margins: Sequence[_Margins], coefficient: _Coefficient) -> Statistic:
-    """The coefficient of the sum as a function of how often each patient counts."""
+def _weighted(margins: Sequence[_Margins], figure: _Figure) -> Statistic:
+    """The figure of the sum as a function of how often each patient counts."""
     columns = {
         margin: [each.get(margin, 0) for each in margins] for margin in dict.fromkeys(chain.from_iterable(margins))
     }
 
     def statistic(weights: Weights) -> float | None:
-        return coefficient({margin: sum(map(mul, weights, column)) for margin, column in columns.items()})
+        return figure({margin: sum(map(mul, weights, column)) for margin, column in columns.items()})
 
     return statistic

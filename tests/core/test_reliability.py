@@ -88,15 +88,15 @@ def test_ratings_add_up_over_notes() -> None:
     for patient, unit in enumerate(zip(*KRIPPENDORFF, strict=True)):
         ratings.add(patient=patient, raters=["a", "b", "c", "d"], units={unit: 1})
     found = ratings.reliability(seed=0, n_resamples=100)
-    assert found.n_units == 11
-    assert found.alpha.value == pytest.approx(0.743, abs=0.0005)
-    assert found.alpha.interval is not None
-    assert found.alpha.interval.low < 0.743 < found.alpha.interval.high
-    assert (found.fleiss.value, found.fleiss.caveat) == (
+    assert found.alpha.n_units == 11
+    assert found.alpha.estimate.value == pytest.approx(0.743, abs=0.0005)
+    assert found.alpha.estimate.interval is not None
+    assert found.alpha.estimate.interval.low < 0.743 < found.alpha.estimate.interval.high
+    assert (found.fleiss.estimate.value, found.fleiss.estimate.caveat) == (
         None,
         "not defined: the number of ratings differs from unit to unit, see alpha",
     )
-    assert found.cohen["a", "b"].value == pytest.approx(kappa(contingency(in_units(*KRIPPENDORFF[:2]), 0, 1)))
+    assert found.cohen["a", "b"].estimate.value == pytest.approx(kappa(contingency(in_units(*KRIPPENDORFF[:2]), 0, 1)))
     assert len(found.cohen) == 6
 
 
@@ -104,12 +104,12 @@ def test_fleiss_is_given_where_each_unit_has_as_many_ratings() -> None:
     ratings = Ratings()
     for patient, counts in enumerate(FLEISS):
         ratings.add(patient=patient, raters=[f"rater {n:02}" for n in range(14)], units={spread(counts): 1})
-    assert ratings.reliability(seed=0, n_resamples=0).fleiss.value == pytest.approx(0.210, abs=0.0005)
+    assert ratings.reliability(seed=0, n_resamples=0).fleiss.estimate.value == pytest.approx(0.210, abs=0.0005)
 
 
 def test_one_patient_has_no_interval_and_says_why() -> None:
     ratings = Ratings()
     ratings.add(patient=0, raters=["a", "b"], units={("x", "x"): 3, ("x", "y"): 1})
-    alpha = ratings.reliability(seed=0, n_resamples=10).alpha
+    alpha = ratings.reliability(seed=0, n_resamples=10).alpha.estimate
     assert alpha.value is not None
     assert (alpha.interval, alpha.caveat) == (None, "no interval: fewer than 2 patients")
