@@ -2,7 +2,7 @@
 
 All three are functions of a square table, (value, value) to how many, and tables add up over notes. So an interval over
 patients needs no rating twice, and what was counted once can be kept. That is why they are written out here: the
-libraries (krippendorff, statsmodels, scikit-learn) take the ratings themselves, and would bring 150 MB to the web
+libraries (krippendorff, statsmodels, scikit-learn) take the ratings themselves, and would bring over 300 MB to the web
 process for some lines of arithmetic. Values are compared for equality only. None is a rating that is missing.
 """
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections import Counter
 
 import pytest
@@ -113,3 +114,25 @@ def test_one_patient_has_no_interval_and_says_why() -> None:
     alpha = ratings.reliability(seed=0, n_resamples=10).alpha.estimate
     assert alpha.value is not None
     assert (alpha.interval, alpha.caveat) == (None, "no interval: fewer than 2 patients")
+
+
+def test_the_libraries_say_the_same() -> None:
+    reason = "a cross-check for who has installed it: the examples of the papers stand above"
+    krippendorff = pytest.importorskip("krippendorff", reason=reason)
+    metrics = pytest.importorskip("sklearn.metrics", reason=reason)
+    inter_rater = pytest.importorskip("statsmodels.stats.inter_rater", reason=reason)
+    draw = random.Random(0)
+    for _ in range(50):
+        rows = [tuple(draw.choice("abc") for _ in range(3)) for _ in range(draw.randint(5, 30))]
+        all_given = Counter(rows)
+        assert kappa(contingency(all_given, 0, 1)) == pytest.approx(
+            metrics.cohen_kappa_score(*list(zip(*rows, strict=True))[:2])
+        )
+        theirs = inter_rater.fleiss_kappa([[row.count(value) for value in "abc"] for row in rows])
+        assert kappa(coincidences(all_given)) == pytest.approx(theirs)
+        some = [tuple(value if draw.random() < 0.8 else None for value in row) for row in rows]
+        codes = [
+            [float("nan") if value is None else ord(value) for value in rater] for rater in zip(*some, strict=True)
+        ]
+        theirs = krippendorff.alpha(codes, level_of_measurement="nominal")
+        assert krippendorff_alpha(coincidences(Counter(some))) == pytest.approx(theirs)

@@ -11,11 +11,13 @@ from django.core.management import CommandError, call_command
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, reopen_set, withdraw
-from annotator.core.readings import Reading, ReadSpan
+from annotator.core.agreement import measure_agreement
+from annotator.core.readings import Reading, ReadNote, ReadSpan
 from annotator.core.schema import schema_from_json
 from annotator.projects.models import Project
 from annotator.projects.services import create_project
 from annotator.quality.agreement import read_notes
+from annotator.quality.reports import agreement_json, agreement_lines
 from tests.cast import NOW, TEXT, TIED_SCHEMA, Bells, make_document, make_set
 from tests.exchange.files import write_rows
 from tests.quality.scene import CHEST_PAIN, FOUND, METFORMIN, PART, WRONG, finish, make_labeler, make_notes, read
@@ -106,6 +108,19 @@ def test_the_tables_say_the_same(imported: Project) -> None:
     assert "labelers (b) against annotators (a)" in tables
     assert "Problem" not in tables
     assert "note-1" not in tables
+
+
+def test_gold_is_told_where_there_is_some() -> None:
+    pain, drug = ReadSpan(CHEST_PAIN, "Problem", {}), ReadSpan(METFORMIN, "Medication", {})
+    note = ReadNote(
+        "note-1", "", TEXT, {"ann": Reading([pain])}, {"clinspan #1": Reading([drug])}, Reading([pain, drug])
+    )
+    agreement = measure_agreement([note], ["Problem", "Medication"])
+    ann, clinspan = agreement_json(agreement)["gold"]
+    assert (ann["a"], ann["b"], clinspan["b"]) == ("gold", "ann", "clinspan #1")
+    assert (ann["strict"]["p"], ann["strict"]["r"], ann["strict"]["f1"]) == (1, 0.5, pytest.approx(2 / 3))
+    assert clinspan["labels"]["Medication"]["strict"]["f1"] == 1
+    assert "readers (b) against gold (a)" in list(agreement_lines(agreement))
 
 
 def test_what_the_command_refuses(project: Project) -> None:
