@@ -7,21 +7,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import add, mul
+from operator import add
 from typing import NamedTuple
 
+from annotator.core.intervals import N_RESAMPLES, Interval, Statistic, intervals, weighted_ratio
 from annotator.core.matching import Labelled, overlap_matches, strict_matches
 from annotator.core.ranking import (
-    N_RESAMPLES,
     Bin,
-    Interval,
     RiskPoint,
-    Statistic,
-    Weights,
     auroc,
     brier,
     ece,
-    intervals,
     reliability,
     risk_coverage,
     risk_coverage_area,
@@ -208,11 +204,13 @@ class _Columns:
         rows = list(tallies)
         return cls(*([row[place] for row in rows] for place in range(len(_Tally._fields))))
 
-    def strict_f1(self, weights: Weights) -> float | None:
-        return self._f1(self.n_strict, weights)
+    @property
+    def strict_f1(self) -> Statistic:
+        return self._f1(self.n_strict)
 
-    def overlap_f1(self, weights: Weights) -> float | None:
-        return self._f1(self.n_overlap, weights)
+    @property
+    def overlap_f1(self) -> Statistic:
+        return self._f1(self.n_overlap)
 
     def measures(self, *, strict: Interval | None, overlap: Interval | None) -> LabelMeasures:
         n_found, n_gold = sum(self.n_found), sum(self.n_gold)
@@ -221,9 +219,8 @@ class _Columns:
             overlap=Measure(n_found, n_gold, sum(self.n_overlap), overlap),
         )
 
-    def _f1(self, n_right: Sequence[int], weights: Weights) -> float | None:
-        total = sum(map(mul, weights, self.n_found)) + sum(map(mul, weights, self.n_gold))
-        return 2 * sum(map(mul, weights, n_right)) / total if total else None
+    def _f1(self, n_right: Sequence[int]) -> Statistic:
+        return weighted_ratio([2 * n for n in n_right], list(map(add, self.n_found, self.n_gold)))
 
 
 def _judged(note: int, gold: Sequence[Labelled], found: Sequence[FoundSpan]) -> list[_Judged]:

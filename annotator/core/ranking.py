@@ -5,25 +5,16 @@ Scores are numbers, higher for what is thought right; `right` says what was. Non
 
 from __future__ import annotations
 
-import random
 from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from operator import mul
-from typing import NamedTuple, TypeVar
+
+from annotator.core.intervals import Statistic, Weights
 
 N_BINS = 10
-N_RESAMPLES = 1000
-# Below this many notes an interval over notes would say more about the formula than about the labeler.
-FEWEST_NOTES = 10
-_LEVEL = 0.95
-# Resamples in which a figure is not defined are left out, but no more of them than this share.
-_MAX_UNDEFINED = 0.1
-Weights = Sequence[int]
-Statistic = Callable[[Weights], "float | None"]
-Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +32,6 @@ class RiskPoint:
 
     coverage: float
     risk: float
-
-
-class Interval(NamedTuple):
-    """The ends of a 95 % interval."""
-
-    low: float
-    high: float
 
 
 def auroc(scores: Sequence[float], right: Sequence[bool]) -> float | None:
@@ -165,36 +149,6 @@ def risk_coverage_area(scores: Sequence[float], right: Sequence[bool]) -> float 
             n_wrong += share_wrong
             area += n_wrong / n_covered
     return area / len(scores)
-
-
-def intervals(
-    n_notes: int, statistics: Mapping[Key, Statistic], *, seed: int = 0, n_resamples: int = N_RESAMPLES
-) -> dict[Key, Interval | None]:
-    """For each statistic its 95 % percentile interval over resampled notes (Efron & Tibshirani 1993, chapter 13).
-
-    Whole notes are drawn, since the spans of one note resemble each other. None below FEWEST_NOTES notes, or where the
-    statistic is too often not defined.
-    """
-    if n_notes < FEWEST_NOTES:
-        return dict.fromkeys(statistics)
-    rng = random.Random(seed)  # noqa: S311  a seeded draw, no secret
-    values: dict[Key, list[float]] = {key: [] for key in statistics}
-    for _ in range(n_resamples):
-        drawn = Counter(rng.choices(range(n_notes), k=n_notes))
-        weights = [drawn[note] for note in range(n_notes)]
-        for key, statistic in statistics.items():
-            value = statistic(weights)
-            if value is not None:
-                values[key].append(value)
-    fewest = (1 - _MAX_UNDEFINED) * n_resamples
-    return {key: _percentiles(found) if len(found) >= fewest else None for key, found in values.items()}
-
-
-def _percentiles(values: Sequence[float]) -> Interval:
-    ordered = sorted(values)
-    tail = (1 - _LEVEL) / 2
-    last = len(ordered) - 1
-    return Interval(ordered[round(tail * last)], ordered[round((1 - tail) * last)])
 
 
 def _best_first(scores: Sequence[float], right: Sequence[bool]) -> list[tuple[float, bool]]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from annotator.core.chart import LineChart, line_chart
 from annotator.core.evaluation import Evaluation, Measure
-from annotator.core.ranking import FEWEST_NOTES, Bin, Interval, risk_curve
+from annotator.core.intervals import FEWEST_NOTES, Interval
+from annotator.core.ranking import Bin, risk_curve
 from annotator.core.wording import counted
 from annotator.quality.selectors import GoldNotes
 from annotator.suggestions.pages import Lead

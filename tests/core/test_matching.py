@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nervaluate import Evaluator
 
-from annotator.core.matching import Labelled, overlap_matches, strict_matches
+from annotator.core.matching import Labelled, n_overlap_pairs, n_strict_pairs, overlap_matches, strict_matches
 from annotator.core.spans import Span
 
 LABELS = ["Problem", "Test", "Anatomy"]
@@ -120,3 +121,33 @@ def test_discontinuous_spans_match_by_their_fragments() -> None:
 def test_many_spans_are_matched_by_place() -> None:
     gold = [labelled(10 * n, 10 * n + 8) for n in range(4000)]
     assert sum(overlap_matches(gold, [labelled(10 * n + 4, 10 * n + 9) for n in range(4000)])) == 4000
+
+
+places = st.lists(
+    st.tuples(st.integers(0, 20), st.integers(1, 9)).map(lambda drawn: Span.of(drawn[0], sum(drawn))), max_size=5
+)
+
+
+@given(one=places, other=places)
+def test_the_most_pairs_are_made(one: list[Span], other: list[Span]) -> None:
+    few, many = sorted((one, other), key=len)
+    most = max(
+        sum(a.start < b.end and b.start < a.end for a, b in zip(few, chosen, strict=True))
+        for chosen in permutations(many, len(few))
+    )
+    assert n_overlap_pairs(one, other) == n_overlap_pairs(other, one) == most
+    assert n_strict_pairs(one, other) == n_strict_pairs(other, one) <= most
+
+
+def test_who_holds_a_place_moves_for_one_who_has_no_other() -> None:
+    one = [Span.of(0, 12), Span.of(6, 12), Span.of(11, 12)]
+    assert n_overlap_pairs(one, [Span.of(10, 12), Span.of(5, 9), Span.of(0, 2)]) == 3
+    chain = [Span.of(10 * n, 10 * n + 12) for n in range(2000)]
+    assert n_overlap_pairs(chain[::-1], [span.shift(5) for span in chain]) == 2000
+
+
+def test_discontinuous_spans_are_paired_by_their_fragments() -> None:
+    one = [Span(((0, 5), (20, 25)))]
+    assert n_overlap_pairs(one, [Span.of(8, 15)]) == 0
+    assert n_overlap_pairs(one, [Span.of(22, 23)]) == 1
+    assert n_strict_pairs(one, [Span.of(0, 25)]) == 0
