@@ -114,8 +114,10 @@ def annotation_row(*, text: str, schema: Schema, new: NewAnnotation) -> Annotati
 
 
 def open_set(*, document: Document, annotator: User) -> AnnotationSet:
-    """The annotator's set on the note, made if it is new."""
-    found, _ = AnnotationSet.objects.get_or_create(document=document, annotator=annotator)
+    """The annotator's reading of the note, made if it is new."""
+    found, _ = AnnotationSet.objects.get_or_create(
+        document=document, annotator=annotator, kind=AnnotationSet.Kind.READING
+    )
     return found
 
 
@@ -158,7 +160,10 @@ def restore(said: Said) -> bool:
 def hand_over(*, document_id: int, annotator_id: int, to: User) -> None:
     """Make `to` the reader who answers for an unsubmitted set; its annotations keep the names of who made them."""
     AnnotationSet.objects.filter(
-        document_id=document_id, annotator_id=annotator_id, status=AnnotationSet.Status.OPEN
+        document_id=document_id,
+        annotator_id=annotator_id,
+        kind=AnnotationSet.Kind.READING,
+        status=AnnotationSet.Status.OPEN,
     ).update(annotator=to)
 
 
@@ -185,7 +190,9 @@ def import_sets(
     left = iter(sets)
     while page := list(islice(left, _PAGE)):
         rows = dict(page)
-        found = AnnotationSet.objects.filter(annotator=annotator, document_id__in=list(rows)).order_by("pk")
+        found = AnnotationSet.objects.filter(
+            annotator=annotator, document_id__in=list(rows), kind=AnnotationSet.Kind.READING
+        ).order_by("pk")
         if found.exists():
             raise SetExists(f"{annotator.get_username()} has annotations on one of these notes already")
         AnnotationSet.objects.bulk_create(

@@ -96,12 +96,12 @@ def queue_spans(
 
 @transaction.atomic
 def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
-    """Give each of these submitted sets, which came from outside, a reader's slot of its note; how many got one.
+    """Give each of these submitted readings, which came from outside, a reader's slot of its note; how many got one.
 
     The slot is done, as if its reader had reviewed the note here: the note waits for one reader less. Slots that
     someone has begun stay theirs.
     """
-    submitted = sets.filter(status=AnnotationSet.Status.SUBMITTED)
+    submitted = sets.filter(kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED)
     free = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN, leased_by=None)
     slots: dict[int, list[ReviewItem]] = {}
     for item in free.filter(document__in=submitted.values("document")).order_by("slot"):
