@@ -147,6 +147,34 @@ def add_annotation(
     )
 
 
+def add_adjudicated(
+    *,
+    target: AnnotationSet,
+    annotator: User,
+    text: str,
+    schema_version: SchemaVersion,
+    news: Sequence[NewAnnotation],
+    now: datetime,
+) -> list[Annotation]:
+    """Add live annotations to a gold set, which has none of them yet, in one query.
+
+    Raises SchemaError (label or attribute), SpanError (offsets).
+    """
+    rows = [annotation_row(text=text, schema=schema_version.schema, new=new) for new in news]
+    return Annotation.objects.bulk_create(
+        Annotation(
+            set=target,
+            annotator=annotator,
+            schema_version=schema_version,
+            surface_key=surface_key(project_id=schema_version.project_id, surface=row.surface),
+            stage=Annotation.Stage.ADJUDICATED,
+            created_at=now,
+            **row._asdict(),
+        )
+        for row in rows
+    )
+
+
 def withdraw(said: Said) -> bool:
     """Withdraw what is live; False where it is not live."""
     return _move(said, before=Annotation.Status.LIVE, after=Annotation.Status.WITHDRAWN)
