@@ -10,6 +10,7 @@ from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
+from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.readings.models import Adjudication
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
@@ -24,6 +25,7 @@ from annotator.suggestions.models import (
 
 __all__ = [
     "Adjudication",
+    "Admission",
     "Annotation",
     "AnnotationSet",
     "ApiToken",
@@ -48,6 +50,8 @@ __all__ = [
     "Membership",
     "Project",
     "PromptExample",
+    "Qualification",
+    "ReferenceNote",
     "Relation",
     "ReviewItem",
     "SchemaVersion",
@@ -56,6 +60,8 @@ __all__ = [
     "SignInLink",
     "Suggestion",
     "Tombstone",
+    "Trial",
+    "TrialNote",
     "User",
     "WorkerBeat",
 ]

@@ -10,6 +10,7 @@ from annotator.accounts.models import User
 from annotator.accounts.sessions import session_of
 from annotator.accounts.tokens import make_token
 from annotator.annotations.comments import add_comment
+from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import open_set
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
@@ -19,6 +20,8 @@ from annotator.exchange.models import Import
 from annotator.jobs.services import run_job
 from annotator.projects.invitations import invite
 from annotator.projects.models import Project
+from annotator.qualification.models import Trial, TrialNote
+from annotator.qualification.services import NewQualification, ask_to_qualify
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
@@ -53,6 +56,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "token_id": _api_token(reader),
         "import_id": _import(project, uploader),
         "build_id": _build(project, uploader),
+        "trial_id": _trial(project, reader),
         "name": "manifest.json",
     }
 
@@ -92,6 +96,18 @@ def _api_token(user: User) -> str:
     now = timezone.now()
     token, _ = make_token(user=user, name="script", scopes=["read"], project="", lifetime=timedelta(days=7), now=now)
     return token.public_id
+
+
+def _trial(project: Project, reader: User) -> str:
+    """A finished try of who reads already, on the note that they submitted."""
+    reference = AnnotationSet.objects.filter(document__project=project, annotator=reader, status="submitted").get()
+    new = NewQualification(matching="strict", threshold=0.8, min_spans=1, n_notes=1, n_tries=1, suggestions="hidden")
+    version = ask_to_qualify(project=project, new=new, references=[reference], everyone=False, actor=reader, now=NOW)
+    trial = Trial.objects.create(
+        qualification=version, user=reader, number=1, status="failed", started_at=NOW, finished_at=NOW
+    )
+    TrialNote.objects.create(trial=trial, document=reference.document, reference=reference)
+    return trial.public_id
 
 
 def _import(project: Project, uploader: User) -> str:

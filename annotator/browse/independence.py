@@ -1,5 +1,7 @@
 """What of other people's and models' work a member may read, so that readings stay independent.
 
+What is said in trials is nobody's reading, and shown to nobody here.
+
 Who may review may become the reader of any note that still waits for one. What would sway that reading is theirs to
 see once no reader is left to come; whoever cannot review sees it at once.
 """
@@ -15,7 +17,7 @@ from annotator.annotations.models import Annotation, AnnotationSet, Comment, Doc
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
 from annotator.review.blinding import hidden_among, hidden_suggestions
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import OF_NO_READER, Decision, ReviewItem
 from annotator.review.relations import with_ends
 from annotator.suggestions.models import Suggestion
 
@@ -53,6 +55,7 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     One query.
     """
     found = Decision.objects.filter(note_item__document__project=membership.project)
+    found = found.exclude(note_item__unit=ReviewItem.Unit.TRIAL)
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(reviewer=membership.user) | ~Q(note_item__document__in=_open_notes(membership)))
     return found.select_related(
@@ -69,13 +72,14 @@ def comments_for(membership: Membership) -> QuerySet[Comment]:
     Who does not review sees those of submitted sets.
     """
     found = Comment.objects.filter(set__document__project=membership.project, status=Comment.Status.OPEN)
+    found = found.exclude(set__kind=AnnotationSet.Kind.TRIAL)
     seen = Q(author=membership.user) | Q(set__annotator=membership.user)
     if may(role=membership.role, action=Action.READ_NOTES):
         if may(role=membership.role, action=Action.REVIEW):
             waiting = ReviewItem.objects.filter(document=OuterRef("set__document"), status=ReviewItem.Status.OPEN)
             held_by_author = Q(leased_by__isnull=False, leased_by=OuterRef("set__annotator"))
-            # `exclude(unit=…)`: see review.similar.is_finished.
-            seen |= Q(~Exists(waiting.exclude(unit=ReviewItem.Unit.SPAN).exclude(held_by_author)))
+            # `exclude(unit__in=…)`: see review.similar.is_finished.
+            seen |= Q(~Exists(waiting.exclude(unit__in=OF_NO_READER).exclude(held_by_author)))
         else:
             seen |= Q(set__status=AnnotationSet.Status.SUBMITTED)
     return (
@@ -100,7 +104,7 @@ def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:
         set__document__project=membership.project,
         set__status=AnnotationSet.Status.SUBMITTED,
         status=Annotation.Status.LIVE,
-    )
+    ).exclude(set__kind=AnnotationSet.Kind.TRIAL)
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(set__annotator=membership.user) | ~Q(set__document__in=_open_notes(membership)))
     return found.select_related("set__document", "set__annotator", "annotator", "schema_version")

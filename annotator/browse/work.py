@@ -16,6 +16,7 @@ from annotator.annotations.models import AnnotationSet
 from annotator.builds.models import DatasetBuild
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
+from annotator.qualification.selectors import standings
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import is_begun
 from annotator.suggestions.models import LabelJob, LabelRun
@@ -41,10 +42,13 @@ class NoteInHand:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is open in a project: notes that the person may take, and suggestions to decide in all open notes."""
+    """What is open in a project: notes that the person may take, and suggestions to decide in all open notes; of who
+    has to qualify, the notes of their try.
+    """
 
     n_notes: int = 0
     n_spans: int = 0
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +103,19 @@ def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetim
 
 
 def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetime) -> dict[int, Waiting]:
-    """What is open in each project where the person reviews, by row id of the project. Two queries.
+    """What is open in each project where the person reviews, by row id of the project. Three queries, six where they
+    have to qualify.
 
     The notes are those of `review.leases.takeable_notes` but for the person's own: open, of which they read no slot
     yet, less those that someone else holds now. They are counted this way round because an index holds all that the
     first count asks for, and who holds a note is a short list.
     """
     projects = projects_where(memberships, Action.REVIEW)
+    trials = {
+        project_id: Waiting(n_notes=standing.n_waiting, is_trial=True)
+        for project_id, standing in standings(user=user, projects=projects).items()
+    }
+    projects = {project_id: project for project_id, project in projects.items() if project_id not in trials}
     is_note = Q(unit=_Unit.NOTE, status=_Status.OPEN)
     is_span = Q(unit=_Unit.SPAN, status=_Status.OPEN)
     if any(project.n_readers > 1 for project in projects.values()):
@@ -125,7 +135,7 @@ def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetim
         .annotate(n=Count("pk"))
     )
     n_held = dict(held)
-    return {
+    return trials | {
         project_id: Waiting(n_notes=n_notes - n_held.get(project_id, 0), n_spans=n_spans)
         for project_id, n_notes, n_spans in opened
     }
@@ -134,6 +144,7 @@ def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetim
 def done_by(user: User, *, day: datetime, week: datetime) -> Done:
     """What the person did since `day` and since `week`, in all projects. One query."""
     recent = Decision.objects.filter(reviewer=user, decided_at__gte=min(day, week))
+    recent = recent.exclude(note_item__unit=_Unit.TRIAL)
     # Only its reviewer takes a decision back, and later: a look at the recent ones, where a join would read them all.
     decided = recent.exclude(pk__in=recent.filter(undoes__isnull=False).values("undoes"))
     is_note = Q(verdict=_Verdict.NOTE_DONE)

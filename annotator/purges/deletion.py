@@ -15,6 +15,7 @@ from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
+from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.readings.models import Adjudication
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
@@ -36,6 +37,8 @@ OF_NOTES: tuple[_Table, ...] = (
     (Adjudication, "document", "n_adjudications"),
     (Decision, "note_item__document", "n_decisions"),
     (ReviewItem, "document", "n_review_items"),
+    (TrialNote, "document", "n_trial_notes"),
+    (ReferenceNote, "document", "n_reference_notes"),
     (Comment, "set__document", "n_comments"),
     (Relation, "set__document", "n_relations"),
     (DocumentValue, "set__document", "n_document_values"),
@@ -51,6 +54,9 @@ OF_PROJECTS: tuple[_Table, ...] = (
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),
+    (Admission, "qualification__project", "n_admissions"),
+    (Trial, "qualification__project", "n_trials"),
+    (Qualification, "project", "n_qualifications"),
     (Guideline, "project", "n_guidelines"),
     (ServerPermission, "project", "n_server_permissions"),
     (SchemaVersion, "project", "n_schema_versions"),

@@ -6,7 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
+from django.db.models import QuerySet
+
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue
+from annotator.annotations.selectors import spans_by_set
 from annotator.core.readings import Reading, ReadNote, ReadSpan
 from annotator.core.spans import Span
 from annotator.documents.models import Document
@@ -22,7 +25,7 @@ def read_notes(project: Project) -> Iterator[ReadNote]:
     Annotators go by their user names, a labeler by its name and the number of its run. What is unaligned has no place
     and is left out. There is no gold before sets are adjudicated.
     """
-    submitted = AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED)
+    submitted = _submitted_readings()
     documents = Document.objects.filter(project=project, pk__in=submitted.values("document")).order_by("pk")
     left = documents.values_list("pk", flat=True).iterator(chunk_size=2000)
     while page := list(islice(left, _PAGE)):
@@ -38,15 +41,16 @@ def read_notes(project: Project) -> Iterator[ReadNote]:
             )
 
 
+def _submitted_readings() -> QuerySet[AnnotationSet]:
+    return AnnotationSet.objects.filter(kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED)
+
+
 def _readings_of_people(documents: Collection[int]) -> Mapping[int, dict[str, Reading]]:
     """The readings in submitted sets, by note and user name."""
-    sets = AnnotationSet.objects.filter(document__in=documents, status=AnnotationSet.Status.SUBMITTED).order_by()
+    sets = _submitted_readings().filter(document__in=documents).order_by()
     rows = list(sets.values_list("pk", "document_id", "annotator__username"))
     set_ids = [set_id for set_id, _, _ in rows]
-    spans: dict[int, list[ReadSpan]] = defaultdict(list)
-    live = Annotation.objects.filter(set__in=set_ids, status=Annotation.Status.LIVE).order_by()
-    for set_id, *span in live.values_list("set_id", "fragments", "label", "attributes"):
-        spans[set_id].append(_read_span(*span))
+    spans = spans_by_set(set_ids)
     values: dict[int, dict[str, str]] = defaultdict(dict)
     given = DocumentValue.objects.filter(set__in=set_ids, status=Annotation.Status.LIVE).order_by()
     for set_id, name, value in given.values_list("set_id", "name", "value"):
@@ -67,13 +71,9 @@ def _readings_of_labelers(documents: Collection[int]) -> Mapping[int, dict[str, 
         .exclude(alignment=Suggestion.Alignment.UNALIGNED)
         .order_by()
     )
-    for job, *span in placed.values_list("job_id", "fragments", "label", "attributes"):
-        spans[job].append(_read_span(*span))
+    for job, fragments, label, attributes in placed.values_list("job_id", "fragments", "label", "attributes"):
+        spans[job].append(ReadSpan(Span.parse(fragments), label, attributes))
     readings: dict[int, dict[str, Reading]] = defaultdict(dict)
     for job, document, name, number in rows:
         readings[document][f"{name} #{number}"] = Reading(spans[job])
     return readings
-
-
-def _read_span(fragments: str, label: str, attributes: Mapping[str, str]) -> ReadSpan:
-    return ReadSpan(Span.parse(fragments), label, attributes)

@@ -18,7 +18,9 @@ from annotator.annotations.services import hand_over, open_set
 from annotator.audit.services import record_event
 from annotator.documents.models import Document
 from annotator.projects.models import Project
+from annotator.qualification.selectors import is_on_trial, open_notes
 from annotator.review.models import ReviewItem
+from annotator.review.queue import queue_trial
 
 LEASE = timedelta(minutes=10)
 
@@ -30,8 +32,14 @@ class LeaseConflict(Exception):
 def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
     """Lease the note that a minute of reading buys most on; None where no note is left for this person.
 
-    A note that the person holds already comes first, so that a second click does not hold two.
+    A note that the person holds already comes first, so that a second click does not hold two. Who has to qualify gets
+    the notes of their try, which begins with the first.
     """
+    if is_on_trial(project=project, user=reviewer):
+        queue_trial(project=project, reviewer=reviewer, now=now)
+        item = trial_notes(project=project, reviewer=reviewer).first()
+        is_held = item is not None and (item.lease_expires_at or now) > now
+        return item if item is None or is_held or _take(item, reviewer=reviewer, now=now) else None
     while True:
         held = held_notes(project=project, reviewer=reviewer, now=now).first()
         item = held or takeable_notes(project=project, reviewer=reviewer, now=now).first()
@@ -111,7 +119,12 @@ def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[R
 
 
 def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held: bool = False) -> QuerySet[ReviewItem]:
-    """Open notes that nobody else holds and of which the reviewer has no other slot and no set yet, best first."""
+    """Open notes that nobody else holds and of which the reviewer has no other slot and no set yet, best first.
+
+    Of who has to qualify, those of their try.
+    """
+    if is_on_trial(project=project, user=reviewer):
+        return trial_notes(project=project, reviewer=reviewer)
     is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
     if with_held:
         is_free |= Q(leased_by=reviewer)
@@ -127,6 +140,18 @@ def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held
     )
 
 
+def trial_notes(*, project: Project, reviewer: User) -> QuerySet[ReviewItem]:
+    """What is left to read of the reviewer's open try, which nobody else is ever given."""
+    return (
+        ReviewItem.objects.filter(
+            document__project=project, unit=ReviewItem.Unit.TRIAL, status=ReviewItem.Status.OPEN, leased_by=reviewer
+        )
+        .filter(document__in=open_notes(project=project, user=reviewer))
+        .select_related("document__project")
+        .order_by(F("skipped_at").asc(nulls_first=True), "pk")
+    )
+
+
 @transaction.atomic
 def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
     """Lease the item as it was read; False where it has changed since."""
@@ -137,7 +162,7 @@ def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
         return False
     if item.leased_by_id not in (None, reviewer.pk):
         hand_over(document_id=item.document_id, annotator_id=item.leased_by_id, to=reviewer)
-    open_set(document=item.document, annotator=reviewer)
+    open_set(document=item.document, annotator=reviewer, kind=item.set_kind)
     document = item.document
     record_event(
         project=document.project.public_id,

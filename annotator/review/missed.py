@@ -18,7 +18,7 @@ from annotator.core.missed import Candidate, Place, Record, candidates, open_phr
 from annotator.core.spans import Span
 from annotator.core.surfaces import normal_surface, surface_keys
 from annotator.documents.models import Document
-from annotator.review.blinding import is_read_blind
+from annotator.review.blinding import is_read_alone
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import NoteView
 from annotator.review.similar import is_finished
@@ -35,7 +35,7 @@ def missed_in(view: NoteView, *, reader: User) -> list[Candidate]:
     Nothing is offered over an annotation, nor, with the same label, over what was rejected, removed or dismissed here;
     what was dismissed is not offered in other places of the note either.
     """
-    if is_read_blind(view.note_item):
+    if is_read_alone(view.note_item):
         return []
     text = view.document.text
     spans = [(mark.span, mark.label.name) for mark in view.annotations]

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from annotator.annotations.models import Annotation, DocumentValue, Relation
+from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.documents.models import Document
 from annotator.suggestions.models import Suggestion
 from annotator.web.ids import new_public_id
@@ -16,13 +16,17 @@ LATE = "late"
 UNSEEN = "unseen"
 # Of a note that was read blind and submitted once: its suggestions are shown from then on.
 REVEALED = "revealed"
+# The slots from here on are of trials.
+FIRST_TRIAL = 1000
 
 
 class ReviewItem(models.Model):
     """What is leased and decided.
 
     Each note has one item of unit *note* for every reader (`slot` 1..n). It carries the lease: who holds it decides
-    the span items of the same note and slot. `version` grows with every change, and every change names the version
+    the span items of the same note and slot. A note that a new annotator tries is an item of unit *trial*, in a slot of
+    its own above FIRST_TRIAL, whose spans are of unit *trial span*: whatever asks for notes and spans sees neither, and
+    nobody else is ever given it. `version` grows with every change, and every change names the version
     it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. Of a span,
     `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the next by either.
     """
@@ -30,6 +34,8 @@ class ReviewItem(models.Model):
     class Unit(models.TextChoices):
         NOTE = "note"
         SPAN = "span"
+        TRIAL = "trial"
+        TRIAL_SPAN = "trial_span"
 
     class Stream(models.TextChoices):
         UNCERTAIN = "uncertain"
@@ -62,10 +68,18 @@ class ReviewItem(models.Model):
             models.UniqueConstraint(
                 fields=["suggestion", "slot"], condition=Q(suggestion__isnull=False), name="review_item_of_span"
             ),
-            models.UniqueConstraint(fields=["document", "slot"], condition=Q(unit="note"), name="review_item_of_note"),
+            models.UniqueConstraint(
+                fields=["document", "slot"], condition=Q(unit__in=["note", "trial"]), name="review_item_of_note"
+            ),
             models.CheckConstraint(
-                condition=Q(unit="note", suggestion=None) | Q(unit="span", suggestion__isnull=False),
+                condition=Q(unit__in=["note", "trial"], suggestion=None)
+                | Q(unit__in=["span", "trial_span"], suggestion__isnull=False),
                 name="review_item_unit",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit__in=["note", "span"], slot__lt=FIRST_TRIAL)
+                | Q(unit__in=["trial", "trial_span"], slot__gte=FIRST_TRIAL),
+                name="review_item_slot",
             ),
         ]
         indexes = [
@@ -80,6 +94,19 @@ class ReviewItem(models.Model):
                 fields=["leased_by", "status", "unit"], condition=Q(leased_by__isnull=False), name="review_item_held"
             ),
         ]
+
+    @property
+    def is_trial(self) -> bool:
+        return self.unit == ReviewItem.Unit.TRIAL
+
+    @property
+    def set_kind(self) -> AnnotationSet.Kind:
+        """What the sets are that this note item is worked on in."""
+        return AnnotationSet.Kind.TRIAL if self.is_trial else AnnotationSet.Kind.READING
+
+
+# The units that wait for no reader of a note.
+OF_NO_READER = (ReviewItem.Unit.SPAN, ReviewItem.Unit.TRIAL, ReviewItem.Unit.TRIAL_SPAN)
 
 
 class Decision(models.Model):

@@ -173,7 +173,7 @@ def decide(
             raise DecisionConflict("This note is done. Reopen it with Undo to change it.")
         desk = Desk(
             note_item=note_item,
-            set=open_set(document=note_item.document, annotator=reviewer),
+            set=open_set(document=note_item.document, annotator=reviewer, kind=note_item.set_kind),
             reviewer=reviewer,
             schema_version=current_schema(note_item.document.project),
             now=now,

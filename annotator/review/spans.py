@@ -61,7 +61,7 @@ def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem
     )
     if last is None:
         return None
-    if last.verdict == Decision.Verdict.NOTE_DONE or last.note_item.stream == Stream.BLIND:
+    if last.verdict == Decision.Verdict.NOTE_DONE or last.note_item.stream == Stream.BLIND or last.note_item.is_trial:
         raise DecisionRefused("Your last decision was made in a whole note. Open that note to undo it.")
     return last.note_item
 

@@ -1,7 +1,8 @@
 """An installation with something on every page: the demo notes, a part of them read, reviewed and frozen.
 
 Alice leads the demo project and administers the installation. Bob annotates, Adam adjudicates, Dana exports datasets
-and has a second factor. Erin belongs to nothing yet, Frank's account is disabled. Alice's second project is empty.
+and has a second factor. Nina annotates too, and has to qualify first. Erin belongs to nothing yet, Frank's account is
+disabled. Alice's second project is empty.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from annotator.accounts.models import User
 from annotator.accounts.services import create_user, reset_link, sign_in_link
 from annotator.accounts.sessions import session_of
 from annotator.accounts.tokens import make_token
-from annotator.annotations.models import AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.builds.options import BuildOptions
 from annotator.builds.pools import freeze_pool
 from annotator.builds.services import create_build, write_build
@@ -34,12 +35,14 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline, create_project, set_audits, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
+from annotator.qualification.models import Trial
+from annotator.qualification.services import NewQualification, ask_to_qualify
 from annotator.review.commenting import comment_on
-from annotator.review.leases import take_note
+from annotator.review.leases import take_next, take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import fill_slots
 from annotator.review.selectors import Mark, note_view, source_of, target_for
-from annotator.review.services import Accept, FinishNote, Relate, decide
+from annotator.review.services import Accept, Add, FinishNote, Relate, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
@@ -105,6 +108,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     _read(run, n_read=n_read, now=now)
     _review(project, people["bob"], now)
     _guideline(project, alice, now)
+    ids |= _qualification(project, alice, people["nina"], now)
     ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
     ids |= _purges(project, alice, now)
     ids |= _notes(project, alice, people["bob"], now)
@@ -114,7 +118,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
 def _people(now: datetime) -> dict[str, User]:
     made = {
         name: create_user(username=name, actor=None, now=now, is_administrator=name == "alice")
-        for name in ("alice", "bob", "adam", "dana", "erin", "frank")
+        for name in ("alice", "bob", "adam", "dana", "nina", "erin", "frank")
     }
     for user in made.values():
         user.set_password(PASSWORD)
@@ -161,6 +165,26 @@ def _review(project: Project, bob: User, now: datetime) -> None:
     gold = in_order([file for file in source_at(NOTES).files if file.name in done])
     import_annotations(project=project, source=gold, annotator="bob", label_map={}, actor=None, now=now)
     fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
+
+
+def _qualification(project: Project, alice: User, nina: User, now: datetime) -> dict[str, str]:
+    """Nina has failed her first try, since she took spans for what they are not and left others out."""
+    new = NewQualification(
+        matching="strict", threshold=0.8, min_spans=2, n_notes=2, n_tries=2, suggestions="hidden", thresholds={}
+    )
+    references = list(AnnotationSet.objects.filter(document__project=project, status="submitted"))
+    ask_to_qualify(project=project, new=new, references=references, everyone=False, actor=alice, now=now)
+    set_member(project=project, user=nina, role=Membership.Role.ANNOTATOR, actor=alice, now=now)
+    while not Trial.objects.exclude(status="open").exists():
+        item = take_next(project=project, reviewer=nina, now=now)
+        known = Annotation.objects.filter(set__document=item.document, set__kind="reading").order_by("start")
+        for number, span in enumerate(known):
+            label = span.label if number % 4 else "Problem"
+            if number % 5 != 3:
+                add = Add(span=span.span, label=label)
+                decide(note_item=item, reviewer=nina, act=add, key=f"tour-try-{span.pk}", now=now)
+        decide(note_item=item, reviewer=nina, act=FinishNote(), key=f"tour-tried-{item.pk}", now=now)
+    return {"trial_id": Trial.objects.get().public_id}
 
 
 def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str, str]:
