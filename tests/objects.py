@@ -27,6 +27,7 @@ from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from tests.browse.settled import settle
 from tests.cast import NOW, make_document, make_set
 
 CANARY = "Zebrafever"
@@ -57,6 +58,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "import_id": _import(project, uploader),
         "build_id": _build(project, uploader),
         "trial_id": _trial(project, reader),
+        "example_id": _example(project, reader),
         "name": "manifest.json",
     }
 
@@ -108,6 +110,11 @@ def _trial(project: Project, reader: User) -> str:
     )
     TrialNote.objects.create(trial=trial, document=reference.document, reference=reference)
     return trial.public_id
+
+
+def _example(project: Project, adjudicator: User) -> str:
+    gold = make_document(project, text=f"{CANARY} is gold.", external_id=f"{EXTERNAL_ID}-gold-{project.slug}")
+    return settle(gold, adjudicator, CANARY, "Problem", "Medication")
 
 
 def _import(project: Project, uploader: User) -> str:

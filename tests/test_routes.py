@@ -96,6 +96,7 @@ ROUTES: dict[str, Row] = {
     "browse:remove": Row(get="302 404 200 403 403 403", post="302 404 303 403 403 403"),
     "browse:guideline": Row(get="302 404 200 200 200 200", post=NO),
     "browse:new_guideline": Row(get="302 404 200 403 403 403", post="302 404 422 403 403 403"),
+    "browse:new_example": Row(get="302 404 200 403 403 403", post=NO),
     "browse:labelers": Row(get="302 404 200 403 403 403", post=NO),
     "browse:new_labeler": Row(get="302 404 200 403 403 403", post="302 404 422 403 403 403"),
     "browse:read_with": Row(get=NO, post="302 404 422 403 403 403"),

@@ -223,6 +223,7 @@ PAGES: tuple[Row, ...] = (
     Row("guideline", "browse:guideline"),
     Row("guideline-older", "browse:guideline", query="?version=1"),
     Row("guideline-empty", "browse:guideline", EMPTY),
+    Row("guideline-example", "browse:new_example"),
     Row("guideline-new", "browse:new_guideline"),
     Row("labelers", "browse:labelers"),
     Row("labelers-empty", "browse:labelers", EMPTY),

@@ -49,6 +49,7 @@ from annotator.suggestions.models import LabelJob, LabelRun
 from annotator.suggestions.services import begin_job, claim_jobs, hand_back
 from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
+from tests.browse.settled import settle
 from tests.exchange.test_uploads import options, upload
 
 PASSWORD = "seven wet umbrellas"
@@ -184,7 +185,9 @@ def _qualification(project: Project, alice: User, nina: User, now: datetime) -> 
                 add = Add(span=span.span, label=label)
                 decide(note_item=item, reviewer=nina, act=add, key=f"tour-try-{span.pk}", now=now)
         decide(note_item=item, reviewer=nina, act=FinishNote(), key=f"tour-tried-{item.pk}", now=now)
-    return {"trial_id": Trial.objects.get().public_id}
+    span = known[0]
+    example = settle(item.document, alice, span.surface, span.label, "Device", proposes=True)
+    return {"trial_id": Trial.objects.get().public_id, "example_id": example}
 
 
 def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str, str]:
