@@ -31,8 +31,8 @@ class GuidelineForm(forms.Form):
         label="Guideline",
         required=False,
         widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "true"}),
-        help_text="Markdown, up to 20,000 characters. Write rules and made-up examples, never words out of a patient's "
-        "note: every version is kept as long as the project is.",
+        help_text="Markdown, up to 20,000 characters. Write rules and made-up examples, never words that could tell "
+        "who a patient is: every version is kept as long as the project is.",
     )
 
 

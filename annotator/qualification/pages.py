@@ -15,7 +15,7 @@ from annotator.core.schema import Label, Schema
 from annotator.core.wording import counted
 from annotator.projects.models import Guideline
 from annotator.qualification.models import Admission, Qualification, Trial
-from annotator.qualification.selectors import TriedNote
+from annotator.qualification.selectors import Progress, TriedNote
 from annotator.web.pills import Pill
 
 AROUND_CHARS = 60
@@ -89,24 +89,26 @@ class NoteRows:
     rows: Sequence[DifferenceRow]
 
 
-def person_row(
-    user: User, admission: Admission | None, trials: Sequence[Trial], current: Qualification | None
-) -> PersonRow:
-    """`trials` are those that count, in their order; without a version that is on nobody is asked."""
+def person_row(found: Progress, current: Qualification | None) -> PersonRow:
+    """Without a version that is on nobody is asked."""
     is_on = current is not None and current.status == Qualification.Status.ON
-    finished = [trial for trial in trials if trial.status != Trial.Status.OPEN]
-    is_stuck = is_on and current is not None and len(finished) >= current.n_tries
-    if admission is not None:
-        pill = _REASONS[Admission.Reason(admission.reason)]
+    finished = [trial for trial in found.trials if trial.status != Trial.Status.OPEN]
+    reason = found.admission.reason if found.admission else None
+    if reason is not None:
+        pill = _REASONS[Admission.Reason(reason)]
+    elif current is None or not is_on:
+        pill = Pill("Not asked", "", "minus")
+    elif len(finished) < len(found.trials) or (len(finished) < current.n_tries and found.n_free >= current.n_notes):
+        pill = _READS
     else:
-        pill = (_STUCK if is_stuck else _READS) if is_on else Pill("Not asked", "", "minus")
+        pill = _STUCK
     return PersonRow(
-        user=user,
+        user=found.user,
         pill=pill,
         trials=finished,
         figures=[row for row in figure_rows(finished[-1]) if row.wanted] if finished else [],
-        may_be_let_in=is_on and admission is None,
-        may_be_taken_back=admission is not None and admission.reason == Admission.Reason.LEAD,
+        may_be_let_in=is_on and reason is None,
+        may_be_taken_back=reason == Admission.Reason.LEAD,
     )
 
 

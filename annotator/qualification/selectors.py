@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,16 @@ class Standing:
             return self.n_left
         has_next = self.n_tries < self.qualification.n_tries and self.n_free >= self.qualification.n_notes
         return self.qualification.n_notes if has_next else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a lead sees of an annotator: `trials` are those that count, `n_free` the reference notes left for them."""
+
+    user: User
+    admission: Admission | None
+    trials: Sequence[Trial]
+    n_free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +155,20 @@ def annotators(project: Project) -> QuerySet[Membership]:
     return found.select_related("user").order_by("user__username")
 
 
-def how_far(
-    current: Qualification | None, user_ids: Collection[int]
-) -> tuple[Mapping[int, Admission], Mapping[int, list[Trial]]]:
-    """The admission and the tries of each of the users that count under the current version. Two queries."""
-    trials: dict[int, list[Trial]] = defaultdict(list)
+def how_far(current: Qualification | None, users: Sequence[User]) -> list[Progress]:
+    """How far each of the users is under the current version. Four queries."""
     if current is None:
-        return {}, trials
-    admissions = admissions_under(current).filter(user__in=user_ids).order_by("pk")
-    for trial in counting_trials([current]).filter(user__in=user_ids):
+        return [Progress(user, None, (), 0) for user in users]
+    admissions = {found.user_id: found for found in admissions_under(current).filter(user__in=users).order_by("pk")}
+    trials: dict[int, list[Trial]] = defaultdict(list)
+    for trial in counting_trials([current]).filter(user__in=users):
         trials[trial.user_id].append(trial)
-    return {admission.user_id: admission for admission in admissions}, trials
+    references = set(current.reference_notes.values_list("document_id", flat=True))
+    seen: dict[int, set[int]] = defaultdict(set)
+    sets = AnnotationSet.objects.filter(annotator__in=users, document__in=references)
+    for user_id, document_id in sets.values_list("annotator_id", "document_id"):
+        seen[user_id].add(document_id)
+    return [Progress(user, admissions.get(user.pk), trials[user.pk], len(references - seen[user.pk])) for user in users]
 
 
 def admissions_under(current: Qualification) -> QuerySet[Admission]:

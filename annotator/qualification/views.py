@@ -158,15 +158,11 @@ def _lead_page(request: HttpRequest, lead: Membership, *, refusal: str = "", sta
     project = lead.project
     current = current_qualification(project)
     page = page_of(request, annotators(project))
-    admissions, trials = how_far(current, [member.user_id for member in page])
     context = page_context(lead, current="People", crumb="Qualification") | {
         "current": current,
         "is_on": current is not None and current.status == Qualification.Status.ON,
         "page": page,
-        "rows": [
-            pages.person_row(member.user, admissions.get(member.user_id), trials[member.user_id], current)
-            for member in page
-        ],
+        "rows": [pages.person_row(found, current) for found in how_far(current, [member.user for member in page])],
         "labels": pages.label_rows(current, reference_counts(current)) if current else [],
         "refusal": refusal,
     }

@@ -14,7 +14,7 @@ from annotator.audit.models import AuditEvent
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline
 from annotator.qualification.models import Qualification, Trial
-from tests.cast import NOW, body, make_member, sign_in
+from tests.cast import NOW, body, make_member, make_set, sign_in
 from tests.qualification.scene import RIGHT, WRONG, ask, make_references, read_next
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +78,16 @@ def test_the_lead_sees_who_is_how_far_and_lets_in(
     alice_client.post(url("take_back", project, nina.public_id))
     assert "Let nina in" in body(alice_client.get(url("qualification", project)))
     assert alice_client.post(url("let_in", project, "nobody")).status_code == 404
+
+
+def test_who_has_read_all_the_notes_is_up_to_the_lead(
+    alice_client: Client, project: Project, bob: User, references: list[AnnotationSet]
+) -> None:
+    ask(project, references, everyone=True)
+    assert "Your call<" not in body(alice_client.get(url("qualification", project)))
+    for found in references:
+        make_set(found.document, bob)
+    assert "Your call<" in body(alice_client.get(url("qualification", project)))
 
 
 def test_a_try_shows_where_it_differs_once_it_is_finished(client: Client, project: Project, nina: User) -> None:
