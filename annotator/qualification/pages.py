@@ -184,8 +184,8 @@ def _around(text: str, start: int, end: int) -> tuple[str, str]:
     """What stands before and after a place, AROUND_CHARS at most, in whole words."""
     before, after = text[max(start - AROUND_CHARS, 0) : start], text[end : end + AROUND_CHARS]
     return (
-        before if start <= AROUND_CHARS else before.partition(" ")[2],
-        after if end + AROUND_CHARS >= len(text) else after.rpartition(" ")[0],
+        (before if start <= AROUND_CHARS else before.partition(" ")[2]).lstrip(),
+        (after if end + AROUND_CHARS >= len(text) else after.rpartition(" ")[0]).rstrip(),
     )
 
 
