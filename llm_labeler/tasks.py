@@ -18,6 +18,7 @@ from annotator.suggestions import services
 from annotator.suggestions.disclosure import ServerNotAllowed, refuse_undisclosed
 from annotator.suggestions.models import Labeler, LabelJob
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
+from annotator.suggestions.recording import NewSuggestion
 from llm_labeler.backends import Backend, BackendAway, BackendError, load_backend
 from llm_labeler.pipeline import Decoding, LabelResult, label_notes
 
@@ -147,9 +148,9 @@ class _Claim:
         logger.warning("note not labelled job=%s attempt=%s reason=%s", job.pk, job.attempts, type(error).__name__)
 
 
-def _suggestions(job: LabelJob, result: LabelResult) -> list[services.NewSuggestion]:
+def _suggestions(job: LabelJob, result: LabelResult) -> list[NewSuggestion]:
     return [
-        services.NewSuggestion(
+        NewSuggestion(
             span=found.span,
             surface=found.span.surface(job.document.text) if found.span else found.quote,
             label=found.label,

@@ -29,7 +29,8 @@ from annotator.review.models import ReviewItem
 from annotator.review.services import Accept, FinishNote, Reject, Undo, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.models import LabelJob
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, make_document, make_set
 
 CANARY = "Zebrafever"

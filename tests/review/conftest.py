@@ -14,7 +14,8 @@ from annotator.review.leases import take_next
 from annotator.review.models import ReviewItem
 from annotator.routing.services import route_job
 from annotator.suggestions.models import LabelJob
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, TEXT, make_document
 
 CHEST_PAIN, DIABETES, METFORMIN = Span.of(15, 25), Span.of(27, 35), Span.of(40, 49)

@@ -11,15 +11,8 @@ from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
-from annotator.suggestions.services import (
-    NewSuggestion,
-    begin_job,
-    claim_jobs,
-    commit_job,
-    hand_back,
-    start_run,
-    unread_documents,
-)
+from annotator.suggestions.recording import NewSuggestion
+from annotator.suggestions.services import begin_job, claim_jobs, commit_job, hand_back, start_run, unread_documents
 from tests.cast import NOW, make_document
 
 CHEST_PAIN = Span.of(15, 25)
