@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache, partial
 
 from celery import Task, shared_task
@@ -20,6 +20,7 @@ from annotator.suggestions.models import Labeler, LabelJob
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
 from annotator.suggestions.recording import NewSuggestion
 from llm_labeler.backends import Backend, BackendAway, BackendError, load_backend
+from llm_labeler.labelled import LabelledSpan
 from llm_labeler.pipeline import Decoding, LabelResult, label_notes
 
 logger = logging.getLogger(__name__)
@@ -122,7 +123,8 @@ class _Claim:
             patiently(
                 lambda: services.commit_job(
                     job=job,
-                    suggestions=_suggestions(job, result),
+                    suggestions=_new(job, result.spans),
+                    others=_new(job, result.others),
                     n_truncated=result.n_truncated,
                     n_problems=len(result.problems),
                     now=timezone.now(),
@@ -148,7 +150,7 @@ class _Claim:
         logger.warning("note not labelled job=%s attempt=%s reason=%s", job.pk, job.attempts, type(error).__name__)
 
 
-def _suggestions(job: LabelJob, result: LabelResult) -> list[NewSuggestion]:
+def _new(job: LabelJob, spans: Iterable[LabelledSpan]) -> list[NewSuggestion]:
     return [
         NewSuggestion(
             span=found.span,
@@ -159,7 +161,7 @@ def _suggestions(job: LabelJob, result: LabelResult) -> list[NewSuggestion]:
             score=found.score,
             signals=found.signals,
         )
-        for found in result.spans
+        for found in spans
     ]
 
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from annotator.core.spans import Span
-from annotator.suggestions.models import LabelJob, Suggestion
+from annotator.core.spans import Span, checked_surface
+from annotator.suggestions.models import Candidate, LabelJob, Suggestion
 from annotator.web.ids import new_public_id
 from annotator.web.inserts import insert_rows
+
+MOST_CANDIDATES = 200  # of a note, the best scored: each is a place that a person is asked about
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,17 @@ class SuggestionRow(NamedTuple):
     audit_key: float
 
 
+class CandidateRow(NamedTuple):
+    """A candidate as it is stored. Each field is a column."""
+
+    label: str
+    fragments: str
+    start: int
+    end: int
+    surface: str
+    score: float
+
+
 def suggestion_row(new: NewSuggestion) -> SuggestionRow:
     """`new` with an id and a place in the order of audits."""
     return SuggestionRow(
@@ -57,6 +70,27 @@ def suggestion_row(new: NewSuggestion) -> SuggestionRow:
         signals=dict(new.signals),
         audit_key=random.SystemRandom().random(),
     )
+
+
+def candidate_rows(
+    *, text: str, found: Iterable[NewSuggestion], suggested: Iterable[SuggestionRow]
+) -> list[CandidateRow]:
+    """What `found` has beyond `suggested`: no suggestion of its label shares a character with it. Best scored first.
+
+    Raises SpanError where one does not read as its place in the note.
+    """
+    taken: dict[str, list[Span]] = {}
+    for one in suggested:
+        if one.fragments:
+            taken.setdefault(one.label, []).append(Span.parse(one.fragments))
+    kept: dict[tuple[str, str], CandidateRow] = {}
+    for new in sorted(found, key=lambda new: -new.score):
+        if new.span is None or any(new.span.overlaps(other) for other in taken.get(new.label, ())):
+            continue
+        surface = checked_surface(text=text, span=new.span, surface=new.surface)
+        row = CandidateRow(new.label, str(new.span), new.span.start, new.span.end, surface, new.score)
+        kept.setdefault((row.label, row.fragments), row)
+    return list(kept.values())[:MOST_CANDIDATES]
 
 
 def distinct(rows: Iterable[SuggestionRow]) -> list[SuggestionRow]:
@@ -80,4 +114,11 @@ def add_suggestions(*, found: Iterable[tuple[LabelJob, Sequence[SuggestionRow]]]
         columns=("job", "document", *SuggestionRow._fields),
         rows=((job.pk, job.document_id, *row) for job, rows in found for row in rows),
         same={},
+    )
+
+
+def add_candidates(*, job: LabelJob, rows: Iterable[CandidateRow]) -> None:
+    """The one writer of candidates."""
+    insert_rows(
+        model=Candidate, columns=CandidateRow._fields, rows=rows, same={"job": job.pk, "document": job.document_id}
     )

@@ -30,7 +30,9 @@ from annotator.suggestions.prompts import PoolIncomplete, refuse_incomplete
 from annotator.suggestions.recording import (
     NewSuggestion,
     SuggestionRow,
+    add_candidates,
     add_suggestions,
+    candidate_rows,
     count_placed,
     distinct,
     suggestion_row,
@@ -203,9 +205,18 @@ def renew_jobs(*, jobs: Sequence[LabelJob], now: datetime) -> set[int]:
 
 @transaction.atomic
 def commit_job(
-    *, job: LabelJob, suggestions: Sequence[NewSuggestion], now: datetime, n_truncated: int = 0, n_problems: int = 0
+    *,
+    job: LabelJob,
+    suggestions: Sequence[NewSuggestion],
+    now: datetime,
+    others: Sequence[NewSuggestion] = (),
+    n_truncated: int = 0,
+    n_problems: int = 0,
 ) -> bool:
-    """Write the note's suggestions and mark it done; False, and nothing written, where the claim was lost."""
+    """Write the note's suggestions and mark it done; False, and nothing written, where the claim was lost.
+
+    Of `others`, which a second reader found, what is not suggested is kept as candidates.
+    """
     rows = distinct(map(suggestion_row, suggestions))
     n_suggestions, n_unaligned = count_placed(rows)
     held = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
@@ -220,6 +231,7 @@ def commit_job(
     if not held:
         return False
     add_suggestions(found=[(job, rows)])
+    add_candidates(job=job, rows=candidate_rows(text=job.document.text, found=others, suggested=rows))
     LabelRun.objects.filter(pk=job.run_id).exclude(trouble="").update(trouble="")
     _close_if_finished(run_id=job.run_id, now=now)
     ring(ROUTE_TASK, job.pk, queue=ROUTE_QUEUE)

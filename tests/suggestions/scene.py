@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from annotator.accounts.models import User
@@ -54,6 +55,12 @@ def found(*spans: Span | None, label: str = "Problem") -> list[NewSuggestion]:
         )
         for span in spans
     ]
+
+
+def placed(job: LabelJob, *spans: Span, label: str = "Problem", score: float = 0.5) -> list[NewSuggestion]:
+    """Suggestions that read as their places in the job's note."""
+    text = job.document.text
+    return [replace(new, surface=new.span.surface(text), score=score) for new in found(*spans, label=label) if new.span]
 
 
 def finish(jobs: Sequence[LabelJob], *, now: datetime = NOW) -> None:
