@@ -11,6 +11,7 @@ from annotator.projects.models import Guideline, Invitation, Membership, Project
 from annotator.purges.models import Tombstone
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
+    Candidate,
     ExamplePool,
     Labeler,
     LabelJob,
@@ -27,6 +28,7 @@ __all__ = [
     "AuditChain",
     "AuditEvent",
     "BrowserSession",
+    "Candidate",
     "Comment",
     "DatasetBuild",
     "Decision",

@@ -16,6 +16,7 @@ from annotator.jobs.models import Job
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
+    Candidate,
     ExamplePool,
     Labeler,
     LabelJob,
@@ -37,6 +38,7 @@ OF_NOTES: tuple[_Table, ...] = (
     (Annotation, "set__document", "n_annotations"),
     (AnnotationSet, "document", "n_sets"),
     (Suggestion, "document", "n_suggestions"),
+    (Candidate, "document", "n_candidates"),
     (LabelJob, "document", "n_label_jobs"),
     (PromptExample, "document", "n_prompt_examples"),
     (Document, "pk", "n_notes"),

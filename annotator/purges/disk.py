@@ -14,10 +14,10 @@ from annotator.exchange.models import Import
 from annotator.projects.models import Project, SchemaVersion
 from annotator.purges.models import Tombstone
 from annotator.review.models import Decision, ReviewItem
-from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+from annotator.suggestions.models import Candidate, Labeler, LabelJob, LabelRun, Suggestion
 
 _HAD_TEXT = (
-    *(Document, Suggestion, LabelJob, Annotation, AnnotationSet, Decision, ReviewItem),
+    *(Document, Suggestion, Candidate, LabelJob, Annotation, AnnotationSet, Decision, ReviewItem),
     *(Import, DatasetBuild, Labeler, LabelRun, SchemaVersion, Project, Tombstone),
 )
 _PATIENCE_SECONDS = 60.0

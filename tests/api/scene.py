@@ -26,7 +26,8 @@ from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.suggestions.models import Suggestion
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from annotator.web.ids import new_public_id
 from tests.cast import NOW, make_document, make_set
 

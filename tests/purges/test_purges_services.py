@@ -81,7 +81,7 @@ def purge_the_rest(project: Project) -> None:
 
 def test_no_table_and_no_file_keeps_a_word_of_the_patient(scene: Project, folders: Path) -> None:
     purge_the_rest(scene)
-    assert len(rows_with(CANARY)) == 11
+    assert len(rows_with(CANARY)) == 12
     assert files_with(CANARY, folders)
     done = finish(ask(scene))
     assert done.purged_at == NOW
@@ -122,6 +122,7 @@ def test_the_tombstone_keeps_ids_and_counts(scene: Project, alice: User) -> None
     assert done.counts == {
         "n_notes": 2,
         "n_suggestions": 4,
+        "n_candidates": 2,
         "n_annotations": 3,
         "n_relations": 1,
         "n_document_values": 1,
