@@ -52,7 +52,7 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     """Decisions with all that they name: the member's own, and those of others in notes that wait for no reader.
     One query.
     """
-    found = Decision.objects.filter(note_item__document__project=membership.project)
+    found = Decision.objects.filter(project=membership.project)
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(reviewer=membership.user) | ~Q(note_item__document__in=_open_notes(membership)))
     return found.select_related(
@@ -109,5 +109,5 @@ def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:
 def _open_notes(membership: Membership) -> QuerySet:
     """The notes that wait for a reader, or are in the hands of one, as a list of ids."""
     return ReviewItem.objects.filter(
-        document__project=membership.project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
+        project=membership.project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
     ).values("document_id")

@@ -76,7 +76,7 @@ def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetim
     """The notes that the person holds, the latest lease first, then those begun; fifty at most. Two queries."""
     items = list(
         ReviewItem.objects.filter(is_begun(), unit=_Unit.NOTE, status=_Status.OPEN, leased_by=user)
-        .filter(document__project__in=projects_where(memberships, Action.REVIEW))
+        .filter(project__in=projects_where(memberships, Action.REVIEW))
         .select_related("document__project")
         .defer("document__text")
         .order_by(F("lease_expires_at").desc(nulls_last=True), "-pk")[:MOST_IN_HAND]

@@ -91,7 +91,7 @@ def release(*, note_item: ReviewItem, reviewer: User) -> None:
 def let_go(*, project: Project, reviewer: User) -> None:
     """End all leases of someone who reviews in the project no longer: others may take these notes over at once."""
     ReviewItem.objects.filter(
-        document__project=project,
+        project=project,
         unit=ReviewItem.Unit.NOTE,
         status=ReviewItem.Status.OPEN,
         leased_by=reviewer,
@@ -102,7 +102,7 @@ def let_go(*, project: Project, reviewer: User) -> None:
 def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:
     """Open notes that the reviewer holds, the one that runs out last first."""
     return ReviewItem.objects.filter(
-        document__project=project,
+        project=project,
         unit=ReviewItem.Unit.NOTE,
         status=ReviewItem.Status.OPEN,
         leased_by=reviewer,
@@ -119,7 +119,7 @@ def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held
     others = Q(document__in=ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, leased_by=reviewer).values("document"))
     others |= Q(document__in=AnnotationSet.objects.filter(annotator=reviewer).values("document"))
     return (
-        ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
+        ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
         .filter(is_free)
         .filter(Q(leased_by=reviewer) | ~others)
         .select_related("document__project")

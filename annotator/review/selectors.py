@@ -143,7 +143,7 @@ def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
     """The note item of that public id in the project, with its document. One query."""
     found = (
         ReviewItem.objects.select_related("document")
-        .filter(public_id=item_id, unit=ReviewItem.Unit.NOTE, document__project=project)
+        .filter(public_id=item_id, unit=ReviewItem.Unit.NOTE, project=project)
         .first()
     )
     if found is not None:
@@ -268,7 +268,7 @@ def labeler_of(suggestion: Suggestion) -> Labeler:
 
 def queue_counts(*, project: Project, reviewer: User) -> dict[str, int]:
     """Notes of the project by what is left of them, and how many of them this person finished. One query."""
-    notes = ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE)
+    notes = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE)
     is_open, is_done = Q(status=ReviewItem.Status.OPEN), Q(status=ReviewItem.Status.DECIDED)
     return notes.aggregate(
         n_open=Count("pk", filter=is_open),
@@ -280,7 +280,7 @@ def queue_counts(*, project: Project, reviewer: User) -> dict[str, int]:
 def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewItem]:
     """The reader's twenty newest notes that are begun or done. One query."""
     notes = ReviewItem.objects.filter(
-        is_begun(), document__project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
+        is_begun(), project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
     )
     return list(
         notes.select_related("document")

@@ -168,7 +168,7 @@ def decide(
             raise LeaseConflict("Someone else has taken this note since your lease ran out.")
         if act is None:
             raise DecisionConflict(GONE)
-        note_item.refresh_from_db(fields=["status", "version", "reason"])
+        note_item.refresh_from_db(fields=["project", "status", "version", "reason"])
         if note_item.status != ReviewItem.Status.OPEN and not isinstance(act, Undo):
             raise DecisionConflict("This note is done. Reopen it with Undo to change it.")
         desk = Desk(
@@ -181,6 +181,7 @@ def decide(
         outcomes = _ACTS[type(act)](desk, act)
         decisions = Decision.objects.bulk_create(
             Decision(
+                project_id=note_item.project_id,
                 note_item=note_item,
                 item=outcome.item,
                 reviewer=reviewer,

@@ -46,7 +46,7 @@ def add_note(project: Project, name: str, *, slots: int = 1) -> Document:
     """A note that waits for review."""
     document = make_document(project, external_id=name)
     for slot in range(1, slots + 1):
-        ReviewItem.objects.create(document=document, unit="note", slot=slot)
+        ReviewItem.objects.create(project=project, document=document, unit="note", slot=slot)
     return document
 
 
@@ -125,6 +125,7 @@ def test_done_counts_today_and_this_week_without_what_was_taken_back(states: Pro
 
     def decide(verdict: str, days: int, **fields: Any) -> Decision:
         return Decision.objects.create(
+            project=states,
             note_item=item,
             reviewer=bob,
             verdict=verdict,

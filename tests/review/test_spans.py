@@ -128,7 +128,7 @@ def test_no_span_is_served_of_a_note_that_someone_holds_or_that_is_read_blind(
 def test_nobody_is_served_a_second_slot_of_a_note(notes: Notes, bob: User) -> None:
     take_note(document=notes.first, reviewer=bob, now=NOW)
     ReviewItem.objects.filter(document=notes.first, unit="span").update(slot=2)
-    ReviewItem.objects.create(document=notes.first, unit="note", slot=2)
+    ReviewItem.objects.create(project=notes.project, document=notes.first, unit="note", slot=2)
     assert notes.next(bob) == (notes.second, "chest pain")
 
 
