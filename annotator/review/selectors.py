@@ -169,15 +169,23 @@ def n_unseen(note_item: ReviewItem) -> int:
     return span_items(note_item).filter(status=ReviewItem.Status.CLOSED, reason=UNSEEN).count()
 
 
-def last_decision(*, note_item: ReviewItem) -> Decision | None:
-    """The newest decision in the note that is neither an undo nor undone: what Undo takes back. One query."""
-    return (
-        Decision.objects.filter(note_item=note_item, undone_by=None)
-        .exclude(verdict=Decision.Verdict.UNDO)
-        .select_related(*_WHAT_IT_NAMES)
-        .order_by("-pk")
-        .first()
-    )
+def last_decision(*, note_item: ReviewItem, reviewer: User | None = None) -> Decision | None:
+    """The newest decision in the note, or of the reviewer in it, that is neither an undo nor undone: what Undo takes
+    back. One query.
+    """
+    found = _standing(note_item.pk)
+    return (found if reviewer is None else found.filter(reviewer=reviewer)).order_by("-pk").first()
+
+
+def decisions_since(decision: Decision) -> list[Decision]:
+    """What was decided in the note after that one, and stands. One query."""
+    return list(_standing(decision.note_item_id).filter(pk__gt=decision.pk))
+
+
+def _standing(note_item_id: int) -> QuerySet[Decision]:
+    """The note's decisions that are neither undos nor undone, with what they name."""
+    made = Decision.objects.filter(note_item=note_item_id, undone_by=None).exclude(verdict=Decision.Verdict.UNDO)
+    return made.select_related(*_WHAT_IT_NAMES)
 
 
 def last_undo_id(*, note_item: ReviewItem) -> int | None:

@@ -178,7 +178,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         if isinstance(target, ReviewItem) and is_masked(target) and (data["move"] or data["bounds"]):
             return _refused(request, membership, note_item, _LABEL_WANTED, 422, moved=(target, data))
         if data["queue"] == BY_SPAN and data["verdict"] == "undo":
-            where = note_to_undo_in(project=membership.project, reviewer=membership.user, key=data["key"]) or note_item
+            where = note_to_undo_in(project=membership.project, reviewer=membership.user, key=data["key"])
         decision = services.decide(
             note_item=where,
             reviewer=membership.user,
