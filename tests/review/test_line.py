@@ -22,7 +22,7 @@ from annotator.projects.models import Project, SchemaVersion
 from annotator.review.leases import take_next, take_note
 from annotator.review.models import Decision, ReviewItem
 from tests.a11y.checks import give_axe, serious_violations
-from tests.cast import NOW, SCHEMA, make_document
+from tests.cast import NOW, SCHEMA, TIED_SCHEMA, make_document
 from tests.review.conftest import suggest
 from tests.review.scene import make_shared_project, own_database, session_of, web_server
 
@@ -209,7 +209,69 @@ def test_a_blind_audit_has_nothing_to_accept_offline(
     expect(tab.page.locator("#do-accept")).to_be_enabled()
     context.set_offline(False)
     expect(tab.corner).to_have_text(SAVED)
+    expect(tab.strip).to_have_text(re.compile("“diabetes”: the model says Problem.*; you say there is no span"))
     assert verdicts() == ["reject", "reject"]
+
+
+def test_what_a_label_reveals_is_told_when_it_is_saved_though_it_was_kept(
+    context: BrowserContext, note_item: ReviewItem, bob: User, live_server: Any
+) -> None:
+    Project.objects.filter(pk=note_item.document.project_id).update(audits="blind")
+    ReviewItem.objects.filter(suggestion__surface__in=["diabetes", "metformin", "rash"]).update(stream="audit")
+    sign_in(context, bob, live_server.url)
+    tab = Tab(context.new_page(), note_item, live_server.url).open()
+    told = "“{}”: the model says {}, with a score of {}; you say the same."
+    fail_with(tab.page, 502)
+    tab.press("1")
+    expect(tab.title).to_have_text("Changed, not sent")
+    tab.page.unroute("**/decide/")
+    tab.try_now()
+    expect(tab.page.locator("#card")).to_contain_text(told.format("diabetes", "Problem", "0.20"))
+    expect(tab.strip).to_be_hidden()  # it is on the card
+    tab.press("a")
+    fail_with(tab.page, 502)
+    tab.press("2", "j", "Space")
+    expect(tab.corner).to_have_text("2 not sent")
+    expect(tab.strip).not_to_contain_text("the model says")
+    tab.page.unroute("**/decide/")
+    tab.try_now()
+    expect(tab.corner).to_have_text(SAVED)
+    expect(tab.strip).to_have_text(re.compile(told.format("metformin", "Medication", "0.30")))
+    assert tab.violations() == []
+    tab.page.get_by_role("link", name="rash").click()
+    expect(tab.quote).to_have_text("rash")
+    Session.objects.all().delete()
+    tab.page.keyboard.press("1")
+    expect(tab.strip).to_contain_text("You have been signed out")
+    sign_in(context, bob, tab.url)
+    tab.try_now()
+    expect(tab.strip).to_contain_text("Saved. " + told.format("rash", "Problem", "0.50"))
+    tab.strip.get_by_role("button", name="Go on").click()
+    expect(tab.page.locator("#progress")).to_contain_text("3 of 5")
+    assert verdicts() == ["accept", "accept", "skip", "accept"]
+
+
+def test_a_label_of_the_note_that_is_kept_is_not_drawn_as_the_span_s(
+    context: BrowserContext, note_item: ReviewItem, bob: User, live_server: Any
+) -> None:
+    SchemaVersion.objects.update(definition=TIED_SCHEMA)
+    sign_in(context, bob, live_server.url)
+    tab = Tab(context.new_page(), note_item, live_server.url).open()
+    values = tab.page.locator("#note-values")
+    tab.press("Shift+N")
+    context.set_offline(True)
+    tab.page.get_by_role("button", name="Never").click()
+    expect(tab.corner).to_have_text("1 not sent")
+    expect(tab.title).to_have_text("Suggestion 1 of 5")
+    expect(tab.page.locator("#told")).to_contain_text("smoking never for the note, not sent. Suggestion 1 of 5")
+    expect(values.locator("[data-kept]")).to_have_attribute("data-kept", "never")
+    expect(tab.page.locator("#queue [data-kept]")).to_have_count(0)
+    tab.press("a")
+    context.set_offline(False)
+    expect(tab.corner).to_have_text(SAVED)
+    expect(values).to_contain_text("smoking never")
+    expect(values.locator("[data-kept]")).to_have_count(0)
+    assert verdicts() == ["classify", "accept"]
 
 
 def test_an_answer_that_is_lost_counts_once(tab: Tab) -> None:
