@@ -1,6 +1,8 @@
 /** What is shown of the answer to a decision that was kept. */
 
 import { box } from "./kept.js";
+import { clearNote } from "./standin.js";
+import { clock, GOOD, showState, tell } from "./status.js";
 
 /** @param {string} html */
 function read(html) {
@@ -26,4 +28,14 @@ export function putAside(html) {
 export function showAnswer(html) {
   htmx.swap("#card", html, { swapStyle: "outerHTML", swapDelay: 0, settleDelay: 0 });
   document.getElementById("card").dispatchEvent(new CustomEvent("card:drawn", { bubbles: true }));
+}
+
+/** Go where the last answer leads, once what was revealed has been read. @param {string} address */
+export function leave(address) {
+  const revealed = box.revealed.splice(0);
+  if (!revealed.length) return location.assign(address);
+  clearNote("Saved", "All that was decided here is saved.");
+  showState("saved", `saved ${clock(true)}`);
+  tell(revealed.join(" "), GOOD, { send: "Go on" });
+  document.querySelector("#strip [data-way=send]").focus();
 }

@@ -2,7 +2,7 @@
 
 import { stripFor } from "./meaning.js";
 import { markKept, QUEUED } from "./standin.js";
-import { showState, tell } from "./status.js";
+import { GOOD, showState, tell } from "./status.js";
 
 /**
  * `isTried`: the server may have it. `trouble`: why nothing is sent; `about`: since when, or what was refused.
@@ -56,7 +56,10 @@ function untold() {
 export function show(text = "") {
   markKept(doneTo());
   markValues();
-  if (!hasKept()) return tell([text, ...untold()].join(" ").trim());
+  if (!hasKept()) {
+    const revealed = untold();
+    return tell([text, ...revealed].join(" ").trim(), revealed.length && !text ? GOOD : "");
+  }
   showState("unsent", `${box.kept.length} not sent`);
   if (!box.trouble) return;
   const [usual, lead, ways] = stripFor(box.trouble, box.kept.length, box.about);

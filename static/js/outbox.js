@@ -3,7 +3,7 @@
  * each under the key it was made with, so that it counts once. Where one is refused the rest waits for the person.
  */
 
-import { keepRevealed, putAside, showAnswer } from "./answer.js";
+import { keepRevealed, leave, putAside, showAnswer } from "./answer.js";
 import { box, doneTo, hasKept, isSame, show } from "./kept.js";
 import { meaningOf, whyNot } from "./meaning.js";
 import { isSealed, post, renewToken, troubleOf, waitAfter } from "./send.js";
@@ -71,14 +71,7 @@ export async function sendAll() {
     show();
   }
   isSending = false;
-  if (onward) goOn();
-}
-
-/** Leave the page, when what was revealed has been read. */
-function goOn() {
-  const revealed = box.revealed.splice(0);
-  if (revealed.length) tell(["Saved.", ...revealed].join(" "), "", { send: "Go on" });
-  else location.assign(onward);
+  if (onward) leave(onward);
 }
 
 /** @param {string} html the last answer, with the card that the server would show */
