@@ -56,9 +56,10 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {
         "counts": counts | {"total": counts["n_open"] + counts["n_done"]},
-        "n_takeable": leases.takeable_notes(
-            project=project, reviewer=reviewer, now=timezone.now(), with_held=True
-        ).count(),
+        "n_takeable": leases.takeable_in([project], reviewer=reviewer, now=timezone.now(), with_held=True)
+        .values("document")
+        .distinct()
+        .count(),
         "lists": [
             ("Yours, not done", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.OPEN)),
             ("Done by you", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.DECIDED)),
