@@ -41,7 +41,7 @@ class NoteInHand:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is open in a project: notes that the person may take, and suggestions to decide in all notes."""
+    """What is open in a project: notes that the person may take, and suggestions to decide in all open notes."""
 
     n_notes: int = 0
     n_spans: int = 0
