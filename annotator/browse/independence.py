@@ -7,7 +7,6 @@ see once no reader is left to come; whoever cannot review sees it at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -62,12 +61,12 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     ).defer("note_item__document__text", "note_item__document__metadata")
 
 
-def comments_for(membership: Membership, *, now: datetime) -> QuerySet[Comment]:
+def comments_for(membership: Membership) -> QuerySet[Comment]:
     """Standing comments with note, author and suggestion: the member's own, and those in their sets. One query.
 
     Who reads notes sees others' too. Who also reviews sees them while they are asked, since the author waits for an
-    answer, but where nobody else is to read the note: the open item of a note may be in the author's hands only, and is
-    in nobody's once the lease has run out.
+    answer, but where nobody else is to read the note: the open item of a note may be in the author's hands only; a
+    lease that has run out keeps it there, since whoever takes the note over takes the comments over too.
     Who does not review sees those of submitted sets.
     """
     found = Comment.objects.filter(set__document__project=membership.project, status=Comment.Status.OPEN)
@@ -75,7 +74,7 @@ def comments_for(membership: Membership, *, now: datetime) -> QuerySet[Comment]:
     if may(role=membership.role, action=Action.READ_NOTES):
         if may(role=membership.role, action=Action.REVIEW):
             waiting = ReviewItem.objects.filter(document=OuterRef("set__document"), status=ReviewItem.Status.OPEN)
-            held_by_author = Q(leased_by=OuterRef("set__annotator"), lease_expires_at__gt=now)
+            held_by_author = Q(leased_by__isnull=False, leased_by=OuterRef("set__annotator"))
             # `exclude(unit=…)`: see review.similar.is_finished.
             seen |= Q(~Exists(waiting.exclude(unit=ReviewItem.Unit.SPAN).exclude(held_by_author)))
         else:
