@@ -28,7 +28,7 @@ from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
 from annotator.web.ids import new_public_id
-from tests.cast import NOW, make_document, make_set
+from tests.cast import NOW, make_document, make_notice, make_set
 
 CANARY = "Zebrafever"
 ROOT = "/api/v1/"
@@ -160,6 +160,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "document_id": document.public_id,
         "item_id": held.public_id,
         "comment_id": comment.public_id,
+        "notice_id": make_notice(project, reader).public_id,
         "run_id": suggestions[0].job.run.public_id,
         "import_id": make_upload(project, uploader),
         "build_id": make_build(project, uploader),
