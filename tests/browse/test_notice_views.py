@@ -56,9 +56,9 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
         assert notice.read_at is not None, kind
     page = body(client.get(LIST))
     for words in (
-        "The guideline has a new version</button><small>Version 3 is the one that counts.",
-        "Pre-labelling run 7 has ended</button><small>1,200 notes read, 1 failed.",
-        "Dataset 4 is ready</button><small>1 note, 2 spans.",
+        "The guideline has a new version</button><small>Discharge notes · Version 3 is the one that counts.",
+        "Pre-labelling run 7 has ended</button><small>Discharge notes · 1,200 notes read, 1 failed.",
+        "Dataset 4 is ready</button><small>Discharge notes · 1 note, 2 spans.",
         "A note in your hands was taken over",
         "Your role is lead now",
     ):
