@@ -116,8 +116,12 @@ def _note_taken(notice: Notice, membership: Membership) -> _Said:
 
 def _run_done(notice: Notice, membership: Membership) -> _Said:
     detail = notice.detail
-    failed = f", {detail['n_failed']:,} failed" if detail["n_failed"] else ""
-    return f"Pre-labelling run {detail['number']:,} has ended", f"{counted(detail['n_done'], 'note')} read{failed}."
+    return f"Pre-labelling run {detail['number']:,} has ended", f"{counted(detail['n_done'], 'note')} read."
+
+
+def _run_failed(notice: Notice, membership: Membership) -> _Said:
+    failed = f"{counted(notice.detail['n_failed'], 'note')} failed"
+    return f"{failed} in pre-labelling run {notice.detail['number']:,}", "It has ended. Its page says why they failed."
 
 
 def _run_waits(notice: Notice, membership: Membership) -> _Said:
@@ -157,6 +161,7 @@ TOLD: dict[Kind, Told] = {
     Kind.GUIDELINE: Told("book", _new_version("guideline"), "browse:guideline", Action.VIEW),
     Kind.SCHEMA: Told("layers", _new_version("schema"), "browse:overview", Action.VIEW, tail="#schema-title"),
     Kind.RUN_DONE: Told("check", _run_done, "suggestions:run", Action.READ_NOTES),
+    Kind.RUN_FAILED: Told("alert", _run_failed, "suggestions:run", Action.READ_NOTES, tone="bad"),
     Kind.RUN_WAITS: Told("pause", _run_waits, "suggestions:run", Action.READ_NOTES, tone="warn"),
     Kind.BUILD_DONE: Told("check", _build_done, "builds:build", Action.BUILD),
     Kind.BUILD_FAILED: Told("alert", _build_failed, "builds:build", Action.BUILD, tone="bad"),

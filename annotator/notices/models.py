@@ -14,6 +14,7 @@ class Kind(models.TextChoices):
     GUIDELINE = "guideline"
     SCHEMA = "schema"
     RUN_DONE = "run_done"
+    RUN_FAILED = "run_failed"
     RUN_WAITS = "run_waits"
     BUILD_DONE = "build_done"
     BUILD_FAILED = "build_failed"

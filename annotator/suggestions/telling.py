@@ -14,9 +14,10 @@ from annotator.suggestions.models import LabelJob, LabelRun
 
 
 def tell_of_end(run: LabelRun, *, now: datetime) -> None:
-    """Tell how many notes were read, and how many failed; in the transaction that ends the run."""
+    """Tell how many notes were read, and how many failed, if any; in the transaction that ends the run."""
     done, failed = (Count("pk", filter=Q(status=status)) for status in (LabelJob.Status.DONE, LabelJob.Status.FAILED))
-    _tell(run, Kind.RUN_DONE, run.jobs.aggregate(n_done=done, n_failed=failed), now)
+    counts = run.jobs.aggregate(n_done=done, n_failed=failed)
+    _tell(run, Kind.RUN_FAILED if counts["n_failed"] else Kind.RUN_DONE, counts, now)
 
 
 @transaction.atomic

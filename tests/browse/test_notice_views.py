@@ -27,7 +27,8 @@ LIST = "/notices/"
 DETAILS: dict[Kind, dict[str, int]] = {
     Kind.GUIDELINE: {"number": 3},
     Kind.SCHEMA: {"number": 2},
-    Kind.RUN_DONE: {"number": 7, "n_done": 1200, "n_failed": 1},
+    Kind.RUN_DONE: {"number": 7, "n_done": 1200, "n_failed": 0},
+    Kind.RUN_FAILED: {"number": 7, "n_done": 1200, "n_failed": 3},
     Kind.RUN_WAITS: {"number": 7},
     Kind.BUILD_DONE: {"number": 4, "n_notes": 1, "n_spans": 2},
     Kind.IMPORT_DONE: {"n_added": 12},
@@ -57,7 +58,8 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
     page = body(client.get(LIST))
     for words in (
         "The guideline has a new version</button><small>Discharge notes · Version 3 is the one that counts.",
-        "Pre-labelling run 7 has ended</button><small>Discharge notes · 1,200 notes read, 1 failed.",
+        "Pre-labelling run 7 has ended</button><small>Discharge notes · 1,200 notes read.",
+        "3 notes failed in pre-labelling run 7",
         "Dataset 4 is ready</button><small>Discharge notes · 1 note, 2 spans.",
         "A note in your hands was taken over",
         "Your role is lead now",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from annotator.accounts.models import User
 from annotator.notices import services
@@ -81,6 +84,26 @@ def test_only_what_was_unread_is_marked(project: Project, bob: User, adam: User)
     mine.refresh_from_db()
     assert mine.read_at == NOW
     assert [unread(user) for user in (bob, adam)] == [0, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_told_and_read_at_the_same_moment_is_counted(project: Project, bob: User) -> None:
+    ready = threading.Barrier(4)
+
+    def at_once(act: Callable[[], object]) -> None:
+        ready.wait()
+        act()
+        connection.close()
+
+    read = partial(mark_read, user=bob, notices=Notice.objects.all(), now=NOW)
+    acts = [*3 * [partial(tell, project, bob)], read]
+    threads = [threading.Thread(target=at_once, args=[act]) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(Notice.objects.values_list("n", flat=True)) == 3
+    assert unread(bob) == Notice.objects.filter(read_at=None).count()
 
 
 def test_unread_ones_come_first_and_then_the_newest(project: Project, bob: User) -> None:

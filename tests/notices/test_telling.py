@@ -23,7 +23,7 @@ from annotator.review.leases import LEASE, put_back, take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import ensure_note_items
 from annotator.review.services import FinishNote, decide
-from annotator.suggestions.services import claim_jobs, fail_run, put_off
+from annotator.suggestions.services import claim_jobs, fail_run, put_off, retry_run
 from tests.cast import NOW, SCHEMA, make_document, make_set
 from tests.exchange.test_uploads import options, upload
 from tests.suggestions.scene import claim, finish, make_run
@@ -84,10 +84,13 @@ def test_who_started_a_run_is_told_of_its_end_and_when_it_begins_to_wait(project
         put_off(jobs=jobs, begun=[], reason="no answer", now=moment)
     assert told(Kind.RUN_WAITS) == {"alice": (1, {"number": 1})}
     finish(claim(run, limit=2))
-    assert not told(Kind.RUN_DONE)
+    assert not told(Kind.RUN_FAILED)
     fail_run(run_id=run.pk, jobs=[], reason="no such model", now=NOW)
-    assert told(Kind.RUN_DONE) == {"alice": (1, {"number": 1, "n_done": 2, "n_failed": 1})}
-    assert Notice.objects.filter(subject=run.public_id).count() == 2
+    assert told(Kind.RUN_FAILED) == {"alice": (1, {"number": 1, "n_done": 2, "n_failed": 1})}
+    retry_run(run=run, actor=alice, now=NOW)
+    finish(claim(run))
+    assert told(Kind.RUN_DONE) == {"alice": (1, {"number": 1, "n_done": 3, "n_failed": 0})}
+    assert Notice.objects.filter(subject=run.public_id).count() == 3
 
 
 def test_who_asked_for_a_dataset_is_told_how_it_ended(project: Project, bob: User, dana: User) -> None:
