@@ -138,7 +138,7 @@ def set_member(*, project: Project, user: User, role: str, actor: User | None, n
     if role != Membership.Role.LEAD:
         _refuse_last_lead(project=project, user=user)
         _end_invitations(project=project, made_by=user, actor=actor, now=now)
-    is_changed = Membership.objects.filter(project=project, user=user).exclude(role=role).update(role=role)
+    n_changed = Membership.objects.filter(project=project, user=user).exclude(role=role).update(role=role)
     membership, is_new = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
     record_event(
         project=project.public_id,
@@ -148,7 +148,7 @@ def set_member(*, project: Project, user: User, role: str, actor: User | None, n
         now=now,
         detail={"role": role},
     )
-    if is_changed:
+    if n_changed:
         _tell(project, [user.pk], Kind.ROLE, actor, now)
     elif is_new:
         count_again(users=[user.pk])
