@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotator.browse import api as browse
+from annotator.browse import notice_api as notices
 from annotator.builds import api as builds
 from annotator.exchange import api as exchange
 from annotator.projects import api as projects
@@ -48,6 +49,8 @@ def _description() -> dict[str, Any]:
 _PROJECT = "projects/<id:project_id>/"
 urlpatterns = [
     path("schema/", Description.as_view(), name="schema"),
+    path("notices/", notices.Notices.as_view(), name="notices"),
+    path("notices/<id:notice_id>/read/", notices.NoticeRead.as_view(), name="notice_read"),
     path("projects/", projects.Projects.as_view(), name="projects"),
     path(_PROJECT, projects.Project.as_view(), name="project"),
     path(f"{_PROJECT}members/", projects.Members.as_view(), name="members"),

@@ -7,6 +7,7 @@ from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
+from annotator.notices.models import Notice
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
 from annotator.review.models import Decision, ReviewItem
@@ -43,6 +44,7 @@ __all__ = [
     "LabelRun",
     "Labeler",
     "Membership",
+    "Notice",
     "Project",
     "PromptExample",
     "Relation",

@@ -236,8 +236,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "CommentKind": "annotator.annotations.models.Comment.Kind",
         "ImportStatus": "annotator.exchange.serializers.STATES",
         "JobStatus": "annotator.jobs.models.Job.Status",
+        "NoticeKind": "annotator.notices.models.Kind",
         "ReviewStatus": "annotator.review.models.ReviewItem.Status",
         "RunStatus": "annotator.suggestions.models.LabelRun.Status",
     },

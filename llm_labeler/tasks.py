@@ -45,7 +45,7 @@ def label_run(self: Task, run_id: int) -> None:
     try:
         claim.label()
     except BackendAway as away:
-        patiently(partial(services.put_off, jobs=jobs, begun=claim.begun, reason=str(away)))
+        patiently(partial(services.put_off, jobs=jobs, begun=claim.begun, reason=str(away), now=timezone.now()))
         logger.warning("model away run=%s", run_id)
         return
     except (WrongModel, BackendError, PoolIncomplete, ServerNotAllowed) as refusal:

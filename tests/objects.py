@@ -25,7 +25,7 @@ from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
-from tests.cast import NOW, make_document, make_set
+from tests.cast import NOW, make_document, make_notice, make_set
 
 CANARY = "Zebrafever"
 EXTERNAL_ID = "mrn-4711"
@@ -52,6 +52,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "invitation_id": _invitation(project),
         "session_id": _session(project, reader),
         "token_id": _api_token(reader),
+        "notice_id": make_notice(project, reader).public_id,
         "import_id": _import(project, uploader),
         "build_id": _build(project, uploader),
         "name": "manifest.json",

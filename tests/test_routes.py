@@ -84,6 +84,9 @@ ROUTES: dict[str, Row] = {
     "accounts:change_person": Row(get=NO, post="302 404 404 404 404 404"),
     "accounts:reset_link": Row(get=NO, post="302 404 404 404 404 404"),
     "accounts:set_password": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
+    "browse:notices": Row(get="302 200 200 200 200 200", post=NO),
+    "browse:open_notice": Row(get=NO, post="302 404 404 303 404 404"),
+    "browse:read_notices": Row(get=NO, post="302 303 303 303 303 303"),
     "browse:new_project": Row(get="302 200 200 200 200 200", post="302 422 422 422 422 422"),
     "browse:overview": Row(get="302 404 200 200 200 200", post=NO),
     "browse:documents": Row(get="302 404 200 403 200 200", post=NO),
@@ -139,6 +142,7 @@ ROUTES: dict[str, Row] = {
 # Pages whose address holds an object of a person rather than of a project, or none at all.
 WITHOUT_PROJECT = {name for name in ROUTES if name.startswith("accounts:")} | {
     *("healthz", "readyz", "metrics", "home", "browse:new_project", "projects:invitation"),
+    *("browse:notices", "browse:open_notice", "browse:read_notices"),
 }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.projects.access import Action, may
@@ -17,6 +17,7 @@ from annotator.projects.models import Membership
 from annotator.review.blinding import hidden_among, hidden_suggestions
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relations import with_ends
+from annotator.review.telling import sways_nobody
 from annotator.suggestions.models import Suggestion
 
 _Said = TypeVar("_Said", Annotation, Relation, DocumentValue)
@@ -73,10 +74,7 @@ def comments_for(membership: Membership) -> QuerySet[Comment]:
     seen = Q(author=membership.user) | Q(set__annotator=membership.user)
     if may(role=membership.role, action=Action.READ_NOTES):
         if may(role=membership.role, action=Action.REVIEW):
-            waiting = ReviewItem.objects.filter(document=OuterRef("set__document"), status=ReviewItem.Status.OPEN)
-            held_by_author = Q(leased_by__isnull=False, leased_by=OuterRef("set__annotator"))
-            # `exclude(unit=…)`: see review.similar.is_finished.
-            seen |= Q(~Exists(waiting.exclude(unit=ReviewItem.Unit.SPAN).exclude(held_by_author)))
+            seen |= sways_nobody()
         else:
             seen |= Q(set__status=AnnotationSet.Status.SUBMITTED)
     return (

@@ -7,6 +7,7 @@ from rest_framework import serializers
 from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.documents.serializers import DocumentSerializer, DocumentTextSerializer
+from annotator.notices.models import Kind
 from annotator.review.models import Decision
 from annotator.web.api import PageQuery
 
@@ -48,6 +49,19 @@ class DocumentValueQuery(_OfNoteQuery):
 class DecisionQuery(PageQuery):
     document = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="In this note only.")
     verdict = serializers.ChoiceField(Decision.Verdict.choices, required=False)
+
+
+class NoticeSerializer(serializers.Serializer):
+    """Something that happened to the caller's work."""
+
+    id = serializers.CharField(source="public_id")
+    project = serializers.CharField(help_text="Id of the project.")
+    kind = serializers.ChoiceField(Kind.choices)
+    subject = serializers.CharField(help_text="Id of the run, import or dataset that it is about; empty for others.")
+    n = serializers.IntegerField(help_text="How often it happened while it was unread.")
+    detail = serializers.DictField(help_text="Counts, by kind.")
+    created_at = serializers.DateTimeField()
+    read_at = serializers.DateTimeField(allow_null=True)
 
 
 class CommentQuery(PageQuery):

@@ -2,10 +2,13 @@
 
 from django.urls import path
 
-from annotator.browse import comment_views, guideline_views, labeler_views, people_views, views
+from annotator.browse import comment_views, guideline_views, labeler_views, notice_views, people_views, views
 
 app_name = "browse"
 urlpatterns = [
+    path("notices/", notice_views.notices, name="notices"),
+    path("notices/read/", notice_views.read_notices, name="read_notices"),
+    path("notices/<str:notice_id>/open/", notice_views.open_notice, name="open_notice"),
     path("projects/new/", views.new_project, name="new_project"),
     path("p/<str:project_id>/", views.overview, name="overview"),
     path("p/<str:project_id>/notes/", views.documents, name="documents"),

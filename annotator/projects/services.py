@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import chain, count
 
@@ -12,8 +13,11 @@ from django.utils.text import slugify
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
 from annotator.core.schema import Schema
+from annotator.notices.models import Kind
+from annotator.notices.services import count_again, notify
+from annotator.projects.access import Action
 from annotator.projects.models import Guideline, Membership, Project, SchemaVersion
-from annotator.projects.selectors import current_guideline
+from annotator.projects.selectors import current_guideline, members_who
 
 NAME_LENGTH = 120
 # It stands in every prompt of a labeler that has it: about 5,000 tokens.
@@ -82,6 +86,7 @@ def add_schema_version(*, project: Project, schema: Schema, actor: User | None, 
         now=now,
         detail={"number": version.number, "digest": version.digest},
     )
+    _tell(project, members_who(project, Action.VIEW), Kind.SCHEMA, actor, now, {"number": version.number})
     return version
 
 
@@ -120,6 +125,7 @@ def add_guideline(
         now=now,
         detail={"number": version.number, "digest": digest},
     )
+    _tell(project, members_who(project, Action.REVIEW), Kind.GUIDELINE, actor, now, {"number": version.number})
     return version
 
 
@@ -132,7 +138,8 @@ def set_member(*, project: Project, user: User, role: str, actor: User | None, n
     if role != Membership.Role.LEAD:
         _refuse_last_lead(project=project, user=user)
         _end_invitations(project=project, made_by=user, actor=actor, now=now)
-    membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
+    n_changed = Membership.objects.filter(project=project, user=user).exclude(role=role).update(role=role)
+    membership, is_new = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
     record_event(
         project=project.public_id,
         actor=actor,
@@ -141,6 +148,10 @@ def set_member(*, project: Project, user: User, role: str, actor: User | None, n
         now=now,
         detail={"role": role},
     )
+    if n_changed:
+        _tell(project, [user.pk], Kind.ROLE, actor, now)
+    elif is_new:
+        count_again(users=[user.pk])
     return membership
 
 
@@ -162,6 +173,7 @@ def remove_member(*, membership: Membership, actor: User | None, now: datetime) 
         now=now,
         detail={"role": membership.role},
     )
+    count_again(users=[user.pk])
 
 
 @transaction.atomic
@@ -176,6 +188,17 @@ def set_audits(*, project: Project, audits: str, actor: User, now: datetime) -> 
         now=now,
         detail={"audits": audits},
     )
+
+
+def _tell(
+    project: Project,
+    users: Iterable[int],
+    kind: Kind,
+    actor: User | None,
+    now: datetime,
+    detail: Mapping[str, int] | None = None,
+) -> None:
+    notify(users=users, kind=kind, project=project.public_id, detail=detail, actor=actor, now=now)
 
 
 def _refuse_last_lead(*, project: Project, user: User) -> None:

@@ -13,6 +13,7 @@ from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
+from annotator.notices.models import Notice
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
@@ -87,6 +88,7 @@ def delete_work(table: type[Import] | type[DatasetBuild], project: Project) -> i
 def delete_project(project: Project) -> Counter[str]:
     """Delete the project, which has no note, import or build any more; how many rows of what."""
     counts = _delete_all(OF_PROJECTS, [project.pk])
+    counts["n_notices"] = _delete(Notice.objects.filter(project=project.public_id))  # nobody's count holds them now
     project.delete()
     return counts
 

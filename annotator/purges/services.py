@@ -26,6 +26,7 @@ from annotator.exchange.models import Import
 from annotator.exchange.spool import remove_folder
 from annotator.jobs.models import Job
 from annotator.jobs.services import advance_job, create_job, finish_job, start_job
+from annotator.notices.services import count_again
 from annotator.projects.models import Invitation, Membership, Project
 from annotator.projects.services import lock_projects
 from annotator.purges.deletion import delete_notes, delete_project, delete_work, lock_notes
@@ -86,6 +87,7 @@ def purge_project(
         raise PurgeRefused("its last day has been put off")
     notes = Document.objects.filter(project=project)
     tombstone = _bury(project, Tombstone.Subject.PROJECT, cause, actor, now, notes)
+    members = list(Membership.objects.filter(project=project).values_list("user", flat=True))
     Membership.objects.filter(project=project).delete()
     Invitation.objects.filter(project=project).delete()
     ApiToken.objects.filter(project=project.public_id, revoked_at=None).update(revoked_at=now)
@@ -94,6 +96,7 @@ def purge_project(
     )
     _cancel_labelling(LabelJob.objects.filter(run__project=project), now)
     Project.objects.filter(pk=project.pk).update(slug=_slug(tombstone), name=NAME, retain_until=None)
+    count_again(users=members)
     return tombstone
 
 

@@ -18,6 +18,8 @@ from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import hand_over, open_set
 from annotator.audit.services import record_event
 from annotator.documents.models import Document
+from annotator.notices.models import Kind
+from annotator.notices.services import notify
 from annotator.projects.models import Project
 from annotator.review.models import ReviewItem
 
@@ -153,5 +155,13 @@ def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
         now=now,
         detail={"slot": item.slot, "from": item.leased_by_id if item.leased_by_id != reviewer.pk else None},
     )
+    if item.lease_expires_at is not None and item.leased_by_id != reviewer.pk:  # who let it go knows
+        notify(
+            users=[item.leased_by_id],
+            kind=Kind.NOTE_TAKEN,
+            project=document.project.public_id,
+            actor=reviewer,
+            now=now,
+        )
     item.refresh_from_db()
     return True

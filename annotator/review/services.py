@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import transaction
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, Relation
+from annotator.annotations.models import Annotation, Comment, Relation
 from annotator.annotations.services import NewAnnotation, open_set
 from annotator.audit.services import record_event
 from annotator.core.spans import Span
@@ -27,6 +27,7 @@ from annotator.review.leases import LeaseConflict, hold, take_note_of
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relating import classified, related, unrelated, with_relations
 from annotator.review.spreading import spread
+from annotator.review.telling import tell_of_questions
 from annotator.review.undoing import redo, undo
 
 Verdict = Decision.Verdict
@@ -223,6 +224,9 @@ def decide(
             now=now,
             detail={"decision": decisions[0].pk} | ({"n_decisions": len(decisions)} if len(decisions) > 1 else {}),
         )
+        if decisions[0].verdict == Verdict.NOTE_DONE:
+            others = Comment.objects.filter(set__document=document).exclude(set__annotator=reviewer)
+            tell_of_questions(others, project=document.project, now=now)
         return decisions[0]
 
 

@@ -37,6 +37,7 @@ from annotator.suggestions.recording import (
     distinct,
     suggestion_row,
 )
+from annotator.suggestions.telling import hold_up, tell_of_end
 
 LABEL_TASK = "llm_labeler.label_run"
 ROUTE_TASK = "annotator.route_jobs"
@@ -255,7 +256,7 @@ def hand_back(*, job: LabelJob, error: str, now: datetime) -> None:
         ring(LABEL_TASK, job.run_id, queue=LABEL_QUEUE)
 
 
-def put_off(*, jobs: Sequence[LabelJob], begun: Collection[int], reason: str) -> None:
+def put_off(*, jobs: Sequence[LabelJob], begun: Collection[int], reason: str, now: datetime) -> None:
     """Give claims back because the model is away; the run's page says why its notes wait. `begun`: the ids of those
     whose attempt was counted, which it is no more. Safe to repeat.
 
@@ -266,7 +267,7 @@ def put_off(*, jobs: Sequence[LabelJob], begun: Collection[int], reason: str) ->
         LabelJob.objects.filter(run_token__in=tokens, status=Status.RUNNING).update(
             status=Status.QUEUED, attempts=F("attempts") - n_counted, lease_expires_at=None, started_at=None
         )
-    LabelRun.objects.filter(pk__in={job.run_id for job in jobs}).update(trouble=reason[:500])
+    hold_up(runs={job.run_id for job in jobs}, trouble=reason[:500], now=now)
 
 
 def fail_run(*, run_id: int, jobs: Sequence[LabelJob], reason: str, now: datetime) -> None:
@@ -441,3 +442,4 @@ def _close_if_finished(*, run_id: int, now: datetime) -> None:
     run = LabelRun.objects.select_for_update().filter(pk=run_id).first()
     if run is not None and run.status == LabelRun.Status.RUNNING and not left.exists():
         LabelRun.objects.filter(pk=run_id).update(status=LabelRun.Status.DONE, finished_at=now)
+        tell_of_end(run, now=now)

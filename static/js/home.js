@@ -1,4 +1,4 @@
-/** The first page: its buttons have keys. */
+/** The first page and the notices: their buttons have keys. */
 
 import { init } from "./keys.js";
 

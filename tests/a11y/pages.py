@@ -141,6 +141,8 @@ PAGES: tuple[Row, ...] = (
     Row("home-no-project", "home", who="erin"),
     Row("menu", "home", act=press("account of alice", exact=False)),
     Row("help", "home", act=press_key("?")),
+    Row("notices", "browse:notices"),
+    Row("notices-empty", "browse:notices", who="erin"),
     # Signing in.
     Row("sign-in", "accounts:sign_in", who=""),
     Row(

@@ -29,6 +29,8 @@ from annotator.exchange.models import Import
 from annotator.exchange.services import import_annotations
 from annotator.exchange.sources import in_order, source_at
 from annotator.jobs.services import record_beat, run_job
+from annotator.notices.models import Notice
+from annotator.notices.services import mark_read
 from annotator.projects.invitations import invite
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline, create_project, set_audits, set_member
@@ -108,6 +110,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
     ids |= _purges(project, alice, now)
     ids |= _notes(project, alice, people["bob"], now)
+    _notices(alice, now)
     return Tour(people=people, ids=ids, second_factor=secret)
 
 
@@ -213,6 +216,13 @@ def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str,
         "start": str(word.start()),
         "end": str(word.end()),
     }
+
+
+def _notices(alice: User, now: datetime) -> None:
+    """Alice has read the oldest of what she was told."""
+    oldest = Notice.objects.filter(pk=alice.notices.earliest("pk").pk)
+    oldest.update(created_at=now - timedelta(days=1))
+    mark_read(user=alice, notices=oldest, now=now)
 
 
 def _forget(note_item: ReviewItem) -> None:

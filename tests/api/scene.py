@@ -29,7 +29,7 @@ from annotator.suggestions.models import Suggestion
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from annotator.web.ids import new_public_id
-from tests.cast import NOW, make_document, make_set
+from tests.cast import NOW, make_document, make_notice, make_set
 
 CANARY = "Zebrafever"
 ROOT = "/api/v1/"
@@ -161,6 +161,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "document_id": document.public_id,
         "item_id": held.public_id,
         "comment_id": comment.public_id,
+        "notice_id": make_notice(project, reader).public_id,
         "run_id": suggestions[0].job.run.public_id,
         "import_id": make_upload(project, uploader),
         "build_id": make_build(project, uploader),

@@ -55,6 +55,8 @@ _NOTE = {"id": "new-1", "text": "New note."}
 #                          anonymous, outsider, lead, annotator, adjudicator, data scientist
 OPERATIONS: dict[str, Row] = {
     "description_get": Row("401 200 200 200 200 200", ANY),
+    "notices_list": Row("401 200 200 200 200 200", ANY),
+    "notices_read": Row("401 404 404 204 404 404", ANY),
     "projects_list": Row("401 200 200 200 200 200", ANY),
     "projects_create": Row("401 201 201 201 201 201", "manage", lambda ids: {"name": "New", "schema": SCHEMA}),
     "projects_get": Row("401 404 200 200 200 200", ANY),

@@ -19,6 +19,7 @@ from annotator.exchange.spool import make_folder
 from annotator.exchange.uploads import create_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import MAX_ATTEMPTS, JobLost, claim_job, run_job
+from annotator.notices.models import Notice
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import project_named
 from annotator.purges import deletion, services
@@ -37,7 +38,7 @@ from annotator.suggestions.models import ExamplePool, LabelJob, LabelRun
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
 from annotator.suggestions.services import LabelerSpec, RunRefused, claim_jobs, labeler_for, retry_run, start_run
 from annotator.web.ids import new_public_id
-from tests.cast import NOW, Bells, make_document
+from tests.cast import NOW, Bells, make_document, make_notice
 from tests.purges.scene import (
     CANARY,
     OTHER,
@@ -301,6 +302,19 @@ def test_the_project_is_gone_for_everybody_before_a_worker_comes(scene: Project,
     ask_whole(scene, alice)
     assert not Membership.objects.exists()
     assert project_named(slug) is None
+
+
+def test_notices_of_the_project_count_no_more_at_once_and_go_with_it(
+    scene: Project, dana: User, other_project: Project, charlie: User
+) -> None:
+    kept = make_notice(other_project, charlie)
+    dana.refresh_from_db()
+    assert dana.n_unread_notices == scene.dataset_builds.count() == 1
+    tombstone = ask_whole(scene)
+    dana.refresh_from_db()
+    assert dana.n_unread_notices == 0
+    assert finish(tombstone).counts["n_notices"] == 1
+    assert list(Notice.objects.all()) == [kept]
 
 
 def test_a_new_project_may_have_the_short_name(scene: Project, alice: User) -> None:

@@ -362,7 +362,7 @@ def test_notes_that_are_put_off_wait_uncounted_and_the_run_says_why(project: Pro
     bells.clear()
     for _ in range(2):
         with bells.after_commit():
-            put_off(jobs=jobs, begun={jobs[0].pk, jobs[1].pk}, reason="no answer: start it" + "x" * 900)
+            put_off(jobs=jobs, begun={jobs[0].pk, jobs[1].pk}, reason="no answer: start it" + "x" * 900, now=NOW)
     assert statuses(run) == [Status.DONE, Status.QUEUED, Status.QUEUED]
     assert list(run.jobs.order_by("document__n_chars").values_list("attempts", flat=True)) == [1, 0, 0]
     assert bells == []
