@@ -47,13 +47,12 @@ KINDS = ("accept", "relabel", "bounds", "reject", "add")
 SEEN = """() => {
   const count = (text) => [...text].length;
   const card = document.getElementById("card");
-  const pieces = document.querySelectorAll(`#note [data-span="${card.dataset.focus}"]`);
+  const pieces = document.querySelectorAll("#note [data-current]");
   const at = (piece, isEnd) => {
-    const line = piece.closest(".line");
     const before = new Range();
-    before.selectNodeContents(line);
+    before.setStartBefore(piece.closest("section").querySelector(".line"));
     before[isEnd ? "setEndAfter" : "setEndBefore"](piece);
-    return Number(line.dataset.start) + count(before.toString());
+    return Number(piece.closest("section").dataset.start) + count(before.toString());
   };
   return {
     place: pieces.length ? [at(pieces[0], false), at(pieces[pieces.length - 1], true)] : null,
@@ -198,10 +197,11 @@ class Reviewer:
         """Whether something is marked there already, so that it is no missed span."""
         assert self.span is not None
         return self.page.evaluate(
-            """([start, end]) => [...document.querySelectorAll("#note .line")].some((line) => {
-              let at = Number(line.dataset.start);
-              const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+            """([start, end]) => [...document.querySelectorAll("#note section")].some((section) => {
+              let at = Number(section.dataset.start);
+              const walker = document.createTreeWalker(section, NodeFilter.SHOW_TEXT);
               for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+                if (!node.parentElement.closest(".line")) continue;
                 const from = at;
                 at += [...node.data].length;
                 if (from < end && start < at && node.parentElement.closest(".span")) return true;
