@@ -33,7 +33,7 @@ _LINE = '<p class="line"{}>{}</p>'
 _KINDS = {kind: format_html(' data-kind="{}"', kind) for kind in ("heading", "table", "blank")}
 # By whether a piece has its span's start and its end.
 _OPENING = {
-    edges: f'<mark class="span c-{{}}" data-span="{{}}" data-state="{{}}"{missing}'
+    edges: f'<mark class="span c-{{}}" data-state="{{}}"{missing} data-span="{{}}"'
     for edges, missing in {
         (True, True): "",
         (True, False): ' data-edges="start"',
@@ -64,11 +64,6 @@ class DrawnSection:
     n_open: int
     n_marks: int
     lines: list[DrawnLine]
-
-    @property
-    def start(self) -> int:
-        """Where what is drawn of it begins: the page counts from there."""
-        return self.lines[0].start
 
     @property
     def html(self) -> str:
@@ -227,7 +222,7 @@ class _Pen:
 
     def _draw_piece(self, piece: Piece) -> None:
         mark = self._marks[piece.key]
-        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.name, mark.state)
+        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.state, mark.name)
         if piece.is_crossing:
             self._write(" data-cross")
         if piece.is_gap:

@@ -19,11 +19,12 @@ export function unitsOf(text, count) {
 
 const starts = /** @type {WeakMap<Element, number>} */ (new WeakMap());
 
-/** @param {Element} line @returns {number} where it begins, counted from where its section does, which says so */
+/** @param {Element} line @returns {number} where it begins, counted from the first that is drawn, whose section says it */
 export function startOf(line) {
   if (!starts.has(line)) {
-    let start = Number(line.parentElement.dataset.start);
-    for (const one of line.parentElement.querySelectorAll(":scope > .line")) {
+    const lines = line.closest(".note").querySelectorAll(".line");
+    let start = Number(lines[0].parentElement.dataset.start);
+    for (const one of lines) {
       starts.set(one, start);
       start += codePoints(one.textContent);
     }

@@ -32,8 +32,8 @@ def test_code_points_and_units_agree_with_python(offsets: Page) -> None:
 @pytest.mark.browser
 def test_a_place_in_a_drawn_line_counts_code_points_of_the_note(offsets: Page) -> None:
     offsets.set_content(
-        '<section data-start="90"><i>title</i><p class="line">😊 and so\n</p>'
-        '<p class="line">😊 no <mark>chest <mark>pain<i></i></mark></mark> today</p></section><p id="out">x</p>'
+        '<div class="note"><section data-start="90"><i>title</i><p class="line">😊 and so\n</p></section><section>'
+        '<p class="line">😊 no <mark>chest <mark>pain<i></i></mark></mark> today</p></section></div><p id="out">x</p>'
     )
     place = (
         "(selector) => { const node = document.querySelector(selector).firstChild; return offsets.noteOffset(node, 2) }"
