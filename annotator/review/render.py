@@ -172,11 +172,12 @@ def _sections(view: NoteView, numbers: Iterable[int], lines: Mapping[int, list[D
 
 def _draw_line(view: NoteView, number: int, marks: Sequence[Mark], current: str) -> DrawnLine:
     start, end = view.lines[number]
-    html = escape(view.document.text[start:end])
     if marks:
         pen = _Pen(view, {mark.key: mark for mark in marks}, current)
         pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
         html = pen.html()
+    else:
+        html = escape(view.document.text[start:end])
     section = view.layout.section_at(start)
     place = number - view.layout.first_lines[section] + 1
     return DrawnLine(section=section, place=place, start=start, kind=view.layout.kinds[number], html=html)
