@@ -29,15 +29,16 @@ _QUEUE_ROW = (
     '<span class="item-text">{text}</span><span class="item-value">{score}</span>'
     '<span class="label-code c-{colour}">{code}</span>{chip}</a></li>'
 )
-_LINE = '<p class="line" id="l{}" data-start="{}" data-kind="{}">{}</p>'
+_LINE = '<p class="line"{}>{}</p>'
+_KINDS = {kind: format_html(' data-kind="{}"', kind) for kind in ("heading", "table", "blank")}
 # By whether a piece has its span's start and its end.
 _OPENING = {
-    edges: f'<mark class="span c-{{}}" data-span="{{}}" data-state="{{}}" data-edges="{name}"'
-    for edges, name in {
-        (True, True): "both",
-        (True, False): "start",
-        (False, True): "end",
-        (False, False): "none",
+    edges: f'<mark class="span c-{{}}" data-state="{{}}"{missing} data-span="{{}}"'
+    for edges, missing in {
+        (True, True): "",
+        (True, False): ' data-edges="start"',
+        (False, True): ' data-edges="end"',
+        (False, False): ' data-edges="none"',
     }.items()
 }
 _LAST_WORD = re.compile(r"\S+\s*\Z")
@@ -45,7 +46,10 @@ _LAST_WORD = re.compile(r"\S+\s*\Z")
 
 @dataclass(frozen=True, slots=True)
 class DrawnLine:
-    number: int
+    """A line; `place` counts from 1 within its section."""
+
+    section: int
+    place: int
     start: int
     kind: str
     html: str
@@ -63,16 +67,16 @@ class DrawnSection:
 
     @property
     def html(self) -> str:
-        return format_html_join("", _LINE, ((line.number, line.start, line.kind, line.html) for line in self.lines))
+        return format_html_join("", _LINE, ((_KINDS.get(line.kind, ""), line.html) for line in self.lines))
 
 
 def draw_note(view: NoteView, *, current: str) -> list[DrawnSection]:
     """The whole note, the span of key `current` in focus."""
     marks_on = _marks_by_line(view, view.marks.values())
     lines: dict[int, list[DrawnLine]] = {}
-    for number, (start, _) in enumerate(view.lines):
+    for number in range(len(view.lines)):
         drawn = _draw_line(view, number, marks_on.get(number, ()), current)
-        lines.setdefault(view.layout.section_at(start), []).append(drawn)
+        lines.setdefault(drawn.section, []).append(drawn)
     return _sections(view, range(len(view.sections)), lines)
 
 
@@ -168,12 +172,15 @@ def _sections(view: NoteView, numbers: Iterable[int], lines: Mapping[int, list[D
 
 def _draw_line(view: NoteView, number: int, marks: Sequence[Mark], current: str) -> DrawnLine:
     start, end = view.lines[number]
-    kind = view.layout.kinds[number]
-    if not marks:
-        return DrawnLine(number=number, start=start, kind=kind, html=escape(view.document.text[start:end]))
-    pen = _Pen(view, {mark.key: mark for mark in marks}, current)
-    pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
-    return DrawnLine(number=number, start=start, kind=kind, html=pen.html())
+    if marks:
+        pen = _Pen(view, {mark.key: mark for mark in marks}, current)
+        pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
+        html = pen.html()
+    else:
+        html = escape(view.document.text[start:end])
+    section = view.layout.section_at(start)
+    place = number - view.layout.first_lines[section] + 1
+    return DrawnLine(section=section, place=place, start=start, kind=view.layout.kinds[number], html=html)
 
 
 class _Pen:
@@ -216,7 +223,7 @@ class _Pen:
 
     def _draw_piece(self, piece: Piece) -> None:
         mark = self._marks[piece.key]
-        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.key, mark.state)
+        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.state, mark.name)
         if piece.is_crossing:
             self._write(" data-cross")
         if piece.is_gap:
@@ -227,10 +234,10 @@ class _Pen:
             self._write(" data-said={}", mark.said)
         if mark.key == self._current:
             self._write(" data-current")
+            if piece.start == mark.span.start:
+                self._write(" id={}", mark.key)
         if piece.inner:
             self._write(" data-height={}", _height(piece))
-        if piece.start == mark.span.start:
-            self._write(" id={}", mark.key)
         self._write(">")
         self.draw(piece.start, piece.end, piece.inner, mark if piece.is_last else None)
         self._write("</mark>")

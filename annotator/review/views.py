@@ -112,7 +112,7 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         return _not_yours(request, membership, note_item)
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     view = note_view(note_item=note_item)
-    focus = request.GET.get("focus", "")
+    focus = view.key_of(request.GET.get("focus", ""))
     relate, queue = request.GET.get("relate", ""), request.GET.get("queue", "")
     if is_partial(request) and any(key and key not in view.marks for key in (focus, relate)):
         return _refused(request, membership, note_item, services.GONE, 409)
@@ -143,7 +143,7 @@ def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpRespons
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     form = NewSpanForm(request.GET)
     view = note_view(note_item=note_item)
-    focus, queue = request.GET.get("focus", ""), request.GET.get("queue", "")
+    focus, queue = view.key_of(request.GET.get("focus", "")), request.GET.get("queue", "")
     context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
     error = ""
     if form.is_valid():

@@ -18,7 +18,8 @@ export function keepRevealed(html) {
 /** Show the parts beside the card: the card is the one that the person looks at. @param {string} html */
 export function putAside(html) {
   for (const part of read(html).querySelectorAll("[hx-swap-oob]:not(#actions, #remarks, #told)")) {
-    const place = document.getElementById(part.id);
+    const [, where] = part.getAttribute("hx-swap-oob").split(/:(.*)/);
+    const place = document.querySelector(where ?? `#${part.id}`);
     place?.replaceChildren(...part.childNodes);
     if (place) htmx.process(place);
   }

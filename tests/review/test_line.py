@@ -148,6 +148,13 @@ def test_decisions_made_offline_are_sent_in_order_when_the_line_is_back(tab: Tab
     expect(tab.page.locator("#remark")).to_have_count(0)  # those that are there are about another span
     shown = tab.page.locator("#queue [data-kept]").evaluate_all("rows => rows.map((row) => row.dataset.kept)")
     assert shown == ["accepted", "rejected", "skipped"]
+    marked = tab.page.locator("#note [data-kept]").evaluate_all("marks => marks.map((mark) => mark.dataset.kept)")
+    assert sorted(marked) == sorted(shown)
+    tab.page.locator("#note .span[data-kept=rejected]").click()
+    expect(tab.title).to_have_text("Rejected, not sent")
+    tab.page.locator("#note .span:not([data-kept])").first.click()
+    expect(tab.title).to_have_text(re.compile("Suggestion [45] of 5"))
+    expect(tab.page.locator("#card [name=target]")).to_have_value(re.compile(r"^i\w{16}$"))
     assert tab.is_warned()
     assert verdicts() == []
     context.set_offline(False)
