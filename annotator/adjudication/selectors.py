@@ -6,17 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from string import ascii_uppercase
+from typing import Any
 
+from django.db.models import Case as DbCase
+from django.db.models import Count, IntegerField, QuerySet, Value, When
+
+from annotator.accounts.models import User
+from annotator.adjudication.leases import adjudications_of, has_read
 from annotator.adjudication.models import Choice
 from annotator.annotations.models import Annotation
 from annotator.core.cases import Case, SaidSpan, Version, compare
 from annotator.core.spans import Span
-from annotator.projects.models import SchemaVersion
+from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.selectors import current_schema
 from annotator.readings.models import Adjudication
 from annotator.readings.selectors import NoteReading, readings_of
 
 _What = Choice.What
+_Status = Adjudication.Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +148,24 @@ def case_file(adjudication: Adjudication) -> CaseFile:
         cases=compare([reading.said for reading in readings]),
         choices=list(choices),
     )
+
+
+def counts_of(project: Project) -> dict[str, int]:
+    """How many of the project's notes are in each state of adjudication. One query."""
+    rows = Adjudication.objects.filter(document__project=project).order_by().values_list("status")
+    return dict.fromkeys(Adjudication.Status.values, 0) | dict(rows.annotate(n=Count("pk")))
+
+
+def listed_notes(*, project: Project, status: str, viewer: User) -> QuerySet[Any]:
+    """The notes that several people have read, without their text, those to adjudicate first; with `is_read`, whether
+    the viewer is one of their readers. One query.
+    """
+    found = adjudications_of(project).annotate(is_read=has_read(viewer)).defer("document__text")
+    if status:
+        found = found.filter(status=status)
+    order = {_Status.OPEN: 0, _Status.WAITING: 1, _Status.DONE: 2}
+    place = DbCase(*(When(status=name, then=Value(n)) for name, n in order.items()), output_field=IntegerField())
+    return found.order_by(place, "pk")
 
 
 def content_of(choice: Choice, case: Case) -> Version:

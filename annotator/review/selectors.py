@@ -363,7 +363,7 @@ def _suggested(
         key=f"i{public_id}",
         span=span,
         surface=surface,
-        label=labels.get(label) or _lost_label(label),
+        label=labels.get(label) or lost_label(label),
         attributes=_attributes(attributes),
         state=SUGGESTED,
         score=score,
@@ -389,7 +389,7 @@ def _asserted(
         key=f"a{public_id}",
         span=_span(fragments),
         surface=surface,
-        label=labels.get(label) or _lost_label(label),
+        label=labels.get(label) or lost_label(label),
         attributes=_attributes(attributes),
         state=PERSON,
         thread=first_version or public_id,
@@ -402,6 +402,6 @@ def _place(skipped_at: datetime | None, certainty: float, start: int, pk: int) -
     return (skipped_at.timestamp() if skipped_at else 0.0, certainty, start, pk)
 
 
-def _lost_label(name: str) -> Label:
+def lost_label(name: str) -> Label:
     """A label in place of the one that the schema has no longer, which says so."""
     return Label(name=name, code="?", colour="stone", hotkey="", definition="The schema no longer has this label.")
