@@ -34,7 +34,13 @@ def gold_set(*, file: CaseFile, adjudicator: User) -> AnnotationSet:
 def clashes(wanted: Iterable[WantedSpan]) -> list[WantedSpan]:
     """Those of the spans that another one, of an earlier case, has in place and label already."""
     seen: set[_Key] = set()
-    return [each for each in wanted if (key := (each.said.span, each.said.label)) in seen or seen.add(key)]
+    found = []
+    for each in wanted:
+        key = (each.said.span, each.said.label)
+        if key in seen:
+            found.append(each)
+        seen.add(key)
+    return found
 
 
 def write_gold(*, file: CaseFile, target: AnnotationSet, adjudicator: User, now: datetime) -> None:
@@ -42,7 +48,7 @@ def write_gold(*, file: CaseFile, target: AnnotationSet, adjudicator: User, now:
     wanted = file.wanted()
     again = clashes(wanted)
     spans = {_span_key(file, each): each for each in wanted if each not in again}
-    rows = _rows(target, "annotation")
+    rows = _rows(target, Annotation)
     missing = _match(rows, spans, Annotation)
     made = add_adjudicated(
         target=target,
@@ -76,7 +82,7 @@ def _write_ties(
             head, tail = (_end(end, in_case) for end in (tie.head, tie.tail))
             if choice and head and tail and _joins(file, tie.type, head, tail):
                 wanted[choice.pk, tie.type, head.thread, tail.thread] = (choice, tie, head, tail)
-    missing = _match(_rows(target, "relation"), wanted, Relation)
+    missing = _match(_rows(target, Relation), wanted, Relation)
     made = Relation.objects.bulk_create(
         Relation(
             set=target,
@@ -93,12 +99,13 @@ def _write_ties(
 
 
 def _write_values(file: CaseFile, target: AnnotationSet, adjudicator: User, now: datetime) -> None:
-    wanted: dict[_Key, Choice] = {}
+    wanted: dict[_Key, tuple[Choice, str, str]] = {}
     for case in file.cases:
         choice, version = file.taken(case)
         if choice and version and version.value:
-            wanted[choice.pk, case.key.removeprefix("value "), version.value] = choice
-    missing = _match(_rows(target, "value"), wanted, DocumentValue)
+            name = case.key.removeprefix("value ")
+            wanted[choice.pk, name, version.value] = (choice, name, version.value)
+    missing = _match(_rows(target, DocumentValue), wanted, DocumentValue)
     made = DocumentValue.objects.bulk_create(
         DocumentValue(
             set=target,
@@ -108,22 +115,22 @@ def _write_values(file: CaseFile, target: AnnotationSet, adjudicator: User, now:
             value=value,
             created_at=now,
         )
-        for _, name, value in missing
+        for _, name, value in map(wanted.__getitem__, missing)
     )
-    Gold.objects.bulk_create(Gold(choice=wanted[key], value=row) for key, row in zip(missing, made, strict=True))
+    Gold.objects.bulk_create(Gold(choice=wanted[key][0], value=row) for key, row in zip(missing, made, strict=True))
 
 
-_KEYS: dict[str, Callable[..., _Key]] = {
-    "annotation": lambda row: (row.fragments, row.label, json.dumps(row.attributes, sort_keys=True)),
-    "relation": lambda row: (row.type, row.head, row.tail),
-    "value": lambda row: (row.name, row.value),
+_KEYS: dict[type, Callable[..., _Key]] = {
+    Annotation: lambda row: (row.fragments, row.label, json.dumps(row.attributes, sort_keys=True)),
+    Relation: lambda row: (row.type, row.head, row.tail),
+    DocumentValue: lambda row: (row.name, row.value),
 }
 
 
-def _rows(target: AnnotationSet, name: str) -> dict[_Key, Annotation | Relation | DocumentValue]:
+def _rows(target: AnnotationSet, model: type[_Row]) -> dict[_Key, _Row]:
     """All that the gold set ever had of one kind, by the choice that it came from and what it says. One query."""
-    found = Gold.objects.filter(**{f"{name}__set": target}).select_related(name).order_by("pk")
-    return {(gold.choice_id, *_KEYS[name](getattr(gold, name))): getattr(gold, name) for gold in found}
+    found = model._default_manager.filter(set=target).select_related("gold").order_by("pk")
+    return {(row.gold.choice_id, *_KEYS[model](row)): row for row in found}
 
 
 def _match(rows: Mapping[_Key, _Row], wanted: Mapping[_Key, object], model: type[_Row]) -> list[_Key]:

@@ -61,14 +61,17 @@ _STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way to settle the case: what is posted for it, its key, and whether it is what was chosen."""
+    """One way to settle the case: what is posted for it, its key, and whether it is what was chosen; of a version also
+    its labels and the letters of who says it.
+    """
 
     take: str
     key: str
     title: str
     detail: str
-    labels: Sequence[Label]
-    is_chosen: bool
+    labels: Sequence[Label] = ()
+    letters: str = ""
+    is_chosen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,7 @@ def _third(file: CaseFile, case: Case, third: Third) -> dict[str, Any]:
         "parts": [each.span.surface(file.text) for each in third.spans],
         "said": said,
         "surface": said.span.surface(file.text),
+        "colour": label_named(file, said.label).colour,
         "labels": schema.labels,
         "attributes": [(each, given.get(each.name, each.default)) for each in schema.attributes_of(said.label)],
     }
@@ -261,20 +265,18 @@ def _column(file: CaseFile, shown: tuple[int, int], place: int, names: Sequence[
 def _options(file: CaseFile, case: Case) -> list[Option]:
     """The versions, all of them together where that can be said, and none: each with its number as key."""
     choice = file.standing.get(case.key)
-    chosen = (
-        {_What.ALL: "all", _What.NEITHER: "neither"}.get(choice.what, f"version:{choice.version}") if choice else ""
-    )
-    if choice is not None and choice.what == _What.EDIT:
-        chosen = "edit"
+    chosen = ""
+    if choice is not None:
+        chosen = f"version:{choice.version}" if choice.what == _What.VERSION else choice.what
     found = [_option(file, case, version, number, chosen) for number, version in enumerate(case.versions, 1)]
     n, two = len(case.versions), len(case.versions) == 2
     if case.both is not None:
         detail = f"keeps {'two' if two else 'all'} {'relations' if case.key.startswith('tie ') else 'spans'}"
         title = "Both" if two else "All of them"
-        found.append(Option("all", _digit(n + 1), title, f"{detail} beside each other", (), chosen == "all"))
+        found.append(Option("all", _digit(n + 1), title, f"{detail} beside each other", is_chosen=chosen == "all"))
     if not any(version.is_empty for version in case.versions):
         title, detail = ("Neither", "rejects both, asks for a reason") if two else ("None", "rejects all, asks why")
-        found.append(Option("neither", _digit(n + 2), title, detail, (), chosen == "neither"))
+        found.append(Option("neither", _digit(n + 2), title, detail, is_chosen=chosen == "neither"))
     return found
 
 
@@ -301,7 +303,7 @@ def _option(file: CaseFile, case: Case, version: Version, number: int, chosen: s
     else:
         title, detail = f"{version.value} from {letters}", ""
     labels = [label_named(file, said.label) for said in version.spans]
-    return Option(take, _digit(number), title, detail, labels[:4], chosen == take)
+    return Option(take, _digit(number), title, detail, labels[:4], letters, chosen == take)
 
 
 def _attribute_words(said: SaidSpan) -> str:

@@ -172,7 +172,7 @@ def choose(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
     if not is_partial(request):
         place = f"?case={place_of(following)}" if following else ""
         return see_other(request, _url(membership, adjudication) + place)
-    told = {"told": pages.told_of(choice, after), "saved_at": timezone.localtime()}
+    told: dict[str, Any] = {"told": pages.told_of(choice, after), "saved_at": timezone.localtime()}
     revealed = "" if is_undone or settled is None else pages.vote_words(after, settled)
     if revealed and settled is not None:
         told |= {"revealed": revealed, "revealed_about": quote_of(after, settled)}
