@@ -1,7 +1,7 @@
 """Index of the tables; each lives in its domain."""
 
 from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, SignInLink, User
-from annotator.adjudication.models import Choice, Gold
+from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.audit.models import AuditChain, AuditEvent
 from annotator.builds.models import DatasetBuild
@@ -50,6 +50,7 @@ __all__ = [
     "PromptExample",
     "Relation",
     "ReviewItem",
+    "RuleRun",
     "SchemaVersion",
     "ServerPermission",
     "SignInFailure",

@@ -62,7 +62,7 @@ def earlier_choices(*, project: Project, between: str) -> list[tuple[str, int]]:
     """
     if " | " not in between:
         return []
-    found = Choice.objects.filter(between=between, undone_by=None, adjudication__document__project=project, strategy="")
+    found = Choice.objects.filter(between=between, undone_by=None, adjudication__document__project=project, rule="")
     return list(found.values_list("label").annotate(n=Count("pk")).order_by("-n", "label"))
 
 

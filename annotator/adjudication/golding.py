@@ -6,7 +6,9 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
 
 from annotator.accounts.models import User
 from annotator.adjudication.models import Choice, Gold
@@ -129,7 +131,7 @@ _KEYS: dict[type, Callable[..., _Key]] = {
 
 def _rows(target: AnnotationSet, model: type[_Row]) -> dict[_Key, _Row]:
     """All that the gold set ever had of one kind, by the choice that it came from and what it says. One query."""
-    found = model._default_manager.filter(set=target).select_related("gold").order_by("pk")
+    found: QuerySet[Any] = model._default_manager.filter(set=target).select_related("gold").order_by("pk")
     return {(row.gold.choice_id, *_KEYS[model](row)): row for row in found}
 
 

@@ -109,7 +109,7 @@ def listed(file: CaseFile, case: Case, *, current: Case | None, viewer: User) ->
     words = chosen_words(file, case)
     short = {"a third version": "edited"}.get(words, words)
     if choice is not None and choice.what != _What.AGREED:
-        who = "by rule" if choice.strategy else "by you" if choice.adjudicator_id == viewer.pk else "by another"
+        who = "by rule" if choice.rule else "by you" if choice.adjudicator_id == viewer.pk else "by another"
         told = f"{words[:1].upper()}{words[1:]}, {who} {clock(choice)}"
     else:
         told = differs(file, case)

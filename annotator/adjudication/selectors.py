@@ -9,18 +9,17 @@ from string import ascii_uppercase
 from typing import Any
 
 from django.db.models import Case as DbCase
-from django.db.models import Count, IntegerField, QuerySet, Value, When
+from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Value, When
 
 from annotator.accounts.models import User
-from annotator.adjudication.leases import adjudications_of, has_read
 from annotator.adjudication.models import Choice
-from annotator.annotations.models import Annotation
+from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.core.cases import Case, SaidSpan, Version, compare
 from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.selectors import current_schema
 from annotator.readings.models import Adjudication
-from annotator.readings.selectors import NoteReading, readings_of
+from annotator.readings.selectors import NoteReading, readings_of_several
 
 _What = Choice.What
 _Status = Adjudication.Status
@@ -137,17 +136,39 @@ class CaseFile:
             yield self.readings[place].rows[str(each.span), each.label]
 
 
+def adjudications_of(project: Project) -> QuerySet[Adjudication]:
+    """The project's adjudications, with their notes and who has them."""
+    return Adjudication.objects.filter(document__project=project).select_related("document__project", "leased_by")
+
+
+def has_read(person: User) -> Exists:
+    """Whether the person is one of the readers of the adjudication's note."""
+    readings = AnnotationSet.objects.filter(kind=AnnotationSet.Kind.READING, annotator=person)
+    return Exists(readings.filter(document=OuterRef("document")))
+
+
 def case_file(adjudication: Adjudication) -> CaseFile:
     """The note as it stands now; the adjudication comes with its note and project. Six queries."""
-    readings = readings_of(adjudication)
-    choices = adjudication.choices.select_related("adjudicator").order_by("pk")
-    return CaseFile(
-        adjudication=adjudication,
-        schema_version=current_schema(adjudication.document.project),
-        readings=readings,
-        cases=compare([reading.said for reading in readings]),
-        choices=list(choices),
-    )
+    (file,) = case_files([adjudication], schema_version=current_schema(adjudication.document.project))
+    return file
+
+
+def case_files(adjudications: Sequence[Adjudication], *, schema_version: SchemaVersion) -> list[CaseFile]:
+    """Several notes of a project as they stand now, in their order. Five queries."""
+    readings = readings_of_several(adjudications)
+    choices: dict[int, list[Choice]] = {adjudication.pk: [] for adjudication in adjudications}
+    for choice in Choice.objects.filter(adjudication__in=choices).select_related("adjudicator").order_by("pk"):
+        choices[choice.adjudication_id].append(choice)
+    return [
+        CaseFile(
+            adjudication=adjudication,
+            schema_version=schema_version,
+            readings=readings[adjudication.document_id],
+            cases=compare([reading.said for reading in readings[adjudication.document_id]]),
+            choices=choices[adjudication.pk],
+        )
+        for adjudication in adjudications
+    ]
 
 
 def counts_of(project: Project) -> dict[str, int]:

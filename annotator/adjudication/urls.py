@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from annotator.adjudication import views
+from annotator.adjudication import rule_views, views
 
 app_name = "adjudication"
 urlpatterns = [
     path("", views.notes, name="notes"),
     path("next/", views.take_next, name="next"),
+    path("rules/", rule_views.rules_page, name="rules"),
+    path("rules/apply/", rule_views.apply_rule, name="apply_rule"),
     path("<str:adjudication_id>/", views.note, name="note"),
     path("<str:adjudication_id>/take/", views.take, name="take"),
     path("<str:adjudication_id>/choose/", views.choose, name="choose"),

@@ -20,13 +20,13 @@ from annotator.adjudication import leases, pages, services
 from annotator.adjudication.acts import act_of, asked_of, third_of
 from annotator.adjudication.forms import AdjudicationFilter, ChoiceForm, ThirdForm
 from annotator.adjudication.render import place_of, quote_of
-from annotator.adjudication.selectors import CaseFile, case_file, counts_of, listed_notes
+from annotator.adjudication.selectors import CaseFile, adjudications_of, case_file, counts_of, listed_notes
 from annotator.audit.services import record_read
 from annotator.core.cases import Case
 from annotator.core.schema import SchemaError
 from annotator.core.spans import SpanError
 from annotator.core.wording import sentence
-from annotator.projects.access import Action, membership_for
+from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.readings.models import Adjudication
@@ -52,6 +52,7 @@ def notes(request: HttpRequest, project_id: str) -> HttpResponse:
     context = page_context(membership, current=_NAV, counts={_NAV: counts[_Status.OPEN]}) | {
         "counts": counts,
         "n_total": sum(counts.values()),
+        "may_manage": may(role=membership.role, action=Action.MANAGE),
         "filter": filter,
         "page": page,
         "rows": [
@@ -181,7 +182,7 @@ def choose(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
 
 def _note_of(request: HttpRequest, project_id: str, adjudication_id: str) -> tuple[Membership, Adjudication]:
     membership = membership_for(user=request.user, project_id=project_id, action=Action.ADJUDICATE)
-    found = leases.adjudications_of(membership.project).filter(public_id=adjudication_id).first()
+    found = adjudications_of(membership.project).filter(public_id=adjudication_id).first()
     if found is None:
         raise Http404
     return membership, found

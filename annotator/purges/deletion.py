@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from annotator.adjudication.models import Choice, Gold
+from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
@@ -76,8 +76,8 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     return _delete_all(OF_NOTES, ids)
 
 
-def delete_work(table: type[Import] | type[DatasetBuild], project: Project) -> int:
-    """Delete the project's imports or builds, each with its job; how many.
+def delete_work(table: type[Import] | type[DatasetBuild] | type[RuleRun], project: Project) -> int:
+    """Delete the project's imports, builds or applied rules, each with its job; how many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """
