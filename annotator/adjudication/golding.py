@@ -6,18 +6,15 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
-
-from django.db.models import QuerySet
+from typing import Any
 
 from annotator.accounts.models import User
 from annotator.adjudication.models import Choice, Gold
 from annotator.adjudication.selectors import CaseFile, WantedSpan
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
-from annotator.annotations.services import NewAnnotation, add_adjudicated
+from annotator.annotations.services import NewAnnotation, Said, add_adjudicated
 from annotator.core.cases import SaidTie
 
-_Row = TypeVar("_Row", Annotation, Relation, DocumentValue)
 _Key = tuple[object, ...]
 _Live, _Withdrawn = Annotation.Status.LIVE, Annotation.Status.WITHDRAWN
 
@@ -50,7 +47,7 @@ def write_gold(*, file: CaseFile, target: AnnotationSet, adjudicator: User, now:
     wanted = file.wanted()
     again = clashes(wanted)
     spans = {_span_key(file, each): each for each in wanted if each not in again}
-    rows = _rows(target, Annotation)
+    rows = _rows(target, "annotation")
     missing = _match(rows, spans, Annotation)
     made = add_adjudicated(
         target=target,
@@ -84,7 +81,7 @@ def _write_ties(
             head, tail = (_end(end, in_case) for end in (tie.head, tie.tail))
             if choice and head and tail and _joins(file, tie.type, head, tail):
                 wanted[choice.pk, tie.type, head.thread, tail.thread] = (choice, tie, head, tail)
-    missing = _match(_rows(target, Relation), wanted, Relation)
+    missing = _match(_rows(target, "relation"), wanted, Relation)
     made = Relation.objects.bulk_create(
         Relation(
             set=target,
@@ -107,7 +104,7 @@ def _write_values(file: CaseFile, target: AnnotationSet, adjudicator: User, now:
         if choice and version and version.value:
             name = case.key.removeprefix("value ")
             wanted[choice.pk, name, version.value] = (choice, name, version.value)
-    missing = _match(_rows(target, DocumentValue), wanted, DocumentValue)
+    missing = _match(_rows(target, "value"), wanted, DocumentValue)
     made = DocumentValue.objects.bulk_create(
         DocumentValue(
             set=target,
@@ -122,20 +119,20 @@ def _write_values(file: CaseFile, target: AnnotationSet, adjudicator: User, now:
     Gold.objects.bulk_create(Gold(choice=wanted[key][0], value=row) for key, row in zip(missing, made, strict=True))
 
 
-_KEYS: dict[type, Callable[..., _Key]] = {
-    Annotation: lambda row: (row.fragments, row.label, json.dumps(row.attributes, sort_keys=True)),
-    Relation: lambda row: (row.type, row.head, row.tail),
-    DocumentValue: lambda row: (row.name, row.value),
+_KEYS: dict[str, Callable[..., _Key]] = {
+    "annotation": lambda row: (row.fragments, row.label, json.dumps(row.attributes, sort_keys=True)),
+    "relation": lambda row: (row.type, row.head, row.tail),
+    "value": lambda row: (row.name, row.value),
 }
 
 
-def _rows(target: AnnotationSet, model: type[_Row]) -> dict[_Key, _Row]:
+def _rows(target: AnnotationSet, name: str) -> dict[_Key, Any]:
     """All that the gold set ever had of one kind, by the choice that it came from and what it says. One query."""
-    found: QuerySet[Any] = model._default_manager.filter(set=target).select_related("gold").order_by("pk")
-    return {(row.gold.choice_id, *_KEYS[model](row)): row for row in found}
+    found = Gold.objects.filter(**{f"{name}__set": target}).select_related(name).order_by("pk")
+    return {(gold.choice_id, *_KEYS[name](getattr(gold, name))): getattr(gold, name) for gold in found}
 
 
-def _match(rows: Mapping[_Key, _Row], wanted: Mapping[_Key, object], model: type[_Row]) -> list[_Key]:
+def _match(rows: Mapping[_Key, Any], wanted: Mapping[_Key, object], model: type[Said]) -> list[_Key]:
     """Withdraw what is not wanted and restore what is, in that order; what of it there has never been."""
     gone = [row.pk for key, row in rows.items() if key not in wanted and row.status == _Live]
     back = [row.pk for key, row in rows.items() if key in wanted and row.status == _Withdrawn]

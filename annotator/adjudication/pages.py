@@ -14,6 +14,7 @@ from annotator.adjudication.acts import Third
 from annotator.adjudication.card import earlier_choices, guidance, newest_jobs, remarks_on, votes_on
 from annotator.adjudication.models import Choice
 from annotator.adjudication.render import (
+    AGREED,
     clock,
     differs,
     draw_rows,
@@ -119,7 +120,7 @@ def workspace_context(
     is_done = adjudication.status == Adjudication.Status.DONE
     names = [reading.reader.get_username() for reading in file.readings]
     first, second = (file.readings[place].said for place in shown)
-    cases = [listed(file, each, current=case, viewer=viewer) for each in file.differences]
+    cases = [listed(file, each, current=case, viewer=viewer) for each in file.cases]
     n_open = len(file.differences) - file.n_settled
     return {
         "adjudication": adjudication,
@@ -131,8 +132,7 @@ def workspace_context(
         "n_settled": file.n_settled,
         "n_open": n_open,
         "groups": grouped(cases),
-        "beyond_text": [each for each in cases if not each.place.startswith("span-")],
-        "n_agreed": len(file.cases) - len(file.differences),
+        "beyond_text": [each for each in cases if each.state != AGREED and not each.place.startswith("span-")],
         "columns": [_column(file, shown, place, names if with_names else []) for place in shown],
         "in_columns": f"&columns={columns}" if len(file.readings) > 2 else "",
         "column_letters": columns if len(file.readings) > 2 else "",

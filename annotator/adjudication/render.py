@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils import timezone
 from django.utils.text import Truncator
@@ -28,7 +28,7 @@ DISAGREEMENT = Pill("Disagreement", "warn", "disagree")
 INCOMPLETE = Pill("Incomplete", "", "half")
 ACCEPTED = Pill("Accepted", "ok", "check")
 REJECTED = Pill("Rejected", "bad", "x")
-_GROUPS = (DISAGREEMENT, INCOMPLETE, ACCEPTED, REJECTED)
+_GROUPS = (DISAGREEMENT, INCOMPLETE, ACCEPTED, REJECTED, AGREED)
 KINDS = {
     Kind.LABEL: "different label",
     Kind.EDGES: "different bounds",
@@ -64,12 +64,13 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class DrawnRow:
+    """`cases` are those that are not agreed on, else the first that is."""
+
     number: int
     start: int
     kind: str
     sides: Sequence[Side]
     cases: Sequence[Listed]
-    is_agreed: bool
     is_current: bool
 
 
@@ -89,9 +90,9 @@ def pill_of(file: CaseFile, case: Case) -> Pill:
 
 
 def chosen_words(file: CaseFile, case: Case) -> str:
-    """Whose version was taken or rejected: "A", "A and B", "both", "a third version"; '' where it is open or agreed."""
+    """Whose version was taken or rejected: "A", "A and B", "both", "a third version"; '' where it is open."""
     choice, version = file.taken(case)
-    if choice is None or version is None or choice.what == _What.AGREED:
+    if choice is None or version is None:
         return ""
     if choice.what == _What.EDIT:
         return "a third version"
@@ -104,25 +105,22 @@ def chosen_words(file: CaseFile, case: Case) -> str:
 
 
 def listed(file: CaseFile, case: Case, *, current: Case | None, viewer: User) -> Listed:
-    state = pill_of(file, case)
+    """The case as the list and its row show it."""
+    state = pill = pill_of(file, case)
     choice, _ = file.taken(case)
-    words = chosen_words(file, case)
-    short = {"a third version": "edited"}.get(words, words)
     if choice is not None and choice.what != _What.AGREED:
+        words = chosen_words(file, case)
+        word = "Edited" if choice.what == _What.EDIT else f"{state.word} {words}"
+        pill = replace(state, word=word)
         who = "by rule" if choice.rule else "by you" if choice.adjudicator_id == viewer.pk else "by another"
         told = f"{words[:1].upper()}{words[1:]}, {who} {clock(choice)}"
     else:
         told = differs(file, case)
-    pill = (
-        Pill("Edited", state.tone, state.icon)
-        if short == "edited"
-        else Pill(f"{state.word} {short}".strip(), state.tone, state.icon)
-    )
     return Listed(place_of(case), quote_of(file, case), told, pill, state, is_current=case == current)
 
 
 def grouped(cases: Iterable[Listed]) -> list[tuple[Pill, list[Listed]]]:
-    """The cases that are not agreed on by their states, in the order of what is to be done."""
+    """The cases by their states, in the order of what is to be done."""
     rows = list(cases)
     groups = [(state, [row for row in rows if row.state == state]) for state in _GROUPS]
     return [(state, members) for state, members in groups if members]
@@ -160,12 +158,12 @@ def draw_rows(file: CaseFile, *, shown: tuple[int, int], current: Case | None, v
     drawn = []
     for number, row in enumerate(rows_of(file.text, file.cases), 1):
         kind = layout.kinds[layout.lines_of(Span.of(row.start, row.end))[0]]
-        is_agreed = bool(row.cases) and not row.has_difference
         sides = [
             _side(file, row, place, current, is_same=not row.has_difference and place != shown[0]) for place in shown
         ]
-        cases = [listed(file, case, current=current, viewer=viewer) for case in row.cases if not case.is_agreed]
-        drawn.append(DrawnRow(number, row.start, kind, sides, cases, is_agreed, current in row.cases))
+        cases = [listed(file, case, current=current, viewer=viewer) for case in row.cases]
+        told = [each for each in cases if each.state != AGREED] or cases[:1]
+        drawn.append(DrawnRow(number, row.start, kind, sides, told, current in row.cases))
     return drawn
 
 
@@ -186,7 +184,7 @@ def _side(file: CaseFile, row: Row, place: int, current: Case | None, *, is_same
     for case in row.cases:
         own = next(version for version in case.versions if place in version.readers)
         _, taken = file.taken(case)
-        if not case.is_agreed:
+        if not case.is_agreed or case.key in file.standing:
             is_dropped.append(taken is not None and not _is_kept(own, taken))
         for number, said in enumerate(own.spans):
             mark = Mark(
