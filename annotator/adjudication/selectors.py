@@ -14,7 +14,7 @@ from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Va
 from annotator.accounts.models import User
 from annotator.adjudication.models import Choice
 from annotator.annotations.models import Annotation, AnnotationSet
-from annotator.core.cases import Case, SaidSpan, Version, compare
+from annotator.core.cases import Case, SaidSpan, Version, compare, digest_of
 from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.selectors import current_schema
@@ -206,8 +206,7 @@ def content_of(choice: Choice, case: Case) -> Version:
 
 def agreed_digest(cases: Iterable[Case]) -> str:
     """What names all that readings of a note agree on."""
-    agreed = Version(value=" ".join(f"{case.key} {case.digest}" for case in cases if case.is_agreed))
-    return agreed.digest
+    return digest_of(f"{case.key} {case.digest}" for case in cases if case.is_agreed)
 
 
 def letter(place: int) -> str:

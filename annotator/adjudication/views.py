@@ -141,7 +141,8 @@ def choose(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
     form = ChoiceForm(request.POST)
     file = case_file(adjudication)
     if not form.is_valid():
-        return _show(request, membership, file, None, error="This could not be read; nothing was saved.", status=422)
+        error = "This could not be read; nothing was saved."
+        return _show(request, membership, file, pages.first_open(file), error=error, status=422)
     data = form.cleaned_data
     case = file.case(data["case"])
     if not data["take"] and case is not None:
@@ -162,10 +163,14 @@ def choose(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
         adjudication.refresh_from_db()
         if not _may_see(membership, adjudication):
             return _not_yours(request, membership, adjudication, error=str(conflict))
-        return _show(request, membership, case_file(adjudication), case, error=str(conflict), status=409)
+        file = case_file(adjudication)
+        case = file.case(data["case"]) or pages.first_open(file)
+        return _show(request, membership, file, case, error=str(conflict), status=409)
     except _REFUSALS as refusal:
         error = f"{sentence(str(refusal))} Nothing was saved."
-        return _show(request, membership, file, case, error=error, status=422)
+        is_third = data["take"] == "edit" and not isinstance(refusal, SpanError)
+        third = third_of(file, case, data) if case and is_third else None
+        return _show(request, membership, file, case, third=third, error=error, status=422)
     after = case_file(adjudication)
     settled = after.case(choice.case_key)
     is_undone = data["take"] == "undo"

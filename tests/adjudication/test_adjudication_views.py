@@ -135,6 +135,10 @@ def test_a_third_version_is_drawn_as_it_is_written_and_then_taken(
     moved = alice_client.post(url(adjudication, "choose"), fields | {"move": "end:1"}, headers=HTMX)
     assert moved.context["third"]["surface"] == "nausea since Monday"
     assert Choice.objects.filter(what="edit").count() == 0
+    pain = {"start": str(TEXT.index("chest")), "end": str(TEXT.index("chest") + len("chest pain"))}
+    refused = alice_client.post(url(adjudication, "choose"), fields | pain | {"take": "edit"}, headers=HTMX)
+    assert refused.status_code == 422 and "already" in body(refused)
+    assert refused.context["third"]["surface"] == "chest pain"
     assert alice_client.post(url(adjudication, "choose"), fields | {"take": "edit"}, headers=HTMX).status_code == 200
     assert ("nausea since", "Problem", {"assertion": "possible"}) in gold_of(adjudication)
     assert "Edited" in body(alice_client.get(url(adjudication)))
