@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db.models import Count
 
 from annotator.adjudication.models import Choice
-from annotator.adjudication.selectors import CaseFile, letter
+from annotator.adjudication.selectors import SEPARATOR, CaseFile, labels_between, letter
 from annotator.annotations.comments import spans_of
 from annotator.annotations.models import Comment
 from annotator.core.cases import Case
@@ -56,13 +56,19 @@ def remarks_on(file: CaseFile, case: Case) -> list[Remark]:
     return sorted(found, key=lambda remark: (remark.is_about_note, remark.letter))
 
 
-def earlier_choices(*, project: Project, between: str) -> list[tuple[str, int]]:
-    """How often each label was taken where readings of the project's notes gave these, '' for none of them, the most
-    frequent first. What was undone does not count. One query.
+def earlier_choices(file: CaseFile, case: Case) -> list[tuple[str, int]]:
+    """How often each label was taken where readings of the project's notes gave those of the case, '' for none of them,
+    the most frequent first. What was undone, or chosen by a rule, or in this case, does not count. One query.
     """
-    if " | " not in between:
+    labels = labels_between(case)
+    if SEPARATOR not in labels:
         return []
-    found = Choice.objects.filter(between=between, undone_by=None, adjudication__document__project=project, rule="")
+    found = Choice.objects.filter(
+        between=labels,
+        undone_by=None,
+        rule="",
+        adjudication__document__project=file.adjudication.document.project,
+    ).exclude(adjudication=file.adjudication, case_key=case.key)
     return list(found.values_list("label").annotate(n=Count("pk")).order_by("-n", "label"))
 
 

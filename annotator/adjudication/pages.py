@@ -24,7 +24,6 @@ from annotator.adjudication.render import (
     quote_of,
 )
 from annotator.adjudication.selectors import CaseFile, in_words, letter
-from annotator.adjudication.services import between
 from annotator.core.cases import Case, Kind, SaidSpan, Version, agreement
 from annotator.core.schema import Label
 from annotator.projects.models import Membership
@@ -188,7 +187,7 @@ def _card(file: CaseFile, case: Case, third: Third | None, viewer: User) -> dict
         "may_edit": not case.key.startswith("tie "),
         "remarks": remarks_on(file, case),
         "guide": guide,
-        "earlier": earlier_choices(project=project, between=between(case)),
+        "earlier": [] if case.is_agreed else earlier_choices(file, case),
         "vote": vote_words(file, case) if choice or case.is_agreed else "",
         "third": _third(file, case, third) if third else None,
     }

@@ -13,8 +13,15 @@ from django.db.models import F, Q, QuerySet
 from annotator.accounts.models import User
 from annotator.adjudication.leases import LeaseConflict, put_back
 from annotator.adjudication.models import Choice, RuleRun
-from annotator.adjudication.selectors import CaseFile, adjudications_of, case_file, case_files
-from annotator.adjudication.services import between, finish, take
+from annotator.adjudication.selectors import (
+    SEPARATOR,
+    CaseFile,
+    adjudications_of,
+    case_file,
+    case_files,
+    labels_between,
+)
+from annotator.adjudication.services import finish, take
 from annotator.audit.services import record_event
 from annotator.core.cases import Case, Version
 from annotator.jobs.models import Job
@@ -141,8 +148,8 @@ def _choice(run: RuleRun, adjudication: Adjudication, case: Case, version: Versi
         digest=case.digest,
         kind=case.kind,
         version=version.digest,
-        between=between(case),
-        label=" | ".join(version.labels),
+        between=labels_between(case),
+        label=SEPARATOR.join(version.labels),
         rule=run.rule,
         idempotency_key=uuid.uuid4().hex,
         decided_at=now,

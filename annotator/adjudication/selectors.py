@@ -21,6 +21,7 @@ from annotator.projects.selectors import current_schema
 from annotator.readings.models import Adjudication
 from annotator.readings.selectors import NoteReading, readings_of_several
 
+SEPARATOR = " | "
 _What = Choice.What
 _Status = Adjudication.Status
 
@@ -207,6 +208,11 @@ def content_of(choice: Choice, case: Case) -> Version:
 def agreed_digest(cases: Iterable[Case]) -> str:
     """What names all that readings of a note agree on."""
     return digest_of(f"{case.key} {case.digest}" for case in cases if case.is_agreed)
+
+
+def labels_between(case: Case) -> str:
+    """The labels that the readings give in a case, as they are counted: in one order, whoever gives which."""
+    return SEPARATOR.join(sorted({label for version in case.versions for label in version.labels}))
 
 
 def letter(place: int) -> str:

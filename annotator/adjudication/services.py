@@ -18,7 +18,7 @@ from annotator.accounts.models import User
 from annotator.adjudication.golding import clashes, gold_set, write_gold
 from annotator.adjudication.leases import LeaseConflict, hold, lease, next_for
 from annotator.adjudication.models import Choice
-from annotator.adjudication.selectors import CaseFile, agreed_digest, case_file, content_of
+from annotator.adjudication.selectors import SEPARATOR, CaseFile, agreed_digest, case_file, content_of, labels_between
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, annotation_row, reopen_set, submit_set
 from annotator.audit.services import record_event
@@ -29,7 +29,6 @@ from annotator.readings.models import Adjudication
 
 _What = Choice.What
 _Status = Adjudication.Status
-_SEPARATOR = " | "
 
 
 class ChoiceConflict(Exception):
@@ -191,22 +190,17 @@ def _choice_of(file: CaseFile, act: Act, adjudicator: User) -> Choice:
         kind=case.kind,
         version=act.version,
         edited=_edited(act),
-        between=between(case),
+        between=labels_between(case),
         reason=act.reason,
         proposes_example=act.proposes_example,
     )
-    choice.label = _SEPARATOR.join(content_of(choice, case).labels)
+    choice.label = SEPARATOR.join(content_of(choice, case).labels)
     return choice
 
 
 _AGAIN = (
     *("what", "case_key", "digest", "kind", "version", "edited", "between", "label", "reason", "proposes_example"),
 )
-
-
-def between(case: Case) -> str:
-    """The labels that the readings give in a case, as they are counted: in one order, whoever gives which."""
-    return _SEPARATOR.join(sorted({label for version in case.versions for label in version.labels}))
 
 
 def _check(file: CaseFile, case: Case, act: Settle) -> None:

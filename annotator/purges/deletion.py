@@ -60,10 +60,13 @@ OF_PROJECTS: tuple[_Table, ...] = (
 
 
 def lock_notes(document_ids: Iterable[int]) -> None:
-    """Wait for labelers and reviewers who are saving, and keep others waiting; in the order in which those lock."""
+    """Wait for labelers, reviewers and adjudicators who are saving, and keep others waiting; in the order in which
+    those lock.
+    """
     ids = list(document_ids)
     list(LabelJob.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
     list(ReviewItem.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
+    list(Adjudication.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
 
 
 def delete_notes(document_ids: Iterable[int]) -> Counter[str]:

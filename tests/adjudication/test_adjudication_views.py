@@ -221,3 +221,13 @@ def test_the_pages_cost_the_same_whatever_there_is(
         alice_client.get(url(found))
     with django_assert_max_num_queries(9):
         alice_client.get(reverse("adjudication:notes", args=[project.public_id]))
+
+
+def test_earlier_choices_between_the_same_labels_are_counted(
+    alice_client: Client, adjudication: Adjudication, project: Project, bob: User, adam: User, alice: User
+) -> None:
+    choose(alice_client, adjudication, "nausea", 1)
+    assert "Decided between" not in body(alice_client.get(url(adjudication, case=place("nausea"))))
+    other = make_adjudication(project, (bob, BOBS), (adam, ADAMS), name="other")
+    take(adjudication=other, adjudicator=alice, now=NOW)
+    assert "Decided between these labels: Problem 1 time." in body(alice_client.get(url(other, case=place("nausea"))))
