@@ -1,6 +1,7 @@
 """Index of the tables; each lives in its domain."""
 
 from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, SignInLink, User
+from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.audit.models import AuditChain, AuditEvent
 from annotator.builds.models import DatasetBuild
@@ -10,6 +11,7 @@ from annotator.jobs.models import Job, WorkerBeat
 from annotator.notices.models import Notice
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
+from annotator.readings.models import Adjudication
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
     Candidate,
@@ -23,6 +25,7 @@ from annotator.suggestions.models import (
 )
 
 __all__ = [
+    "Adjudication",
     "Annotation",
     "AnnotationSet",
     "ApiToken",
@@ -30,12 +33,14 @@ __all__ = [
     "AuditEvent",
     "BrowserSession",
     "Candidate",
+    "Choice",
     "Comment",
     "DatasetBuild",
     "Decision",
     "Document",
     "DocumentValue",
     "ExamplePool",
+    "Gold",
     "Guideline",
     "Import",
     "Invitation",
@@ -49,6 +54,7 @@ __all__ = [
     "PromptExample",
     "Relation",
     "ReviewItem",
+    "RuleRun",
     "SchemaVersion",
     "ServerPermission",
     "SignInFailure",

@@ -9,8 +9,9 @@ from django.utils import timezone
 from annotator.accounts.models import User
 from annotator.accounts.sessions import session_of
 from annotator.accounts.tokens import make_token
+from annotator.adjudication.services import take
 from annotator.annotations.comments import add_comment
-from annotator.annotations.services import open_set
+from annotator.annotations.services import NewAnnotation, open_set
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
 from annotator.core.spans import Span
@@ -19,13 +20,14 @@ from annotator.exchange.models import Import
 from annotator.jobs.services import run_job
 from annotator.projects.invitations import invite
 from annotator.projects.models import Project
+from annotator.readings.models import Adjudication
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
-from annotator.review.queue import Queued, ensure_note_items, queue_spans
+from annotator.review.queue import Queued, ensure_note_items, queue_spans, tell_read
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
-from tests.cast import NOW, make_document, make_notice, make_set
+from tests.cast import NOW, make_document, make_notice, make_set, make_user
 
 CANARY = "Zebrafever"
 EXTERNAL_ID = "mrn-4711"
@@ -54,6 +56,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "token_id": _api_token(reader),
         "notice_id": make_notice(project, reader).public_id,
         "import_id": _import(project, uploader),
+        "adjudication_id": _adjudication(project, reader),
         "build_id": _build(project, uploader),
         "name": "manifest.json",
     }
@@ -79,6 +82,18 @@ def _comment(document: Document, reader: User) -> str:
 def _submitted(project: Project, reader: User) -> None:
     done = make_document(project, text=f"{CANARY} is done.", external_id=f"{EXTERNAL_ID}-done-{project.slug}")
     make_set(done, reader)
+
+
+def _adjudication(project: Project, reader: User) -> str:
+    """A note that another person has read as well, in its lead's hands."""
+    note = make_document(project, text=f"{CANARY} again.", external_id=f"{EXTERNAL_ID}-twice-{project.slug}")
+    spans = [NewAnnotation(span=Span.of(0, len(CANARY)), label="Problem", attributes={})]
+    make_set(note, reader, *spans)
+    make_set(note, make_user(f"second-{project.slug}"))
+    tell_read(document_ids=[note.pk])
+    found = Adjudication.objects.select_related("document__project").get(document=note)
+    take(adjudication=found, adjudicator=project.memberships.get(role="lead").user, now=timezone.now())
+    return found.public_id
 
 
 def _invitation(project: Project) -> str:

@@ -53,7 +53,8 @@ class Row:
 
 NO = "302 405 405 405 405 405"  # the method is not there; who is not signed in is sent to sign in first
 
-# In the world below Bob holds the note and Dana has uploaded the import; Alice, Adam and Dana look on.
+# In the world below Bob holds the note, Alice the one to adjudicate, and Dana has uploaded the import; the others look
+# on.
 #                          anonymous, outsider, lead, annotator, adjudicator, data scientist
 ROUTES: dict[str, Row] = {
     "healthz": Row(get="200 200 200 200 200 200", post="200 200 200 200 200 200"),
@@ -115,6 +116,16 @@ ROUTES: dict[str, Row] = {
     "review:put_back": Row(get=NO, post="302 404 303 303 303 403"),
     "review:comment": Row(get=NO, post="302 404 422 422 422 403"),
     "review:remove_comment": Row(get=NO, post="302 404 404 303 404 403"),
+    "adjudication:notes": Row(get="302 404 200 403 200 403", post=NO),
+    "adjudication:next": Row(get=NO, post="302 404 303 403 303 403"),
+    "adjudication:rules": Row(get="302 404 200 403 403 403", post=NO),
+    "adjudication:apply_rule": Row(get=NO, post="302 404 303 403 403 403"),
+    "adjudication:note": Row(get="302 404 200 403 409 403", post=NO),
+    "adjudication:take": Row(get=NO, post="302 404 303 403 303 403"),
+    "adjudication:choose": Row(get=NO, post="302 404 422 403 409 403"),
+    "adjudication:finish": Row(get=NO, post="302 404 303 403 303 403"),
+    "adjudication:reopen": Row(get=NO, post="302 404 303 403 303 403"),
+    "adjudication:put_back": Row(get=NO, post="302 404 303 403 303 403"),
     "exchange:imports": Row(get="302 404 200 403 403 200", post="302 404 422 403 403 422"),
     "exchange:import": Row(get="302 404 200 403 403 200", post=NO),
     "exchange:columns": Row(get=NO, post="302 404 404 403 403 303"),

@@ -134,6 +134,7 @@ def next_steps(
     newest: RunLine | None,
     *,
     n_unread: int,
+    n_to_adjudicate: int,
     n_members: int,
     has_worker: bool,
 ) -> list[Step]:
@@ -167,6 +168,10 @@ def next_steps(
     if n_to_review and allowed(Action.REVIEW):
         why = "The note on which a minute buys most comes first."
         steps.append(Step("eye", f"Review {counted(n_to_review, 'note')}", why, at("review:start")))
+    if n_to_adjudicate and allowed(Action.ADJUDICATE):
+        why = "Several people have read them. What they agree on is taken at once."
+        text = f"Adjudicate {counted(n_to_adjudicate, 'note')}"
+        steps.append(Step("disagree", text, why, at("adjudication:notes")))
     if counts[NoteState.REVIEWED] and allowed(Action.BUILD):
         text = f"Build a dataset from {counted(counts[NoteState.REVIEWED], 'reviewed note')}"
         steps.append(Step("layers", text, "Split by patient, with a manifest.", at("builds:builds")))

@@ -17,6 +17,7 @@ class Job(models.Model):
         IMPORT = "import"
         BUILD = "build"
         PURGE = "purge"
+        RULE = "rule"
 
     class Status(models.TextChoices):
         QUEUED = "queued"

@@ -24,6 +24,7 @@ TASKS = {
     Job.Kind.IMPORT: "annotator.run_import",
     Job.Kind.BUILD: "annotator.run_build",
     Job.Kind.PURGE: "annotator.run_purge",
+    Job.Kind.RULE: "annotator.run_rule",
 }
 _FAILED = {Job.Kind.IMPORT: Kind.IMPORT_FAILED, Job.Kind.BUILD: Kind.BUILD_FAILED}
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
@@ -15,6 +16,7 @@ from annotator.exchange.models import Import
 from annotator.jobs.models import Job
 from annotator.notices.models import Notice
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
+from annotator.readings.models import Adjudication
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
     Candidate,
@@ -31,6 +33,9 @@ _Table = tuple[type[Model], str, str]
 
 # What belongs to a note: the table, its way to the note, and what it is counted as.
 OF_NOTES: tuple[_Table, ...] = (
+    (Gold, "choice__adjudication__document", "n_gold"),
+    (Choice, "adjudication__document", "n_choices"),
+    (Adjudication, "document", "n_adjudications"),
     (Decision, "note_item__document", "n_decisions"),
     (ReviewItem, "document", "n_review_items"),
     (Comment, "set__document", "n_comments"),
@@ -58,10 +63,13 @@ OF_PROJECTS: tuple[_Table, ...] = (
 
 
 def lock_notes(document_ids: Iterable[int]) -> None:
-    """Wait for labelers and reviewers who are saving, and keep others waiting; in the order in which those lock."""
+    """Wait for labelers, reviewers and adjudicators who are saving, and keep others waiting; in the order in which
+    those lock.
+    """
     ids = list(document_ids)
     list(LabelJob.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
     list(ReviewItem.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
+    list(Adjudication.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
 
 
 def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
@@ -69,11 +77,13 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     ids = list(document_ids)
     decisions = Decision.objects.filter(note_item__document__in=ids)
     decisions.exclude(undoes=None, redoes=None).update(undoes=None, redoes=None)
+    choices = Choice.objects.filter(adjudication__document__in=ids)
+    choices.exclude(undoes=None, redoes=None).update(undoes=None, redoes=None)
     return _delete_all(OF_NOTES, ids)
 
 
-def delete_work(table: type[Import] | type[DatasetBuild], project: Project) -> int:
-    """Delete the project's imports or builds, each with its job; how many.
+def delete_work(table: type[Import] | type[DatasetBuild] | type[RuleRun], project: Project) -> int:
+    """Delete the project's imports, builds or applied rules, each with its job; how many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from annotator.accounts.models import ApiToken, User
+from annotator.adjudication.models import RuleRun
 from annotator.audit.services import record_event
 from annotator.builds.models import DatasetBuild
 from annotator.builds.services import stop_builds, sweep_builds, withdraw_files
@@ -268,7 +269,8 @@ def _delete_graves(tombstone: Tombstone) -> None:
     with transaction.atomic():
         for project in _graves(tombstone):
             Project.objects.select_for_update().get(pk=project.pk)  # wholly: nothing may come to refer to it now
-            counts = Counter(n_builds=delete_work(DatasetBuild, project)) + delete_project(project)
+            n_rules, n_builds = delete_work(RuleRun, project), delete_work(DatasetBuild, project)
+            counts = Counter(n_rule_runs=n_rules, n_builds=n_builds) + delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:
                 _count(tombstone, counts)
 

@@ -88,8 +88,8 @@ def _finished_sets(document: Document, reader: User) -> list[int]:
 
 
 def _other_sets(document: Document) -> QuerySet[AnnotationSet, int]:
-    others = AnnotationSet.objects.filter(document__project=document.project_id).exclude(document=document)
-    return others.order_by("-pk").values_list("pk", flat=True)
+    readings = AnnotationSet.objects.filter(document__project=document.project_id, kind=AnnotationSet.Kind.READING)
+    return readings.exclude(document=document).order_by("-pk").values_list("pk", flat=True)
 
 
 def _found(view: NoteView, finished: Collection[int]) -> dict[str, list[Found]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from django.template.defaultfilters import floatformat
 from django.template.loader import render_to_string
@@ -18,6 +19,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.text import Truncator
 
 from annotator.core.layout import Piece, lay_out
+from annotator.core.schema import Schema
 from annotator.core.spans import Span
 from annotator.review.selectors import Mark, NoteView
 
@@ -173,14 +175,32 @@ def _sections(view: NoteView, numbers: Iterable[int], lines: Mapping[int, list[D
 def _draw_line(view: NoteView, number: int, marks: Sequence[Mark], current: str) -> DrawnLine:
     start, end = view.lines[number]
     if marks:
-        pen = _Pen(view, {mark.key: mark for mark in marks}, current)
-        pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
-        html = pen.html()
+        html = draw_text(
+            view.document.text, (start, end), marks, schema=view.schema, current=(current,), n_ties=view.n_ties
+        )
     else:
         html = escape(view.document.text[start:end])
     section = view.layout.section_at(start)
     place = number - view.layout.first_lines[section] + 1
     return DrawnLine(section=section, place=place, start=start, kind=view.layout.kinds[number], html=html)
+
+
+def draw_text(
+    text: str,
+    bounds: tuple[int, int],
+    marks: Sequence[Mark],
+    *,
+    schema: Schema,
+    current: Collection[str] = (),
+    n_ties: Mapping[str, int] = MappingProxyType({}),
+) -> str:
+    """A stretch of a note's text with the marks on it, those of the keys `current` in focus. `n_ties` says of a thread
+    how many relations it has.
+    """
+    start, end = bounds
+    pen = _Pen(text, {mark.key: mark for mark in marks}, schema, current, n_ties)
+    pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
+    return pen.html()
 
 
 class _Pen:
@@ -189,11 +209,18 @@ class _Pen:
     A template for each piece took most of the time of a page.
     """
 
-    def __init__(self, view: NoteView, marks: Mapping[str, Mark], current: str) -> None:
-        self._text = view.document.text
+    def __init__(
+        self,
+        text: str,
+        marks: Mapping[str, Mark],
+        schema: Schema,
+        current: Collection[str],
+        n_ties: Mapping[str, int],
+    ) -> None:
+        self._text = text
         self._marks = marks
-        self._schema = view.schema
-        self._n_ties = view.n_ties
+        self._schema = schema
+        self._n_ties = n_ties
         self._current = current
         self._template: list[str] = []
         self._values: list[object] = []
@@ -232,7 +259,7 @@ class _Pen:
             self._write(" data-masked")
         if mark.said:
             self._write(" data-said={}", mark.said)
-        if mark.key == self._current:
+        if mark.key in self._current:
             self._write(" data-current")
             if piece.start == mark.span.start:
                 self._write(" id={}", mark.key)
@@ -254,7 +281,7 @@ class _Pen:
             if mark.attributes.get(attribute.name, attribute.default) != attribute.default
         ]
         words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
-        n_ties = self._n_ties[mark.thread]
+        n_ties = self._n_ties.get(mark.thread, 0)
         words += f", {n_ties} relation{'s' if n_ties > 1 else ''}" if n_ties else ""
         self._write(
             '<i class="code" data-code="{}" data-words=" ({})"></i>', "" if mark.is_masked else mark.label.code, words

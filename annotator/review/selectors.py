@@ -15,7 +15,7 @@ from django.db.models.functions import Cast
 
 from annotator.accounts.models import User
 from annotator.annotations.comments import said_of_spans
-from annotator.annotations.models import Annotation
+from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.core.layout import TextLayout, text_layout
 from annotator.core.schema import Label, Schema
 from annotator.core.sections import Section
@@ -334,7 +334,10 @@ def changed_spans(decisions: Iterable[Decision]) -> list[Span]:
 def live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
     """What the note's reader asserts."""
     return Annotation.objects.filter(
-        set__document=note_item.document_id, set__annotator=note_item.leased_by_id, status=Annotation.Status.LIVE
+        set__document=note_item.document_id,
+        set__annotator=note_item.leased_by_id,
+        set__kind=AnnotationSet.Kind.READING,
+        status=Annotation.Status.LIVE,
     )
 
 
@@ -383,7 +386,7 @@ def _suggested(
         key=f"i{public_id}",
         span=span,
         surface=surface,
-        label=labels.get(label) or _lost_label(label),
+        label=labels.get(label) or lost_label(label),
         attributes=_attributes(attributes),
         state=SUGGESTED,
         score=score,
@@ -409,7 +412,7 @@ def _asserted(
         key=f"a{public_id}",
         span=_span(fragments),
         surface=surface,
-        label=labels.get(label) or _lost_label(label),
+        label=labels.get(label) or lost_label(label),
         attributes=_attributes(attributes),
         state=PERSON,
         thread=first_version or public_id,
@@ -422,6 +425,6 @@ def _place(skipped_at: datetime | None, certainty: float, start: int, pk: int) -
     return (skipped_at.timestamp() if skipped_at else 0.0, certainty, start, pk)
 
 
-def _lost_label(name: str) -> Label:
+def lost_label(name: str) -> Label:
     """A label in place of the one that the schema has no longer, which says so."""
     return Label(name=name, code="?", colour="stone", hotkey="", definition="The schema no longer has this label.")

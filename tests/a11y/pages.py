@@ -287,6 +287,13 @@ PAGES: tuple[Row, ...] = (
     Row("import-waiting", "exchange:import", {"import_id": "import_waiting"}),
     Row("import-done", "exchange:import", {"import_id": "import_done"}),
     Row("import-refused", "exchange:import", {"import_id": "import_refused"}),
+    # Adjudication.
+    Row("adjudicate-start", "adjudication:notes"),
+    Row("adjudicate-start-empty", "adjudication:notes", EMPTY),
+    Row("adjudicate-rules", "adjudication:rules"),
+    Row("adjudicate", "adjudication:note"),
+    Row("adjudicate-third", "adjudication:note", act=both(press_key("e"), see("A third version"))),
+    Row("adjudicate-not-yours", "adjudication:note", who="adam"),
     # Runs, quality, datasets.
     Row("runs", "suggestions:runs"),
     Row("runs-empty", "suggestions:runs", EMPTY),

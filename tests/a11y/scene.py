@@ -17,11 +17,14 @@ from annotator.accounts.models import User
 from annotator.accounts.services import create_user, reset_link, sign_in_link
 from annotator.accounts.sessions import session_of
 from annotator.accounts.tokens import make_token
+from annotator.adjudication.services import take
 from annotator.annotations.models import AnnotationSet
+from annotator.annotations.services import NewAnnotation
 from annotator.builds.options import BuildOptions
 from annotator.builds.pools import freeze_pool
 from annotator.builds.services import create_build, write_build
 from annotator.core.prompting import FULL
+from annotator.core.spans import Span
 from annotator.demo.services import NOTES, demo_schema, ensure_demo
 from annotator.documents.models import Document
 from annotator.exchange import uploads
@@ -36,10 +39,11 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline, create_project, set_audits, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
+from annotator.readings.models import Adjudication
 from annotator.review.commenting import comment_on
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
-from annotator.review.queue import fill_slots
+from annotator.review.queue import fill_slots, tell_read
 from annotator.review.selectors import Mark, note_view, source_of, target_for
 from annotator.review.services import Accept, FinishNote, Relate, decide
 from annotator.routing.services import route_job
@@ -48,6 +52,7 @@ from annotator.suggestions.models import LabelJob, LabelRun
 from annotator.suggestions.services import begin_job, claim_jobs, hand_back
 from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
+from tests.cast import make_set
 from tests.exchange.test_uploads import options, upload
 
 PASSWORD = "seven wet umbrellas"
@@ -110,6 +115,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
     ids |= _purges(project, alice, now)
     ids |= _notes(project, alice, people["bob"], now)
+    ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
     _notices(alice, now)
     return Tour(people=people, ids=ids, second_factor=secret)
 
@@ -223,6 +229,29 @@ def _notices(alice: User, now: datetime) -> None:
     oldest = Notice.objects.filter(pk=alice.notices.earliest("pk").pk)
     oldest.update(created_at=now - timedelta(days=1))
     mark_read(user=alice, notices=oldest, now=now)
+
+
+def _adjudication(project: Project, alice: User, bob: User, adam: User, now: datetime) -> dict[str, str]:
+    """A note that Adam read otherwise than Bob, in Alice's hands: other labels, shorter spans, and some of them not."""
+    reading = AnnotationSet.objects.filter(document__project=project, annotator=bob, status="submitted")
+    bobs = reading.select_related("document").order_by("-document__n_chars").first()
+    assert bobs is not None
+    labels = demo_schema().label_names
+    adams = []
+    for number, row in enumerate(bobs.annotations.filter(status="live").order_by("start", "end", "pk")):
+        span, label = row.span, row.label
+        if number % 7 == 3:
+            continue
+        if number % 5 == 2:
+            label = labels[(labels.index(label) + 1) % len(labels)]
+        if number % 6 == 4 and " " in row.surface and not span.is_discontinuous:
+            span = Span.of(span.start, span.start + row.surface.index(" "))
+        adams.append(NewAnnotation(span=span, label=label, attributes={}))
+    make_set(bobs.document, adam, *adams, now=now)
+    tell_read(document_ids=[bobs.document_id])
+    found = Adjudication.objects.select_related("document__project").get(document=bobs.document)
+    take(adjudication=found, adjudicator=alice, now=now)
+    return {"adjudication_id": found.public_id}
 
 
 def _forget(note_item: ReviewItem) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.db import connection
 
 from annotator.accounts.models import User
+from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
@@ -26,6 +27,7 @@ from annotator.purges.models import Tombstone
 from annotator.purges.services import run_purge
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
+from annotator.review.queue import fill_slots
 from annotator.review.services import Accept, FinishNote, Reject, Undo, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.models import LabelJob
@@ -51,6 +53,7 @@ def make_scene(project: Project, bob: User, dana: User) -> None:
     spans = [NewAnnotation(span=place, label="Problem", attributes={}) for place in places]
     make_set(second, bob, *spans, relations=[("seen with", 0, 1)], values={"smoking": "never"})
     make_set(other, bob)
+    fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
     freeze_pool(project=project, actor=None, now=NOW)
     build(project, dana)
 

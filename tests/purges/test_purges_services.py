@@ -8,6 +8,7 @@ from django.db.models import Model
 
 from annotator import models as tables
 from annotator.accounts.models import ApiToken, User
+from annotator.adjudication.models import RuleRun
 from annotator.audit.models import AuditEvent
 from annotator.audit.services import first_broken_event
 from annotator.builds.models import DatasetBuild
@@ -440,7 +441,7 @@ def test_notes_out_of_reach_are_not_tried_again(scene: Project, alice: User) -> 
 def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
     """A new one is deleted before what it points at, or is known to go by itself."""
     handled: list[type[Model]] = [table for table, _, _ in deletion.OF_NOTES]
-    handled += [Import, DatasetBuild, *(table for table, _, _ in deletion.OF_PROJECTS), Project]
+    handled += [Import, RuleRun, DatasetBuild, *(table for table, _, _ in deletion.OF_PROJECTS), Project]
     for table in (getattr(tables, name) for name in tables.__all__):
         for field in table._meta.get_fields():
             if not (field.many_to_one or field.one_to_one) or not field.concrete or field.related_model not in handled:
