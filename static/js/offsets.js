@@ -19,8 +19,12 @@ export function unitsOf(text, count) {
 
 const starts = /** @type {WeakMap<Element, number>} */ (new WeakMap());
 
-/** @param {Element} line @returns {number} where it begins, counted from the first that is drawn, whose section says it */
+/**
+ * Where a line begins: as it says itself, or counted from the first that is drawn, whose section says it.
+ * @param {HTMLElement} line @returns {number}
+ */
 export function startOf(line) {
+  if (line.dataset.start) return Number(line.dataset.start);
   if (!starts.has(line)) {
     const lines = line.closest(".note").querySelectorAll(".line");
     let start = Number(lines[0].parentElement.dataset.start);
