@@ -9,7 +9,7 @@ from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, ReviewItem, Round, RoundReader
 from annotator.suggestions.models import (
     ExamplePool,
     Labeler,
@@ -45,6 +45,8 @@ __all__ = [
     "PromptExample",
     "Relation",
     "ReviewItem",
+    "Round",
+    "RoundReader",
     "SchemaVersion",
     "ServerPermission",
     "SignInFailure",

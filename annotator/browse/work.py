@@ -16,6 +16,7 @@ from annotator.annotations.models import AnnotationSet
 from annotator.builds.models import DatasetBuild
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
+from annotator.review.leases import is_for
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import is_begun
 from annotator.suggestions.models import LabelJob, LabelRun
@@ -101,15 +102,16 @@ def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetim
 def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetime) -> dict[int, Waiting]:
     """What is open in each project where the person reviews, by row id of the project. Two queries.
 
-    The notes are those of `review.leases.takeable_notes` but for the person's own: open, of which they read no slot
-    yet, less those that someone else holds now. They are counted this way round because an index holds all that the
-    first count asks for, and who holds a note is a short list.
+    The notes are those of `review.leases.takeable_notes` but for the person's own: open and for them, of which they
+    read no slot yet, less those that someone else holds now. They are counted this way round because an index holds all
+    that the first count asks for, and who holds a note is a short list.
     """
     projects = projects_where(memberships, Action.REVIEW)
-    is_note = Q(unit=_Unit.NOTE, status=_Status.OPEN)
+    is_note = Q(unit=_Unit.NOTE, status=_Status.OPEN) & is_for(user, now=now)
     is_span = Q(unit=_Unit.SPAN, status=_Status.OPEN)
-    if any(project.n_readers > 1 for project in projects.values()):
-        is_note &= ~Q(document__in=AnnotationSet.objects.filter(annotator=user).values("document"))
+    others = Q(document__in=AnnotationSet.objects.filter(annotator=user).values("document"))
+    others |= Q(document__in=ReviewItem.objects.filter(unit=_Unit.NOTE, assigned_to=user).values("document"))
+    is_note &= Q(assigned_to=user) | Q(leased_by=user) | ~others
     opened = (
         ReviewItem.objects.filter(document__project__in=projects)
         .order_by()
