@@ -22,6 +22,7 @@ from annotator.projects.models import Project
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
+from annotator.review.rounds import Chosen, create_round
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
 from tests.cast import NOW, make_document, make_set
@@ -47,6 +48,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "item_id": held.public_id,
         "comment_id": _comment(document, reader),
         "run_id": run,
+        "round_id": _round(project, reader),
         "user_id": reader.public_id,
         "invitation_id": _invitation(project),
         "session_id": _session(project, reader),
@@ -77,6 +79,23 @@ def _comment(document: Document, reader: User) -> str:
 def _submitted(project: Project, reader: User) -> None:
     done = make_document(project, text=f"{CANARY} is done.", external_id=f"{EXTERNAL_ID}-done-{project.slug}")
     make_set(done, reader)
+
+
+def _round(project: Project, reader: User) -> str:
+    make_document(project, text=f"{CANARY} in a round.", external_id=f"{EXTERNAL_ID}-round-{project.slug}")
+    made = create_round(
+        project=project,
+        name="",
+        chosen=Chosen(),
+        readers=[(reader, None)],
+        n_readers=1,
+        assistance="shown",
+        draw="random",
+        due_on=None,
+        actor=reader,
+        now=NOW,
+    )
+    return made.public_id
 
 
 def _invitation(project: Project) -> str:

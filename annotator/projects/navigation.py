@@ -13,6 +13,7 @@ _ITEMS = (
     ("Overview", "browse:overview", Action.VIEW),
     ("Review", "review:start", Action.REVIEW),
     ("Notes", "browse:documents", Action.READ_NOTES),
+    ("Rounds", "browse:rounds", Action.MANAGE),
     ("Comments", "browse:comments", Action.VIEW),
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -51,6 +53,10 @@ class Round(models.Model):
             models.UniqueConstraint(fields=["project", "number"], name="round_number"),
             models.CheckConstraint(condition=Q(n_readers__gte=1, n_readers__lte=10), name="round_has_readers"),
         ]
+
+    def is_overdue(self, today: date) -> bool:
+        """Whether what is left of it is late."""
+        return self.due_on is not None and self.due_on < today
 
 
 class RoundReader(models.Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -48,16 +48,28 @@ def rounds_of(project: Project) -> QuerySet[Round]:
     return Round.objects.filter(project=project).select_related("project", "created_by").order_by("-number")
 
 
+def readers_of(round: Round) -> QuerySet[User]:
+    """Who reads in the round, or has a reading of it from outside, by name. One query."""
+    of_round = Q(pk__in=round.readers.values("user")) | Q(pk__in=round.items.values("assigned_to"))
+    return User.objects.filter(of_round).order_by("username")
+
+
 def free_notes(project: Project) -> QuerySet[Document]:
     """The notes that nobody has begun and no round has. One query."""
-    items = ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE)
-    taken = items.filter(Q(round__isnull=False) | Q(leased_by__isnull=False) | ~Q(status=_Status.OPEN))
+    taken = ReviewItem.objects.filter(_is_taken(), document__project=project)
     sets = AnnotationSet.objects.filter(document__project=project)
     return (
         Document.objects.filter(project=project)
         .exclude(pk__in=taken.values("document"))
         .exclude(pk__in=sets.values("document"))
     )
+
+
+def taken_among(documents: Collection[int]) -> set[int]:
+    """Which of these notes somebody has begun or a round has. Two queries."""
+    items = ReviewItem.objects.filter(_is_taken(), document__in=documents)
+    sets = AnnotationSet.objects.filter(document__in=documents)
+    return {*items.values_list("document", flat=True), *sets.values_list("document", flat=True)}
 
 
 def open_readings(round: Round) -> QuerySet[ReviewItem]:
@@ -110,6 +122,11 @@ def rounds_left(*, projects: Sequence[int], reader: User) -> list[tuple[Round, P
     rounds = Round.objects.filter(pk__in=left).select_related("project")
     in_order = sorted(rounds, key=lambda round: (round.due_on or date.max, round.created_at, round.pk))
     return [(round, left[round.pk]) for round in in_order]
+
+
+def _is_taken() -> Q:
+    in_use = Q(round__isnull=False) | Q(leased_by__isnull=False) | ~Q(status=_Status.OPEN)
+    return Q(in_use, unit=ReviewItem.Unit.NOTE)
 
 
 def _readings(round: Round) -> QuerySet[ReviewItem]:

@@ -27,7 +27,7 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.services import lock_projects
 from annotator.review.models import ReviewItem, Round, RoundReader
 from annotator.review.queue import fit_slots
-from annotator.review.readings import free_notes, open_readings
+from annotator.review.readings import free_notes, open_readings, taken_among
 from annotator.suggestions.models import LabelJob
 
 MOST_NOTES = 10_000
@@ -145,7 +145,7 @@ def create_round(
     RoundReader.objects.bulk_create(RoundReader(round=made, user=user, n_notes=n_notes) for user, n_notes in readers)
     for documents in _in_batches(sorted(plan.documents)):
         _lock(documents)
-        if free_notes(project).filter(pk__in=documents).count() < len(documents):
+        if taken_among(documents):
             raise RoundError("some of these notes have been begun meanwhile: try again")
         fit_slots(documents=documents, n_slots=n_readers)
     _assign(made, plan, [user for user, _ in readers])
@@ -276,12 +276,13 @@ def _named_notes(project: Project, external_ids: Sequence[str]) -> list[int]:
     if len(external_ids) > MOST_NOTES:
         raise RoundError(f"a round has at most {MOST_NOTES:,} notes, and the list has {len(external_ids):,}")
     known: dict[str, int] = {}
-    free: set[int] = set()
-    for some in _in_batches(external_ids):
-        known |= dict(Document.objects.filter(project=project, external_id__in=some).values_list("external_id", "pk"))
-        free |= set(free_notes(project).filter(external_id__in=some).values_list("pk", flat=True))
+    begun: set[int] = set()
+    for names in _in_batches(external_ids):
+        known |= dict(Document.objects.filter(project=project, external_id__in=names).values_list("external_id", "pk"))
+    for some in _in_batches(sorted(known.values())):
+        begun |= taken_among(some)
     unknown = [line for line, name in enumerate(external_ids, 1) if name not in known]
-    taken = [line for line, name in enumerate(external_ids, 1) if name in known and known[name] not in free]
+    taken = [line for line, name in enumerate(external_ids, 1) if known.get(name) in begun]
     if unknown:
         raise RoundError(f"the project has no note of the id in {_lines(unknown)}")
     if taken:

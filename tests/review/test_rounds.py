@@ -187,7 +187,7 @@ def test_the_first_due_comes_first_and_what_was_left_comes_last(
     make_round(project, alice, bob, chosen=Chosen(external_ids=["n-0"]))
     make_round(project, alice, bob, chosen=Chosen(external_ids=["n-1"]), due_on=TODAY + timedelta(days=9))
     make_round(project, alice, bob, chosen=Chosen(external_ids=["n-2"]), due_on=TODAY)
-    order = []
+    order: list[str] = []
     for _ in range(5):
         item = take_next(project=project, reviewer=bob, now=NOW + timedelta(minutes=len(order)))
         assert item is not None
