@@ -30,7 +30,8 @@ from annotator.review.queue import fit_slots
 from annotator.review.readings import free_notes, open_readings, taken_among
 from annotator.suggestions.models import LabelJob
 
-MOST_NOTES = 10_000
+# It is made while the page waits: five seconds for so many notes and a hundred readers.
+MOST_NOTES = 5_000
 MOST_READERS = 10
 _AT_ONCE = 500
 
@@ -325,8 +326,8 @@ def _assign(made: Round, plan: Plan, users: Sequence[User]) -> None:
 def _lock(documents: Collection[int]) -> None:
     """Keep routing and readers of these notes waiting, in the order in which routing locks."""
     list(Document.objects.select_for_update(no_key=True).filter(pk__in=documents).order_by("pk").values_list("pk"))
-    items = ReviewItem.objects.filter(document__in=documents, unit=ReviewItem.Unit.NOTE)
-    list(items.select_for_update().order_by("pk").values_list("pk"))
+    items = ReviewItem.objects.filter(document__in=documents).exclude(unit=ReviewItem.Unit.SPAN)
+    list(items.select_for_update().order_by("document", "slot").values_list("pk"))
 
 
 def _routed(documents: Collection[int]) -> set[int]:
