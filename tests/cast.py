@@ -25,6 +25,8 @@ from annotator.core.schema import Schema, schema_from_json
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.services import create_project, set_member
+from annotator.review.models import Round
+from annotator.review.rounds import Chosen, create_round
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 TEXT = "Assessment: no chest pain. Diabetes, on metformin 500 mg twice daily.\nPlan: continue metformin."
@@ -104,6 +106,22 @@ def make_set(
     )
     import_sets(annotator=annotator, schema_version=version, sets=[(document.pk, said)], now=now)
     return AnnotationSet.objects.get(document=document, annotator=annotator)
+
+
+def make_round(project: Project, actor: User, *readers: User, **fields: Any) -> Round:
+    """A round over all notes that are free, which every one of `readers` reads."""
+    asked: dict[str, Any] = {
+        "name": "",
+        "chosen": Chosen(),
+        "readers": [(reader, None) for reader in readers],
+        "n_readers": len(readers),
+        "assistance": "shown",
+        "draw": "random",
+        "due_on": None,
+        "seed": 7,
+        "now": NOW,
+    }
+    return create_round(project=project, actor=actor, **{**asked, **fields})
 
 
 def make_user(username: str, **fields: Any) -> User:

@@ -22,10 +22,9 @@ from annotator.projects.models import Project
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
-from annotator.review.rounds import Chosen, create_round
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
-from tests.cast import NOW, make_document, make_set
+from tests.cast import NOW, make_document, make_round, make_set
 
 CANARY = "Zebrafever"
 EXTERNAL_ID = "mrn-4711"
@@ -83,19 +82,7 @@ def _submitted(project: Project, reader: User) -> None:
 
 def _round(project: Project, reader: User) -> str:
     make_document(project, text=f"{CANARY} in a round.", external_id=f"{EXTERNAL_ID}-round-{project.slug}")
-    made = create_round(
-        project=project,
-        name="",
-        chosen=Chosen(),
-        readers=[(reader, None)],
-        n_readers=1,
-        assistance="shown",
-        draw="random",
-        due_on=None,
-        actor=reader,
-        now=NOW,
-    )
-    return made.public_id
+    return make_round(project, reader, reader).public_id
 
 
 def _invitation(project: Project) -> str:

@@ -15,7 +15,8 @@ from annotator.core.wording import counted
 from annotator.review.models import Round
 from annotator.review.rounds import MOST_NOTES, MOST_READERS, Chosen
 
-_LONGEST_LIST = 2_000_000
+ANYBODY = "anybody"
+_LONGEST_LIST = 1_000_000
 
 
 def day_field(**options: Any) -> forms.DateField:
@@ -99,7 +100,8 @@ class NewRoundForm(forms.Form):
 
     @property
     def readers(self) -> list[tuple[User, int | None]]:
-        return [(self._people[key], self.cleaned_data[_number_of(key)]) for key in self.cleaned_data["reads"]]
+        chosen = self.cleaned_data["reads"]
+        return [(user, self.cleaned_data[_number_of(key)]) for key, user in self._people.items() if key in chosen]
 
 
 class DueForm(forms.Form):
@@ -122,10 +124,12 @@ class PersonForm(forms.Form):
 
 
 class ReassignForm(forms.Form):
-    """Whose open notes go to whom; empty `from_user`: those that wait for anybody, empty `to`: whoever comes first."""
+    """Whose open notes go to whom; `from_person` is None for those that wait for anybody, `to_person` for whoever comes
+    first.
+    """
 
-    from_user = forms.ChoiceField(label="Open notes of", required=False)
-    to = forms.ChoiceField(label="Go to", required=False)
+    from_user = forms.ChoiceField(label="Open notes of")
+    to = forms.ChoiceField(label="Go to")
     n_notes = forms.IntegerField(
         label="How many", min_value=1, required=False, help_text="Empty: all. What is not begun goes first."
     )
@@ -142,9 +146,9 @@ class ReassignForm(forms.Form):
         super().__init__(data, auto_id="reassign_%s", **options)
         self._people = {user.public_id: user for user in [*readers, *(user for user, _ in holders)]}
         whose = [(user.public_id, f"{user.username} ({counted(n, 'note')})") for user, n in holders]
-        waiting = [("", f"nobody ({counted(n_waiting, 'note')})")] if n_waiting else []
+        waiting = [(ANYBODY, f"nobody ({counted(n_waiting, 'note')})")] if n_waiting else []
         self.fields["from_user"].choices = [*whose, *waiting]  # type: ignore[attr-defined]
-        to = [("", "whoever of the round comes first"), *((user.public_id, user.username) for user in readers)]
+        to = [(ANYBODY, "whoever of the round comes first"), *((user.public_id, user.username) for user in readers)]
         self.fields["to"].choices = to  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:

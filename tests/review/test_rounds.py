@@ -20,12 +20,12 @@ from annotator.projects.selectors import memberships_of
 from annotator.projects.services import ProjectError, set_away
 from annotator.review import rounds
 from annotator.review.leases import LEASE, LeaseConflict, put_back, take_next, take_note, takeable_notes
-from annotator.review.models import ReviewItem, Round
+from annotator.review.models import ReviewItem
 from annotator.review.queue import ensure_note_items
 from annotator.review.readings import notes_read, progress_by_reader, rounds_left
 from annotator.review.rounds import Chosen, RoundError
 from annotator.review.selectors import waiting_items
-from tests.cast import NOW, make_document, make_member, make_set
+from tests.cast import NOW, make_document, make_member, make_round, make_set
 from tests.review.conftest import CHEST_PAIN, DIABETES, suggest
 
 pytestmark = pytest.mark.usefixtures("bells")
@@ -40,20 +40,6 @@ def notes(project: Project) -> list[Document]:
 @pytest.fixture
 def carl(project: Project) -> User:
     return make_member(project, "carl", Membership.Role.ANNOTATOR)
-
-
-def make_round(project: Project, actor: User, *readers: User, **fields: Any) -> Round:
-    asked: dict[str, Any] = {
-        "name": "",
-        "chosen": Chosen(),
-        "readers": [(reader, None) for reader in readers],
-        "n_readers": len(readers),
-        "assistance": "shown",
-        "draw": "random",
-        "due_on": None,
-        "seed": 7,
-    }
-    return rounds.create_round(project=project, actor=actor, now=NOW, **{**asked, **fields})
 
 
 def reading(note: Document, reader: User) -> ReviewItem:
