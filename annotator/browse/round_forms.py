@@ -47,7 +47,9 @@ class NewRoundForm(forms.Form):
         help_text="Ids as the list of notes shows them, one a line.",
     )
     n_readers = forms.IntegerField(label="Readers of each note", min_value=1, max_value=MOST_READERS, initial=2)
-    reads = forms.MultipleChoiceField(label="Who reads", widget=forms.CheckboxSelectMultiple)
+    reads = forms.MultipleChoiceField(
+        label="Who reads", widget=forms.CheckboxSelectMultiple, error_messages={"required": "Choose who reads."}
+    )
     assistance = forms.ChoiceField(
         label="Suggestions",
         choices=Round.Assistance.choices,

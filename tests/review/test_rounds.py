@@ -14,10 +14,11 @@ from annotator.annotations.models import AnnotationSet
 from annotator.audit.models import AuditEvent
 from annotator.browse.services import remove_person
 from annotator.browse.work import notes_in_hand, waiting_notes
+from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.selectors import memberships_of
-from annotator.projects.services import ProjectError, set_away
+from annotator.projects.services import ProjectError, create_project, set_away
 from annotator.review import rounds
 from annotator.review.leases import LEASE, LeaseConflict, put_back, take_next, take_note, takeable_notes
 from annotator.review.models import ReviewItem
@@ -25,7 +26,9 @@ from annotator.review.queue import ensure_note_items
 from annotator.review.readings import notes_read, progress_by_reader, rounds_left
 from annotator.review.rounds import Chosen, RoundError
 from annotator.review.selectors import waiting_items
-from tests.cast import NOW, make_document, make_member, make_round, make_set
+from annotator.routing.services import route_job
+from tests.cast import NOW, make_document, make_member, make_round, make_set, make_user
+from tests.projects.test_invitations import at_once
 from tests.review.conftest import CHEST_PAIN, DIABETES, suggest
 
 pytestmark = pytest.mark.usefixtures("bells")
@@ -347,3 +350,27 @@ def test_two_people_at_one_slot_get_it_once(
     with pytest.raises(LeaseConflict):
         take_note(document=notes[0], reviewer=carl, now=NOW)
     assert made.items.get().assigned_to == adam
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_round_and_routing_at_once_make_no_item_beyond_its_readers(schema: Schema) -> None:
+    lead = make_user("lena")
+    project = create_project(name="P", schema=schema, lead=lead, now=NOW, n_readers=3)
+    people = [make_member(project, name, Membership.Role.ANNOTATOR) for name in ("nora", "otto")]
+    version = project.schema_versions.get()
+    jobs = [
+        suggest(
+            make_document(project, external_id=f"n-{number}"),
+            [(CHEST_PAIN, "Problem", 0.4)],
+            schema_version=version,
+            is_routed=False,
+        )
+        for number in range(3)
+    ]
+    at_once(
+        lambda: make_round(project, lead, *people),
+        *(lambda job=job: route_job(label_job_id=job.pk, now=NOW) for job in jobs),
+    )
+    for unit in ("note", "span"):
+        slots = ReviewItem.objects.filter(unit=unit).order_by("document", "slot").values_list("document", "slot")
+        assert list(slots) == [(job.document_id, slot) for job in jobs for slot in (1, 2)]
