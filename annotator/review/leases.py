@@ -50,7 +50,7 @@ def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewIte
     item = items.filter(document=document).first()
     if item is None or not _take(item, reviewer=reviewer, now=now):
         raise LeaseConflict(
-            "This note cannot be taken: someone else is reading it, it is done, or it has no labels yet."
+            "This note cannot be taken: it is someone else's to read, it is done, or it has no labels yet."
         )
     return item
 
@@ -68,14 +68,15 @@ def take_note_of(*, item: ReviewItem, reviewer: User, now: datetime) -> ReviewIt
 def hold(*, note_item: ReviewItem, reviewer: User, now: datetime) -> bool:
     """Lock the note for work that is being saved, and renew its lease; call it in the transaction that saves.
 
-    Late work counts: False only where someone else has taken the note.
+    Late work counts: False only where someone else has taken the note, or it was given to others of its round.
     """
-    return bool(ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer).update(lease_expires_at=now + LEASE))
+    mine = ReviewItem.objects.filter(_is_read_by(reviewer), pk=note_item.pk)
+    return bool(mine.update(lease_expires_at=now + LEASE))
 
 
 def renew(*, note_item: ReviewItem, reviewer: User, now: datetime) -> bool:
     """Push the lease on while the reviewer is active; False where the note is no longer theirs."""
-    mine = ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer, status=ReviewItem.Status.OPEN)
+    mine = ReviewItem.objects.filter(_is_read_by(reviewer), pk=note_item.pk, status=ReviewItem.Status.OPEN)
     return bool(mine.update(lease_expires_at=now + LEASE))
 
 
@@ -148,6 +149,11 @@ def is_for(reviewer: User, *, now: datetime) -> Q:
     )
     is_handed_back = Q(assigned_to=None) & ~Q(handed_back_by=reviewer)
     return Q(round=None) | Q(assigned_to=reviewer) | Q(is_handed_back | of_who_is_away, round__in=rounds)
+
+
+def _is_read_by(reviewer: User) -> Q:
+    """`ReviewItem.is_read_by`, asked of the database."""
+    return Q(Q(round=None) | Q(assigned_to=reviewer), leased_by=reviewer)
 
 
 def _assigned(notes: QuerySet[ReviewItem], reviewer: User) -> QuerySet[ReviewItem]:

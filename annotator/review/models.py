@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, DocumentValue, Relation
 from annotator.documents.models import Document
 from annotator.projects.models import Project
@@ -159,6 +160,10 @@ class ReviewItem(models.Model):
                 fields=["assigned_to", "status"], condition=Q(assigned_to__isnull=False), name="review_item_reader"
             ),
         ]
+
+    def is_read_by(self, user: User) -> bool:
+        """Whether the note is this person's: they took it last, and it was not given to others of its round since."""
+        return self.leased_by_id == user.pk and (self.round_id is None or self.assigned_to_id == user.pk)
 
 
 class Decision(models.Model):

@@ -20,7 +20,7 @@ from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.selectors import memberships_of
 from annotator.projects.services import ProjectError, create_project, set_away
 from annotator.review import rounds
-from annotator.review.leases import LEASE, LeaseConflict, put_back, take_next, take_note, takeable_notes
+from annotator.review.leases import LEASE, LeaseConflict, hold, put_back, renew, take_next, take_note, takeable_notes
 from annotator.review.models import ReviewItem
 from annotator.review.queue import ensure_note_items
 from annotator.review.readings import notes_read, progress_by_reader, rounds_left
@@ -193,6 +193,8 @@ def test_what_is_handed_back_is_for_the_other_readers(
     rounds.add_reader(round=made, user=carl, actor=alice, now=NOW)
     begun = take_note(document=notes[0], reviewer=bob, now=NOW)
     rounds.hand_back(reading=begun, reader=bob, now=NOW)
+    assert not hold(note_item=begun, reviewer=bob, now=NOW), "a page that is open still keeps it from nobody"
+    assert not renew(note_item=begun, reviewer=bob, now=NOW)
     assert AuditEvent.objects.filter(verb="note.hand_back", object_id=notes[0].public_id, actor=bob).count() == 1
     assert may_take(project, bob) == {f"n-{number}" for number in range(1, 6)}
     assert "n-0" in may_take(project, adam), "his own reading of it"
