@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -126,7 +126,7 @@ def add_reader(request: HttpRequest, project_id: str, round_id: str) -> HttpResp
     """Let another member read in the round."""
     lead = _lead(request, project_id)
     found = _round_of(lead, round_id)
-    form = PersonForm(request.POST, people=_others(found))
+    form = PersonForm(request.POST, people=_others(list(readers_of(found)), reviewers_of(lead.project)))
 
     def change() -> str:
         rounds.add_reader(round=found, user=form.person, actor=lead.user, now=timezone.now())
@@ -140,7 +140,8 @@ def reassign(request: HttpRequest, project_id: str, round_id: str) -> HttpRespon
     """Give a reader's open notes to another, or to whoever comes first."""
     lead = _lead(request, project_id)
     found = _round_of(lead, round_id)
-    form = _reassign_form(found, progress_by_reader(found), request.POST)
+    readers, reviewers = list(readers_of(found)), reviewers_of(lead.project)
+    form = _reassign_form(readers, reviewers, progress_by_reader(found), request.POST)
 
     def change() -> str:
         n_moved = rounds.reassign(
@@ -197,7 +198,8 @@ def _round_page(
     today, progress = timezone.localdate(), progress_by_reader(found)
     members = {member.user_id: member for member in lead.project.memberships.all()}
     whole = progress_of([found]).get(found.pk, Progress())
-    page = page_of(request, readers_of(found))
+    readers, reviewers = list(readers_of(found)), reviewers_of(lead.project)
+    page = page_of(request, readers)
     context = page_context(lead, current="Rounds", crumb=f"Round {found.number}") | {
         "round": found,
         "progress": whole,
@@ -207,11 +209,11 @@ def _round_page(
         "n_waiting": progress.get(None, Progress()).n_left,
         "page": page,
         "rows": pages.reader_rows(found, list(page), progress, members, today),
-        "reads_too": any(user.pk == lead.user_id for user in readers_of(found)),
+        "reads_too": lead.user in readers,
         "refusal": refusal,
         "due_form": DueForm(initial={"due_on": found.due_on}),
-        "reader_form": PersonForm(people=_others(found)),
-        "reassign_form": _reassign_form(found, progress),
+        "reader_form": PersonForm(people=_others(readers, reviewers)),
+        "reassign_form": _reassign_form(readers, reviewers, progress),
         **bound,
     }
     return render(request, "browse/round.html", context, status=status)
@@ -246,20 +248,18 @@ def _new_form(project: Project, data: Any = None) -> NewRoundForm:
     return NewRoundForm(data, people=reviewers_of(project), note_types=note_types(project))
 
 
-def _others(found: Round) -> list[User]:
-    """Who reviews in the project and not in the round."""
-    known = {user.pk for user in readers_of(found)}
-    return [user for user in reviewers_of(found.project) if user.pk not in known]
+def _others(readers: Sequence[User], reviewers: Sequence[User]) -> list[User]:
+    """Who reviews in the project and does not read in the round."""
+    return [user for user in reviewers if user not in readers]
 
 
-def _reassign_form(found: Round, progress: dict[int | None, Progress], data: Any = None) -> ReassignForm:
-    readers = list(readers_of(found))
-    able = {user.pk for user in reviewers_of(found.project)}
+def _reassign_form(
+    readers: Sequence[User], reviewers: Sequence[User], progress: Mapping[int | None, Progress], data: Any = None
+) -> ReassignForm:
+    left = {key: found.n_left for key, found in progress.items()}
     return ReassignForm(
         data,
-        holders=[
-            (user, progress[user.pk].n_left) for user in readers if user.pk in progress and progress[user.pk].n_left
-        ],
-        n_waiting=progress.get(None, Progress()).n_left,
-        readers=[user for user in readers if user.pk in able],
+        holders=[(user, left[user.pk]) for user in readers if left.get(user.pk)],
+        n_waiting=left.get(None, 0),
+        readers=[user for user in readers if user in reviewers],
     )

@@ -167,7 +167,7 @@ def test_the_pages_take_the_same_queries_for_many(
     alice_client.get(reverse("home"))  # the session's first request writes of its own
     with django_assert_max_num_queries(7):
         alice_client.get(url("rounds", notes.public_id))
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(12):
         page = body(alice_client.get(url("round", notes.public_id, made.public_id)))
     assert "1 to 50 of 55 readers" in page
     with django_assert_max_num_queries(8):
