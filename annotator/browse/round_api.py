@@ -11,7 +11,7 @@ from annotator.accounts.tokens import Scope
 from annotator.browse.selectors import reviewers_of
 from annotator.browse.serializers import (
     NewRoundSerializer,
-    ProgressSerializer,
+    ReadingsSerializer,
     RoundProgressSerializer,
     RoundSerializer,
 )
@@ -69,11 +69,11 @@ def _answer(membership: Membership, round_id: str, *, status: int = 200) -> Resp
     found = get_object_or_404(rounds_of(membership.project), public_id=round_id)
     by_reader = progress_by_reader(found)
     shown = RoundSerializer(found).data | {
-        "progress": ProgressSerializer(progress_of([found]).get(found.pk, Progress())).data,
+        "progress": ReadingsSerializer(progress_of([found]).get(found.pk, Progress())).data,
         "n_handed_back": by_reader.get(None, Progress()).n_left,
         "readers": [
             {"id": user.public_id, "username": user.username}
-            | ProgressSerializer(by_reader.get(user.pk, Progress())).data
+            | ReadingsSerializer(by_reader.get(user.pk, Progress())).data
             for user in readers_of(found)
         ],
     }

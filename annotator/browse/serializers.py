@@ -56,7 +56,7 @@ class CommentQuery(PageQuery):
     kind = serializers.ChoiceField(Comment.Kind.choices, required=False)
 
 
-class ProgressSerializer(serializers.Serializer):
+class ReadingsSerializer(serializers.Serializer):
     """Readings: notes, each once for every one of its readers."""
 
     n_all = serializers.IntegerField()
@@ -80,7 +80,7 @@ class RoundSerializer(serializers.Serializer):
     created_at = serializers.DateTimeField()
 
 
-class ReaderProgressSerializer(ProgressSerializer):
+class ReaderReadingsSerializer(ReadingsSerializer):
     id = serializers.CharField(source="user.public_id")
     username = serializers.CharField(source="user.username")
 
@@ -88,9 +88,9 @@ class ReaderProgressSerializer(ProgressSerializer):
 class RoundProgressSerializer(RoundSerializer):
     """A round and how far it is."""
 
-    progress = ProgressSerializer()
+    progress = ReadingsSerializer()
     n_handed_back = serializers.IntegerField(help_text="Readings that wait for any reader of the round.")
-    readers = ReaderProgressSerializer(many=True)
+    readers = ReaderReadingsSerializer(many=True)
 
 
 class RoundReaderSerializer(StrictSerializer):
@@ -110,8 +110,10 @@ class NewRoundSerializer(StrictSerializer):
     )
     assistance = serializers.ChoiceField(Round.Assistance.choices, default=Round.Assistance.SHOWN)
     draw = serializers.ChoiceField(Round.Draw.choices, default=Round.Draw.STRATIFIED)
-    due_on = serializers.DateField(default=None)
-    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=None)
-    n_notes = serializers.IntegerField(min_value=1, max_value=MOST_NOTES, default=None)
-    note_type = serializers.CharField(max_length=100, allow_blank=True, default=None)
-    external_ids = serializers.ListField(child=serializers.CharField(max_length=200), allow_empty=False, default=None)
+    due_on = serializers.DateField(default=None, allow_null=True)
+    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=None, allow_null=True)
+    n_notes = serializers.IntegerField(min_value=1, max_value=MOST_NOTES, default=None, allow_null=True)
+    note_type = serializers.CharField(max_length=100, allow_blank=True, default=None, allow_null=True)
+    external_ids = serializers.ListField(
+        child=serializers.CharField(max_length=200), allow_empty=False, default=None, allow_null=True
+    )
