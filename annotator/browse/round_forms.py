@@ -83,21 +83,22 @@ class NewRoundForm(forms.Form):
         boxes = {str(box.data["value"]): box for box in self["reads"]}
         return [(boxes[key], self[_number_of(key)]) for key in self._people]
 
+    def clean_external_ids(self) -> list[str]:
+        return [line.strip() for line in self.cleaned_data["external_ids"].splitlines() if line.strip()]
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        listed = [line.strip() for line in data.get("external_ids", "").splitlines() if line.strip()]
-        if listed and (data.get("n_notes") or data.get("note_type")):
+        if data.get("external_ids") and (data.get("n_notes") or data.get("note_type")):
             self.add_error("external_ids", "Name notes here, or say how many of which type: not both.")
         return data
 
     @property
     def chosen(self) -> Chosen:
         data = self.cleaned_data
-        listed = [line.strip() for line in data["external_ids"].splitlines() if line.strip()]
         return Chosen(
             n_notes=data["n_notes"],
             note_type=self._types.get(data["note_type"]),
-            external_ids=listed or None,
+            external_ids=data["external_ids"] or None,
         )
 
     @property

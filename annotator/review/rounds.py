@@ -273,7 +273,7 @@ def _chosen_notes(project: Project, chosen: Chosen) -> list[int]:
 
 
 def _named_notes(project: Project, external_ids: Sequence[str]) -> list[int]:
-    """The notes of these external ids. A refusal names lines and no id: ids may tell of patients."""
+    """The notes of these external ids. A refusal tells their places in the list and no id: ids may tell of patients."""
     if len(external_ids) > MOST_NOTES:
         raise RoundError(f"a round has at most {MOST_NOTES:,} notes, and the list has {len(external_ids):,}")
     known: dict[str, int] = {}
@@ -282,19 +282,19 @@ def _named_notes(project: Project, external_ids: Sequence[str]) -> list[int]:
         known |= dict(Document.objects.filter(project=project, external_id__in=names).values_list("external_id", "pk"))
     for some in _in_batches(sorted(known.values())):
         begun |= taken_among(some)
-    unknown = [line for line, name in enumerate(external_ids, 1) if name not in known]
-    taken = [line for line, name in enumerate(external_ids, 1) if known.get(name) in begun]
+    unknown = [place for place, name in enumerate(external_ids, 1) if name not in known]
+    taken = [place for place, name in enumerate(external_ids, 1) if known.get(name) in begun]
     if unknown:
-        raise RoundError(f"the project has no note of the id in {_lines(unknown)}")
+        raise RoundError(f"the project has no note of the id in {_places(unknown)}")
     if taken:
-        raise RoundError(f"the note is begun, done, or in another round in {_lines(taken)}")
+        raise RoundError(f"the note is begun, done, or in another round in {_places(taken)}")
     return sorted(set(known.values()))
 
 
-def _lines(numbers: Sequence[int]) -> str:
+def _places(numbers: Sequence[int]) -> str:
     listed = ", ".join(f"{number:,}" for number in numbers[:10])
     more = f" and {len(numbers) - 10:,} more" if len(numbers) > 10 else ""
-    return f"{'line' if len(numbers) == 1 else 'lines'} {listed}{more}"
+    return f"{'entry' if len(numbers) == 1 else 'entries'} {listed}{more}"
 
 
 def _assign(made: Round, plan: Plan, users: Sequence[User]) -> None:

@@ -67,7 +67,7 @@ def test_a_round_is_made_and_watched(api: Api, project: Project, bob: User, adam
     assert api.get(f"./rounds/{made['id']}/").json() == made
     assert [each["id"] for each in results(api.get("./rounds/"))] == [made["id"]]
     for body, why in (
-        (asked, "lines 1, 2, 3"),
+        (asked, "entries 1, 2, 3"),
         (asked | {"n_notes": 1}, "not both"),
         ({"readers": readers, "n_readers": 2, "n_notes": 2}, "2 notes are wanted, and 1"),
         ({"readers": [{"id": "a" * 16}], "n_readers": 1}, "does not review"),

@@ -59,7 +59,7 @@ def test_the_form_says_what_a_round_comes_to(
         ({"n_readers": 3}, "3 different people are to read each note, and the round has 2"),
         ({"n_readers": 11}, "less than or equal to 10"),
         ({"reads": []}, "id_reads_error"),
-        ({"external_ids": "n-1\nx", "n_notes": ""}, "The project has no note of the id in line 2."),
+        ({"external_ids": "n-1\nx", "n_notes": ""}, "The project has no note of the id in entry 2."),
         ({"external_ids": "n-1", "n_notes": "1"}, "not both"),
         ({"due_on": "2020-01-01"}, "The day is over"),
     ],

@@ -105,7 +105,7 @@ def test_routing_keeps_to_what_the_round_says(
         ({"due_on": date(2026, 3, 1)}, "the day is over"),
         ({"chosen": Chosen(n_notes=7)}, "7 notes are wanted, and 6 are free"),
         ({"chosen": Chosen(note_type="C")}, "no note is free"),
-        ({"chosen": Chosen(external_ids=["n-1", "x", "n-2", "y"])}, "no note of the id in lines 2, 4"),
+        ({"chosen": Chosen(external_ids=["n-1", "x", "n-2", "y"])}, "no note of the id in entries 2, 4"),
     ],
 )
 def test_a_round_that_cannot_be_is_refused(
@@ -139,7 +139,7 @@ def test_what_is_begun_done_or_in_a_round_is_not_taken(
     assert (first.number, second.number) == (1, 2)
     taken = set(first.items.values_list("document", flat=True)) | set(second.items.values_list("document", flat=True))
     assert taken == {note.pk for note in notes[2:]}
-    with pytest.raises(RoundError, match="begun, done, or in another round in line 1"):
+    with pytest.raises(RoundError, match="begun, done, or in another round in entry 1"):
         make_round(project, alice, bob, chosen=Chosen(external_ids=["n-0"]))
 
 
