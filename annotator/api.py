@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from annotator.browse import api as browse
 from annotator.browse import notice_api as notices
+from annotator.browse import round_api
 from annotator.builds import api as builds
 from annotator.exchange import api as exchange
 from annotator.projects import api as projects
@@ -85,6 +86,8 @@ urlpatterns = [
         review.HeldComment.as_view(),
         name="review_comment",
     ),
+    path(f"{_PROJECT}rounds/", round_api.Rounds.as_view(), name="rounds"),
+    path(f"{_PROJECT}rounds/<id:round_id>/", round_api.Round.as_view(), name="round"),
     path(f"{_PROJECT}builds/", builds.Builds.as_view(), name="builds"),
     path(f"{_PROJECT}builds/<id:build_id>/", builds.Build.as_view(), name="build"),
     path(f"{_PROJECT}builds/<id:build_id>/cancel/", builds.BuildCancel.as_view(), name="build_cancel"),

@@ -12,7 +12,7 @@ from annotator.notices.models import Notice
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
 from annotator.readings.models import Adjudication
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, ReviewItem, Round, RoundReader
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -54,6 +54,8 @@ __all__ = [
     "PromptExample",
     "Relation",
     "ReviewItem",
+    "Round",
+    "RoundReader",
     "RuleRun",
     "SchemaVersion",
     "ServerPermission",

@@ -28,6 +28,8 @@ from annotator.notices.models import Kind, Notice
 from annotator.notices.services import notify
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.services import create_project, set_member
+from annotator.review.models import Round
+from annotator.review.rounds import Chosen, create_round
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 TEXT = "Assessment: no chest pain. Diabetes, on metformin 500 mg twice daily.\nPlan: continue metformin."
@@ -114,6 +116,22 @@ def make_notice(project: Project, user: User, kind: Kind = Kind.ROLE, *, now: da
     with transaction.atomic():
         notify(users=[user.pk], kind=kind, project=project.public_id, actor=None, now=now, **fields)
     return user.notices.latest("pk")
+
+
+def make_round(project: Project, actor: User, *readers: User, **fields: Any) -> Round:
+    """A round over all notes that are free, which every one of `readers` reads."""
+    asked: dict[str, Any] = {
+        "name": "",
+        "chosen": Chosen(),
+        "readers": [(reader, None) for reader in readers],
+        "n_readers": len(readers),
+        "assistance": "shown",
+        "draw": "random",
+        "due_on": None,
+        "seed": 7,
+        "now": NOW,
+    }
+    return create_round(project=project, actor=actor, **{**asked, **fields})
 
 
 def make_user(username: str, **fields: Any) -> User:

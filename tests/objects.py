@@ -27,7 +27,7 @@ from annotator.review.queue import Queued, ensure_note_items, queue_spans, tell_
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
-from tests.cast import NOW, make_document, make_notice, make_set, make_user
+from tests.cast import NOW, make_document, make_notice, make_round, make_set, make_user
 
 CANARY = "Zebrafever"
 EXTERNAL_ID = "mrn-4711"
@@ -50,6 +50,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "item_id": held.public_id,
         "comment_id": _comment(document, reader),
         "run_id": run,
+        "round_id": _round(project, reader),
         "user_id": reader.public_id,
         "invitation_id": _invitation(project),
         "session_id": _session(project, reader),
@@ -94,6 +95,11 @@ def _adjudication(project: Project, reader: User) -> str:
     found = Adjudication.objects.select_related("document__project").get(document=note)
     take(adjudication=found, adjudicator=project.memberships.get(role="lead").user, now=timezone.now())
     return found.public_id
+
+
+def _round(project: Project, reader: User) -> str:
+    make_document(project, text=f"{CANARY} in a round.", external_id=f"{EXTERNAL_ID}-round-{project.slug}")
+    return make_round(project, reader, reader).public_id
 
 
 def _invitation(project: Project) -> str:

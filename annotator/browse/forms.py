@@ -61,6 +61,12 @@ class RoleForm(forms.Form):
     role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.ANNOTATOR)
 
 
+class AwayForm(forms.Form):
+    """The last day on which a member is away; none where they are here."""
+
+    until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
+
+
 class NoteFilter(forms.Form):
     """Which notes are listed. What is not on offer is ignored: read the fields with `chosen`."""
 

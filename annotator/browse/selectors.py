@@ -27,6 +27,7 @@ from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.audit.models import AuditEvent
 from annotator.documents.models import Document
+from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import memberships_of
 from annotator.review.blinding import IS_READ_BLIND
@@ -169,6 +170,12 @@ def members_of(project: Project) -> list[Membership]:
     """The project's members, leads first, then by role and name. One query."""
     members = project.memberships.select_related("user").order_by("user__username")
     return sorted(members, key=lambda member: list(Membership.Role).index(Membership.Role(member.role)))
+
+
+def reviewers_of(project: Project) -> list[User]:
+    """The members who review, by name. One query."""
+    members = project.memberships.select_related("user").order_by("user__username")
+    return [member.user for member in members if may(role=member.role, action=Action.REVIEW)]
 
 
 def tallies(project: Project, users: Sequence[User]) -> dict[int, Tally]:

@@ -16,6 +16,7 @@ _ITEMS = (
     ("Review", "review:start", Action.REVIEW),
     ("Adjudicate", "adjudication:notes", Action.ADJUDICATE),
     ("Notes", "browse:documents", Action.READ_NOTES),
+    ("Rounds", "browse:rounds", Action.MANAGE),
     ("Comments", "browse:comments", Action.VIEW),
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),

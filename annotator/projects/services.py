@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from itertools import chain, count
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from annotator.accounts.models import User
@@ -174,6 +175,25 @@ def remove_member(*, membership: Membership, actor: User | None, now: datetime) 
         detail={"role": membership.role},
     )
     count_again(users=[user.pk])
+
+
+@transaction.atomic
+def set_away(*, membership: Membership, until: date | None, actor: User, now: datetime) -> None:
+    """Say that the member is away up to that day, so that others may read what is assigned to them; None: back.
+
+    Raises ProjectError for a day gone by.
+    """
+    if until is not None and until < timezone.localdate(now):
+        raise ProjectError("the day is over: give today or a later one, or none")
+    Membership.objects.filter(pk=membership.pk).update(away_until=until)
+    record_event(
+        project=membership.project.public_id,
+        actor=actor,
+        verb="member.away",
+        object_id=membership.user.public_id,
+        now=now,
+        detail={"until": until.isoformat() if until else None},
+    )
 
 
 @transaction.atomic

@@ -17,7 +17,7 @@ from annotator.jobs.models import Job
 from annotator.notices.models import Notice
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.readings.models import Adjudication
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, ReviewItem, Round, RoundReader
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -51,6 +51,8 @@ OF_NOTES: tuple[_Table, ...] = (
 )
 # What else belongs to a project, once its notes are gone, with its way to the project.
 OF_PROJECTS: tuple[_Table, ...] = (
+    (RoundReader, "round__project", "n_round_readers"),
+    (Round, "project", "n_rounds"),
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import date
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, DocumentValue, Relation
 from annotator.documents.models import Document
 from annotator.projects.models import Project
@@ -19,6 +22,57 @@ UNSEEN = "unseen"
 REVEALED = "revealed"
 
 
+class Round(models.Model):
+    """Notes that are read together: by how many people each, by whom, and until when.
+
+    Its note items say who reads which note. `seed` is what the draw can be made again from.
+    """
+
+    class Assistance(models.TextChoices):
+        SHOWN = "shown", "Everybody sees the suggestions"
+        HIDDEN = "hidden", "Nobody sees them until the note is submitted"
+        MIXED = "mixed", "One reader of each note, drawn at random, reads without"
+
+    class Draw(models.TextChoices):
+        STRATIFIED = "stratified", "Each note type in proportion, a patient's notes with the same readers"
+        RANDOM = "random", "At random, whatever type or patient"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="rounds")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=120, blank=True)
+    n_readers = models.PositiveSmallIntegerField(help_text="how many people read each note")
+    assistance = models.CharField(max_length=20, choices=Assistance, default=Assistance.SHOWN)
+    draw = models.CharField(max_length=20, choices=Draw, default=Draw.STRATIFIED)
+    seed = models.PositiveIntegerField()
+    due_on = models.DateField(null=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="round_number"),
+            models.CheckConstraint(condition=Q(n_readers__gte=1, n_readers__lte=10), name="round_has_readers"),
+        ]
+
+    def is_overdue(self, today: date) -> bool:
+        """Whether what is left of it is late."""
+        return self.due_on is not None and self.due_on < today
+
+
+class RoundReader(models.Model):
+    """Who reads in a round, and may take over what others of it hand back. `n_notes` is what was asked of them at the
+    start: empty for an equal share.
+    """
+
+    round = models.ForeignKey(Round, on_delete=models.PROTECT, related_name="readers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    n_notes = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["round", "user"], name="round_reader_once")]
+
+
 class ReviewItem(models.Model):
     """What is leased and decided.
 
@@ -27,6 +81,9 @@ class ReviewItem(models.Model):
     it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. Of a span,
     `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either.
     `project` is the note's, and moves with it when a purge takes the note (`purges.services`).
+
+    A note item of a `round` is for `assigned_to`; for any other reader of the round where that is empty, but for who
+    handed it back. `review.leases.is_for` is the rule.
     """
 
     class Unit(models.TextChoices):
@@ -59,6 +116,13 @@ class ReviewItem(models.Model):
     skipped_at = models.DateTimeField(null=True)
     leased_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     lease_expires_at = models.DateTimeField(null=True)
+    round = models.ForeignKey(Round, on_delete=models.PROTECT, null=True, related_name="items", db_index=False)
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    handed_back_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
 
     class Meta:
         constraints = [
@@ -66,6 +130,15 @@ class ReviewItem(models.Model):
                 fields=["suggestion", "slot"], condition=Q(suggestion__isnull=False), name="review_item_of_span"
             ),
             models.UniqueConstraint(fields=["document", "slot"], condition=Q(unit="note"), name="review_item_of_note"),
+            models.UniqueConstraint(
+                fields=["document", "assigned_to"],
+                condition=Q(unit="note", assigned_to__isnull=False),
+                name="review_item_once_a_reader",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit="note", round__isnull=False) | Q(assigned_to=None, handed_back_by=None, round=None),
+                name="review_item_of_round",
+            ),
             models.CheckConstraint(
                 condition=Q(unit="note", suggestion=None) | Q(unit="span", suggestion__isnull=False),
                 name="review_item_unit",
@@ -84,7 +157,17 @@ class ReviewItem(models.Model):
                 condition=Q(leased_by__isnull=False),
                 name="review_item_held",
             ),
+            models.Index(
+                fields=["round", "assigned_to", "status"], condition=Q(round__isnull=False), name="review_item_round"
+            ),
+            models.Index(
+                fields=["assigned_to", "status"], condition=Q(assigned_to__isnull=False), name="review_item_reader"
+            ),
         ]
+
+    def is_read_by(self, user: User) -> bool:
+        """Whether the note is this person's: they took it last, and it was not given to others of its round since."""
+        return self.leased_by_id == user.pk and (self.round_id is None or self.assigned_to_id == user.pk)
 
 
 class Decision(models.Model):

@@ -314,11 +314,12 @@ def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewIte
 
 def is_begun() -> Q:
     """Whether a note that someone took is work of theirs: held, put back or done, or with a decision of theirs. One in
-    which they only looked at a span is not.
+    which they only looked at a span is not, nor one of a round that is someone else's by now.
     """
     decided = Decision.objects.filter(note_item=OuterRef("pk"), reviewer=OuterRef("leased_by"))
     is_held_or_done = Q(lease_expires_at__isnull=False) | Q(status=ReviewItem.Status.DECIDED)
-    return is_held_or_done | Q(skipped_at__isnull=False) | Q(Exists(decided))
+    is_work = is_held_or_done | Q(skipped_at__isnull=False) | Q(Exists(decided))
+    return is_work & (Q(round=None) | Q(assigned_to=F("leased_by")))
 
 
 def changed_spans(decisions: Iterable[Decision]) -> list[Span]:

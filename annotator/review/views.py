@@ -108,7 +108,7 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     if "unsaved" in request.GET:
         messages.warning(request, UNSAVED)
         return redirect("review:note", project_id, item_id)
-    if note_item.leased_by_id != membership.user.pk:
+    if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item)
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     view = note_view(note_item=note_item)
@@ -138,7 +138,7 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
 def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     """The card of a span to be added: the selection `?start=&end=`, grown to whole tokens unless `&exact=on`."""
     membership, note_item = _note_of(request, project_id, item_id)
-    if note_item.leased_by_id != membership.user.pk:
+    if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item)
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     form = NewSpanForm(request.GET)
@@ -203,7 +203,7 @@ def renew(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     membership, note_item = _note_of(request, project_id, item_id)
     if leases.renew(note_item=note_item, reviewer=membership.user, now=timezone.now()):
         return HttpResponse(status=204)
-    is_theirs = note_item.leased_by_id == membership.user.pk
+    is_theirs = note_item.is_read_by(membership.user)
     why = DONE if is_theirs else TAKEN
     return HttpResponse(why, status=409, content_type="text/plain; charset=utf-8")
 
@@ -252,7 +252,7 @@ def _answered(
     """
     if decision.verdict == Decision.Verdict.NOTE_DONE and not n_unseen(note_item):
         return _to_next_note(request, membership)
-    if note_item.leased_by_id != membership.user.pk:
+    if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item, is_saved=True)
     if decision.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
@@ -300,7 +300,7 @@ def _refused(
     elsewhere where the page shows something that is gone (409). `new` is the span that was to be added, `moved` one
     whose bounds wait for its label, with the checked form that moves them; raises SpanError where they cannot be so.
     """
-    if note_item.leased_by_id != membership.user.pk:
+    if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item, error=error)
     view = note_view(note_item=note_item)
     view, place = pages.with_bounds(view, *moved) if moved else (view, None)

@@ -3,7 +3,7 @@
 import { areKeysOff } from "./shortcuts.js";
 
 const NAMES = { "ctrl+z": "u", "ctrl+shift+z": "redo", "ctrl+y": "redo", "ctrl+Enter": "d" };
-const SHIFTED = { U: "redo", R: "relate", N: "classify" };
+const SHIFTED = { U: "redo", R: "relate", N: "classify", L: "handback" };
 const IN_QUEUE = { ArrowDown: "j", ArrowUp: "k", ArrowRight: "j", ArrowLeft: "k" };
 const FIELDS = "input:not([type=hidden]), textarea, select, [contenteditable]";
 

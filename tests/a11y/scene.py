@@ -36,7 +36,7 @@ from annotator.notices.models import Notice
 from annotator.notices.services import mark_read
 from annotator.projects.invitations import invite
 from annotator.projects.models import Membership, Project
-from annotator.projects.services import add_guideline, create_project, set_audits, set_member
+from annotator.projects.services import add_guideline, create_project, set_audits, set_away, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
 from annotator.readings.models import Adjudication
@@ -44,15 +44,17 @@ from annotator.review.commenting import comment_on
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import fill_slots, tell_read
+from annotator.review.rounds import Chosen, hand_back
 from annotator.review.selectors import Mark, note_view, source_of, target_for
 from annotator.review.services import Accept, FinishNote, Relate, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
-from annotator.suggestions.services import begin_job, claim_jobs, hand_back
+from annotator.suggestions.services import begin_job, claim_jobs
+from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
-from tests.cast import make_set
+from tests.cast import make_round, make_set
 from tests.exchange.test_uploads import options, upload
 
 PASSWORD = "seven wet umbrellas"
@@ -116,8 +118,28 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _purges(project, alice, now)
     ids |= _notes(project, alice, people["bob"], now)
     ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
+    ids["round_id"] = _round(project, people, now)
     _notices(alice, now)
     return Tour(people=people, ids=ids, second_factor=secret)
+
+
+def _round(project: Project, people: Mapping[str, User], now: datetime) -> str:
+    """Bob and Adam read six notes; Bob has handed one back, and Adam is away."""
+    alice, bob, adam = (people[name] for name in ("alice", "bob", "adam"))
+    made = make_round(
+        project,
+        alice,
+        bob,
+        adam,
+        name="Pilot",
+        chosen=Chosen(n_notes=6),
+        due_on=now.date() + timedelta(days=5),
+        now=now,
+    )
+    hand_back(reading=made.items.filter(assigned_to=bob)[0], reader=bob, now=now)
+    away = Membership.objects.get(project=project, user=adam)
+    set_away(membership=away, until=now.date() + timedelta(days=3), actor=alice, now=now)
+    return made.public_id
 
 
 def _people(now: datetime) -> dict[str, User]:
@@ -158,7 +180,7 @@ def _read(run: LabelRun, *, n_read: int, now: datetime) -> None:
     for _ in range(3):
         for job in claim_jobs(run_id=run.pk, worker="label-2@ward", now=now, limit=1):
             begin_job(job=job, now=now)
-            hand_back(job=job, error="the answer was cut off", now=now)
+            hand_back_job(job=job, error="the answer was cut off", now=now)
     for job in claim_jobs(run_id=run.pk, worker="label-1@ward", now=now, limit=1):
         begin_job(job=job, now=now)
 
