@@ -160,7 +160,8 @@ def test_the_bell_is_opened_and_its_notices_are_read_by_key_and_by_mouse(
     sign_in_browser(page.context, bob, live_server.url)
     page.goto(live_server.url)
     expect(page.get_by_role("link", name="Notices, 2 unread")).to_be_visible()
-    page.keyboard.press("Shift+B")
+    with page.expect_navigation():  # to its end: keys do nothing before the scripts are there
+        page.keyboard.press("Shift+B")
     expect(page.get_by_role("heading", name="New")).to_be_visible()
     page.keyboard.press("o")
     expect(page.get_by_role("heading", name="Guideline")).to_be_visible()
@@ -170,7 +171,8 @@ def test_the_bell_is_opened_and_its_notices_are_read_by_key_and_by_mouse(
     assert page.url.endswith(reverse("review:start", args=[project.public_id]))
     assert not Notice.objects.filter(read_at=None).exists()
     make_notice(project, bob, Kind.NOTE_TAKEN, now=timezone.now())
-    page.keyboard.press("Shift+B")
+    with page.expect_navigation():
+        page.keyboard.press("Shift+B")
     expect(page.get_by_role("heading", name="New")).to_be_visible()
     page.keyboard.press("r")
     expect(page.get_by_text("1 notice marked as read.")).to_be_visible()
