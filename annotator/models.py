@@ -1,6 +1,7 @@
 """Index of the tables; each lives in its domain."""
 
 from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, SignInLink, User
+from annotator.adjudication.models import Choice, Gold
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.audit.models import AuditChain, AuditEvent
 from annotator.builds.models import DatasetBuild
@@ -9,6 +10,7 @@ from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
+from annotator.readings.models import Adjudication
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
     ExamplePool,
@@ -21,18 +23,21 @@ from annotator.suggestions.models import (
 )
 
 __all__ = [
+    "Adjudication",
     "Annotation",
     "AnnotationSet",
     "ApiToken",
     "AuditChain",
     "AuditEvent",
     "BrowserSession",
+    "Choice",
     "Comment",
     "DatasetBuild",
     "Decision",
     "Document",
     "DocumentValue",
     "ExamplePool",
+    "Gold",
     "Guideline",
     "Import",
     "Invitation",

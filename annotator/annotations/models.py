@@ -14,8 +14,13 @@ from annotator.web.ids import new_public_id
 class AnnotationSet(models.Model):
     """What one reader says about one note; a submitted set with no annotation says that there is nothing.
 
-    `annotator` answers for the set. A note that is taken over keeps its set; each annotation names who made it.
+    `annotator` answers for the set. A note that is taken over keeps its set; each annotation names who made it. Of
+    kind *gold* it is what an adjudicator settled from all readings of the note, and stands in their place.
     """
+
+    class Kind(models.TextChoices):
+        READING = "reading"
+        GOLD = "gold"
 
     class Status(models.TextChoices):
         OPEN = "open", "In progress"
@@ -23,11 +28,17 @@ class AnnotationSet(models.Model):
 
     document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="annotation_sets")
     annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotation_sets")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.READING)
     status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
     submitted_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["document", "annotator"], name="annotation_set_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["document", "annotator"], condition=Q(kind="reading"), name="annotation_set_once"
+            ),
+            models.UniqueConstraint(fields=["document"], condition=Q(kind="gold"), name="annotation_set_gold"),
+        ]
         indexes = [models.Index(fields=["document", "status"], name="annotation_set_status")]
 
 

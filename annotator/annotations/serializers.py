@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from annotator.annotations.models import Annotation, Comment
+from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.web.api import SpanSerializer
 
 
@@ -47,6 +47,9 @@ class _SubmittedSerializer(serializers.Serializer):
 
     document = serializers.CharField(source="set.document.public_id")
     reader = serializers.CharField(source="set.annotator.username")
+    set_kind = serializers.ChoiceField(
+        AnnotationSet.Kind.choices, source="set.kind", help_text="gold: settled from all readings; reader adjudicated."
+    )
     schema_number = serializers.IntegerField(source="schema_version.number")
 
 

@@ -114,8 +114,10 @@ def annotation_row(*, text: str, schema: Schema, new: NewAnnotation) -> Annotati
 
 
 def open_set(*, document: Document, annotator: User) -> AnnotationSet:
-    """The annotator's set on the note, made if it is new."""
-    found, _ = AnnotationSet.objects.get_or_create(document=document, annotator=annotator)
+    """The annotator's reading of the note, made if it is new."""
+    found, _ = AnnotationSet.objects.get_or_create(
+        document=document, annotator=annotator, kind=AnnotationSet.Kind.READING
+    )
     return found
 
 
@@ -145,6 +147,34 @@ def add_annotation(
     )
 
 
+def add_adjudicated(
+    *,
+    target: AnnotationSet,
+    annotator: User,
+    text: str,
+    schema_version: SchemaVersion,
+    news: Sequence[NewAnnotation],
+    now: datetime,
+) -> list[Annotation]:
+    """Add live annotations to a gold set, which has none of them yet, in one query.
+
+    Raises SchemaError (label or attribute), SpanError (offsets).
+    """
+    rows = [annotation_row(text=text, schema=schema_version.schema, new=new) for new in news]
+    return Annotation.objects.bulk_create(
+        Annotation(
+            set=target,
+            annotator=annotator,
+            schema_version=schema_version,
+            surface_key=surface_key(project_id=schema_version.project_id, surface=row.surface),
+            stage=Annotation.Stage.ADJUDICATED,
+            created_at=now,
+            **row._asdict(),
+        )
+        for row in rows
+    )
+
+
 def withdraw(said: Said) -> bool:
     """Withdraw what is live; False where it is not live."""
     return _move(said, before=Annotation.Status.LIVE, after=Annotation.Status.WITHDRAWN)
@@ -158,7 +188,10 @@ def restore(said: Said) -> bool:
 def hand_over(*, document_id: int, annotator_id: int, to: User) -> None:
     """Make `to` the reader who answers for an unsubmitted set; its annotations keep the names of who made them."""
     AnnotationSet.objects.filter(
-        document_id=document_id, annotator_id=annotator_id, status=AnnotationSet.Status.OPEN
+        document_id=document_id,
+        annotator_id=annotator_id,
+        kind=AnnotationSet.Kind.READING,
+        status=AnnotationSet.Status.OPEN,
     ).update(annotator=to)
 
 
@@ -185,7 +218,9 @@ def import_sets(
     left = iter(sets)
     while page := list(islice(left, _PAGE)):
         rows = dict(page)
-        found = AnnotationSet.objects.filter(annotator=annotator, document_id__in=list(rows)).order_by("pk")
+        found = AnnotationSet.objects.filter(
+            annotator=annotator, document_id__in=list(rows), kind=AnnotationSet.Kind.READING
+        ).order_by("pk")
         if found.exists():
             raise SetExists(f"{annotator.get_username()} has annotations on one of these notes already")
         AnnotationSet.objects.bulk_create(

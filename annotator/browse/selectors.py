@@ -129,7 +129,7 @@ def listed_notes(
     """The notes of `notes_with_state` that fit, without their text, with `n_open` and `n_annotations`. One query.
 
     `n_open` counts suggestions that wait for someone, none in a note that waits for a blind reader. `n_annotations`
-    counts submitted sets only: what a reader is still at is nobody else's business.
+    counts submitted readings only: what a reader is still at is nobody else's business.
     """
     notes = notes_with_state(project).defer("text", "metadata")
     if state is not None:
@@ -139,7 +139,11 @@ def listed_notes(
     if note:
         notes = notes.filter(public_id=note)
     is_open = Q(unit=ReviewItem.Unit.SPAN, status=_Status.OPEN)
-    is_asserted = Q(set__status=AnnotationSet.Status.SUBMITTED, status=Annotation.Status.LIVE)
+    is_asserted = Q(
+        set__kind=AnnotationSet.Kind.READING,
+        set__status=AnnotationSet.Status.SUBMITTED,
+        status=Annotation.Status.LIVE,
+    )
     of_note = ReviewItem.objects.filter(document=OuterRef("pk")).order_by().values("document")
     items = of_note.annotate(n_blind=Count("pk", filter=IS_READ_BLIND)).filter(n_blind=0)
     annotations = Annotation.objects.filter(set__document=OuterRef("pk"))

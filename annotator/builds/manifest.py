@@ -157,6 +157,7 @@ def _left_out(tally: Tally) -> dict[str, int]:
     """Notes that are not in the dataset, by reason."""
     return {
         "not submitted": tally.ready.n_unsubmitted,
+        "waiting for another reader": tally.ready.n_unread,
         "several people, waiting for adjudication": tally.ready.n_several,
         "submitted by others only": tally.ready.n_by_others,
         "reopened while the dataset was written": tally.n_changed,

@@ -54,6 +54,8 @@ def _checks(ready: Readiness, options: BuildOptions, sizes: Counter[str], has_wo
     ]
     if ready.n_unsubmitted:
         checks.append(Check("warn", "Notes not done yet are left out", ready.n_unsubmitted))
+    if ready.n_unread:
+        checks.append(Check("warn", "Notes that wait for another reader are left out", ready.n_unread))
     if ready.n_several:
         why = "Several people read them: they wait for adjudication."
         checks.append(Check("warn", "Notes with open disagreements are left out", ready.n_several, why))

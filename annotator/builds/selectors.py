@@ -26,6 +26,7 @@ from annotator.builds.records import (
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
+from annotator.review.models import ReviewItem
 from annotator.suggestions.models import Suggestion
 
 _Said = TypeVar("_Said", Annotation, Relation, DocumentValue)
@@ -46,15 +47,19 @@ class ReadySet:
     patient_id: str
     annotator: str
     submitted_at: datetime | None
+    is_gold: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The notes that can go into a dataset, in the order of their external ids, and how many cannot, and why."""
+    """The notes that can go into a dataset, in the order of their external ids, and how many cannot, and why:
+    nobody has submitted them, another reader is still to come, several have and nobody has adjudicated.
+    """
 
     sets: tuple[ReadySet, ...]
     n_documents: int
     n_unsubmitted: int
+    n_unread: int
     n_several: int
     n_by_others: int
 
@@ -64,10 +69,12 @@ class Readiness:
 
 
 def readiness(*, project: Project, annotator: str = "") -> Readiness:
-    """What is ready: notes with exactly one submitted set, or with one by `annotator` (a public id). Two queries.
+    """What is ready: of notes that wait for no reader the gold set, else the only reading. Three queries.
 
-    A note that several people have submitted waits for adjudication, unless `annotator` says whose set to take.
+    A note that several people have submitted waits for adjudication. With `annotator` (a public id) it is the reading
+    of that person, whoever else has read the note or is to read it.
     """
+    waiting = set() if annotator else _waiting_notes(project)
     rows = (
         AnnotationSet.objects.filter(document__project=project, status=Submitted)
         .order_by()
@@ -78,18 +85,27 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
             "document__patient_id",
             "annotator__public_id",
             "submitted_at",
+            "kind",
         )
     )
     by_document: dict[int, list[ReadySet]] = defaultdict(list)
-    for row in rows.iterator(chunk_size=2000):
-        found = ReadySet(*row)
-        by_document[found.document_id].append(found)
+    gold: dict[int, ReadySet] = {}
+    for *row, kind in rows.iterator(chunk_size=2000):
+        found = ReadySet(*row, is_gold=kind == AnnotationSet.Kind.GOLD)
+        if found.is_gold:
+            gold[found.document_id] = found
+        else:
+            by_document[found.document_id].append(found)
     n_documents = Document.objects.filter(project=project).count()
     ready: list[ReadySet] = []
-    n_several = n_by_others = 0
-    for sets in by_document.values():
+    n_unread = n_several = n_by_others = 0
+    for document_id, sets in by_document.items():
         wanted = [found for found in sets if found.annotator == annotator] if annotator else sets
-        if len(wanted) == 1:
+        if document_id in waiting:
+            n_unread += 1
+        elif document_id in gold and not annotator:
+            ready.append(gold[document_id])
+        elif len(wanted) == 1:
             ready.append(wanted[0])
         elif wanted:
             n_several += 1
@@ -99,6 +115,7 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
         sets=tuple(sorted(ready, key=lambda found: (found.external_id, found.document_id))),
         n_documents=n_documents,
         n_unsubmitted=max(n_documents - len(by_document), 0),
+        n_unread=n_unread,
         n_several=n_several,
         n_by_others=n_by_others,
     )
@@ -144,10 +161,22 @@ def builds_of(project: Project) -> QuerySet[DatasetBuild]:
 def readers_of(project: Project) -> list[User]:
     """Who has submitted a set in the project, by name. One query."""
     return list(
-        User.objects.filter(annotation_sets__document__project=project, annotation_sets__status=Submitted)
+        User.objects.filter(
+            annotation_sets__document__project=project,
+            annotation_sets__kind=AnnotationSet.Kind.READING,
+            annotation_sets__status=Submitted,
+        )
         .distinct()
         .order_by("username")
     )
+
+
+def _waiting_notes(project: Project) -> set[int]:
+    """The notes that a reader is still to come to, by row id."""
+    items = ReviewItem.objects.filter(
+        document__project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
+    )
+    return set(items.order_by().values_list("document_id", flat=True))
 
 
 def _live(rows: QuerySet[_Said], page: Sequence[ReadySet]) -> dict[int, list[_Said]]:

@@ -94,6 +94,7 @@ def refuse_empty(ready: Readiness) -> None:
         f"{count} {reason}"
         for count, reason in (
             (ready.n_unsubmitted, "not submitted yet"),
+            (ready.n_unread, "waiting for another reader"),
             (ready.n_several, "submitted by several people, waiting for adjudication"),
             (ready.n_by_others, "submitted by others than the one asked for"),
         )

@@ -55,7 +55,10 @@ def set_contents(*, project: Project, annotator: User, external_ids: Iterable[st
     """What the annotator's sets on these notes say, by external id; notes without a set are left out. Four queries."""
     sets = (
         AnnotationSet.objects.filter(
-            annotator=annotator, document__project=project, document__external_id__in=list(external_ids)
+            annotator=annotator,
+            kind=AnnotationSet.Kind.READING,
+            document__project=project,
+            document__external_id__in=list(external_ids),
         )
         .select_related("document")
         .only("document", "document__external_id")

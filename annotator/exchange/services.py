@@ -35,6 +35,7 @@ from annotator.jobs.services import JobRefused
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.selectors import current_schema
 from annotator.projects.services import lock_projects, set_member
+from annotator.readings.services import notes_read
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.services import (
@@ -321,21 +322,26 @@ def _add_annotations(
     now: datetime,
 ) -> None:
     annotator = _annotator(project, username, actor, now)
-    sets = (
-        (
-            document_id,
-            SetRows(
-                annotations=[AnnotationRow(*row) for row in note.rows or ()],
-                relations=[RelationRow(*row) for row in note.relations],
-                values=[ValueRow(*row) for row in note.values],
-            ),
-        )
-        for document_id, note in written
-    )
+    read: list[int] = []
+
+    def sets() -> Iterator[tuple[int, SetRows]]:
+        for document_id, note in written:
+            read.append(document_id)
+            yield (
+                document_id,
+                SetRows(
+                    annotations=[AnnotationRow(*row) for row in note.rows or ()],
+                    relations=[RelationRow(*row) for row in note.relations],
+                    values=[ValueRow(*row) for row in note.values],
+                ),
+            )
+
     try:
-        import_sets(annotator=annotator, schema_version=schema_version, sets=sets, now=now)
+        import_sets(annotator=annotator, schema_version=schema_version, sets=sets(), now=now)
     except SetExists as error:
         raise _changed(report) from error
+    # They wait until `review.queue.fill_slots`, which comes next, has seen which of them have all their readers.
+    notes_read(document_ids=read, waiting=read)
 
 
 def _add_suggestions(

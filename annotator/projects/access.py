@@ -20,6 +20,7 @@ class Action(StrEnum):
     REVIEW = "review notes"
     IMPORT = "import notes"
     RUN = "run a labeler"
+    ADJUDICATE = "adjudicate notes"
     BUILD = "build datasets"
     MEASURE = "see how good the labelers are"
     MANAGE = "manage the project"
@@ -28,7 +29,7 @@ class Action(StrEnum):
 _ALLOWED: dict[Role, frozenset[Action]] = {
     Role.LEAD: frozenset(Action),
     Role.ANNOTATOR: frozenset({Action.VIEW, Action.REVIEW}),
-    Role.ADJUDICATOR: frozenset({Action.VIEW, Action.REVIEW, Action.READ_NOTES}),
+    Role.ADJUDICATOR: frozenset({Action.VIEW, Action.REVIEW, Action.READ_NOTES, Action.ADJUDICATE}),
     Role.DATA_SCIENTIST: frozenset({Action.VIEW, Action.READ_NOTES, Action.IMPORT, Action.BUILD, Action.MEASURE}),
 }
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from annotator.adjudication.models import Choice, Gold
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
+from annotator.readings.models import Adjudication
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
     ExamplePool,
@@ -29,6 +31,9 @@ _Table = tuple[type[Model], str, str]
 
 # What belongs to a note: the table, its way to the note, and what it is counted as.
 OF_NOTES: tuple[_Table, ...] = (
+    (Gold, "choice__adjudication__document", "n_gold"),
+    (Choice, "adjudication__document", "n_choices"),
+    (Adjudication, "document", "n_adjudications"),
     (Decision, "note_item__document", "n_decisions"),
     (ReviewItem, "document", "n_review_items"),
     (Comment, "set__document", "n_comments"),
@@ -66,6 +71,8 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     ids = list(document_ids)
     decisions = Decision.objects.filter(note_item__document__in=ids)
     decisions.exclude(undoes=None, redoes=None).update(undoes=None, redoes=None)
+    choices = Choice.objects.filter(adjudication__document__in=ids)
+    choices.exclude(undoes=None, redoes=None).update(undoes=None, redoes=None)
     return _delete_all(OF_NOTES, ids)
 
 

@@ -76,7 +76,8 @@ def labelers_with_notes(project: Project) -> list[LabelerChoice]:
 
 
 def gold_notes(*, project: Project, labeler: Labeler, source: GoldSource) -> GoldNotes:
-    """Notes with one submitted set that the labeler has read, with what it found. Eight queries, whatever their number.
+    """Notes with a gold set or a single reading that the labeler has read, with what it found. Nine queries, whatever
+    their number.
 
     Of a note that it has read several times the last reading counts.
     """
@@ -84,7 +85,12 @@ def gold_notes(*, project: Project, labeler: Labeler, source: GoldSource) -> Gol
     sets = {found.document_id: found.set_id for found in ready.sets}
     jobs = _last_jobs(labeler, among=sets)
     decided = _decided(project)
-    reviewed = {found.document_id for found in ready.sets if (found.document_id, found.annotator) in decided}
+    decided_notes = {document_id for document_id, _ in decided}
+    reviewed = {
+        found.document_id
+        for found in ready.sets
+        if (found.document_id in decided_notes if found.is_gold else (found.document_id, found.annotator) in decided)
+    }
     chosen = [document for document in jobs if source == GoldSource.ALL or document not in reviewed]
     n_finished = len(chosen)
     del chosen[MOST_NOTES:]

@@ -14,6 +14,7 @@ from annotator.annotations.services import NewAnnotation, add_annotation, restor
 from annotator.projects.models import SchemaVersion
 from annotator.review.blinding import is_read_blind
 from annotator.review.models import REVEALED, UNSEEN, Decision, ReviewItem
+from annotator.review.queue import tell_read
 from annotator.review.selectors import span_items
 
 _BEFORE_AND_AFTER = (
@@ -91,6 +92,7 @@ class Desk:
             raise DecisionRefused(f"{n_open} {are} still to be decided.")
         close(self.note_item)
         submit_set(target=self.set, now=self.now)
+        tell_read(document_ids=[self.note_item.document_id])
 
 
 def close(item: ReviewItem) -> None:

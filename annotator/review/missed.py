@@ -80,7 +80,7 @@ def _records(places: dict[str, list[Place]], document: Document, reader: User) -
     others = AnnotationSet.objects.filter(document__project=document.project_id).exclude(document=document)
     newest = others.order_by("-pk").values_list("pk", flat=True)
     finished = list(newest.filter(is_finished(reader))[:MOST_SETS])
-    own = newest.filter(annotator=reader)[:MOST_SETS]
+    own = newest.filter(annotator=reader, kind=AnnotationSet.Kind.READING)[:MOST_SETS]
     sample = finished[:SAMPLE]
     words_of = surface_keys(project_id=document.project_id, surfaces=places)
     labelled = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -10,6 +10,7 @@ from django.db.models import F, QuerySet
 
 from annotator.annotations.models import AnnotationSet
 from annotator.documents.models import Document
+from annotator.readings.services import notes_read
 from annotator.review.models import INHERITED, LATE, SUPERSEDED, ReviewItem
 from annotator.suggestions.models import Suggestion
 
@@ -94,14 +95,24 @@ def queue_spans(
     ReviewItem.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
 
 
+def tell_read(*, document_ids: Collection[int]) -> None:
+    """Have these notes adjudicated as far as they are read: where several readings of them are submitted, and none of
+    their slots waits for a reader. Call it in the transaction that changes a slot or a reading.
+    """
+    waiting = ReviewItem.objects.filter(
+        document__in=document_ids, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
+    )
+    notes_read(document_ids=document_ids, waiting=set(waiting.values_list("document_id", flat=True)))
+
+
 @transaction.atomic
 def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
-    """Give each of these submitted sets, which came from outside, a reader's slot of its note; how many got one.
+    """Give each of these submitted readings, which came from outside, a reader's slot of its note; how many got one.
 
     The slot is done, as if its reader had reviewed the note here: the note waits for one reader less. Slots that
     someone has begun stay theirs.
     """
-    submitted = sets.filter(status=AnnotationSet.Status.SUBMITTED)
+    submitted = sets.filter(kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED)
     free = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN, leased_by=None)
     slots: dict[int, list[ReviewItem]] = {}
     for item in free.filter(document__in=submitted.values("document")).order_by("slot"):
@@ -124,4 +135,7 @@ def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
         ReviewItem.objects.filter(
             document_id=item.document_id, slot=item.slot, unit=ReviewItem.Unit.SPAN, status=ReviewItem.Status.OPEN
         ).update(status=ReviewItem.Status.CLOSED, reason=LATE, version=F("version") + 1)
+    read = set(submitted.values_list("document_id", flat=True))
+    if read:
+        tell_read(document_ids=read)
     return len(filled)

@@ -15,7 +15,7 @@ from django.db.models.functions import Cast
 
 from annotator.accounts.models import User
 from annotator.annotations.comments import said_of_spans
-from annotator.annotations.models import Annotation
+from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.core.layout import TextLayout, text_layout
 from annotator.core.schema import Label, Schema
 from annotator.core.sections import Section
@@ -311,7 +311,10 @@ def changed_spans(decisions: Iterable[Decision]) -> list[Span]:
 def live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
     """What the note's reader asserts."""
     return Annotation.objects.filter(
-        set__document=note_item.document_id, set__annotator=note_item.leased_by_id, status=Annotation.Status.LIVE
+        set__document=note_item.document_id,
+        set__annotator=note_item.leased_by_id,
+        set__kind=AnnotationSet.Kind.READING,
+        status=Annotation.Status.LIVE,
     )
 
 

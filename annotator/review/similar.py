@@ -78,14 +78,16 @@ def _candidates(key: str, reader: User, leave_out: Annotation | None) -> QuerySe
 
 
 def is_finished(reader: User, *, of: str = "") -> Q:
-    """Whether a set, or what `of` ("set__") leads to one, is submitted, its note waits for no reader, and this one has
-    no open set of it: what others say there can sway no reading.
+    """Whether a reading, or what `of` ("set__") leads to one, is submitted, its note waits for no reader, and this one
+    has no open set of it: what others say there can sway no reading.
     """
     # `exclude(unit=…)`, since with `unit` and `status` given SQLite would look through all open notes for each row.
     note = OuterRef(f"{of}document")
     waiting = ReviewItem.objects.filter(document=note, status=ReviewItem.Status.OPEN).exclude(unit=ReviewItem.Unit.SPAN)
-    in_hand = AnnotationSet.objects.filter(document=note, annotator=reader, status=AnnotationSet.Status.OPEN)
-    return Q(**{f"{of}status": AnnotationSet.Status.SUBMITTED}) & ~Exists(waiting) & ~Exists(in_hand)
+    readings = AnnotationSet.objects.filter(kind=AnnotationSet.Kind.READING)
+    in_hand = readings.filter(document=note, annotator=reader, status=AnnotationSet.Status.OPEN)
+    is_submitted = {f"{of}kind": AnnotationSet.Kind.READING, f"{of}status": AnnotationSet.Status.SUBMITTED}
+    return Q(**is_submitted) & ~Exists(waiting) & ~Exists(in_hand)
 
 
 def _visible(candidates: QuerySet[Annotation], key: str, reader: User) -> QuerySet[Annotation, tuple[int, str, str]]:

@@ -13,6 +13,7 @@ from django.db.models import F
 from annotator.annotations.services import reopen_set
 from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close, reopen, swap
 from annotator.review.models import LATE, UNSEEN, Decision, ReviewItem
+from annotator.review.queue import tell_read
 from annotator.review.selectors import decisions_with, last_decision, last_undo, span_items
 
 _Verdict = Decision.Verdict
@@ -45,6 +46,7 @@ def _undone(desk: Desk, last: Decision) -> Outcome:
             status=ReviewItem.Status.OPEN, version=F("version") + 1
         )
         reopen_set(target=desk.set)
+        tell_read(document_ids=[desk.note_item.document_id])
     swapped = swap(last)
     if last.item is not None and last.verdict == _Verdict.SKIP:
         ReviewItem.objects.filter(pk=last.item.pk, status=ReviewItem.Status.OPEN).update(skipped_at=None)

@@ -20,6 +20,7 @@ from annotator.builds.selectors import readiness
 from annotator.builds.services import write_dataset
 from annotator.builds.writing import BuildRefused
 from annotator.projects.models import Project
+from annotator.review.queue import ensure_note_items
 from tests.builds.scene import annotate, make_scene
 from tests.cast import NOW, make_document
 
@@ -123,6 +124,25 @@ def test_a_note_read_twice_waits_unless_one_person_is_asked_for(
     assert manifest["n_notes"] == 1
 
 
+def test_a_note_goes_out_as_its_gold_says_and_not_while_a_reader_is_to_come(
+    project: Project, bob: User, adam: User, alice: User, tmp_path: Path
+) -> None:
+    document = make_document(project, text="Fever. Cough.")
+    annotate(document, bob, ("Fever", "Problem"))
+    annotate(document, adam, ("Cough", "Problem"))
+    gold = AnnotationSet.objects.create(document=document, annotator=alice, kind="gold")
+    Annotation.objects.filter(surface="Cough").update(set=gold)
+    assert readiness(project=project).n_several == 1
+    submit_set(target=gold, now=NOW)
+    assert readiness(project=project).sets[0].set_id == gold.pk
+    written(project, tmp_path / "out")
+    assert [span["surface"] for span in native_rows(tmp_path / "out")["note-1"]["spans"]] == ["Cough"]
+
+    ensure_note_items(document=document, n_slots=3, priority=1.0)
+    waiting = readiness(project=project)
+    assert (waiting.n_ready, waiting.n_unread) == (0, 1)
+
+
 def test_another_project_gives_nothing(
     project: Project, other_project: Project, bob: User, charlie: User, tmp_path: Path
 ) -> None:
@@ -154,7 +174,7 @@ def test_rows_stand_in_the_order_of_external_ids_across_pages(
 def test_a_page_of_notes_costs_six_queries(project: Project, bob: User, django_assert_num_queries: Any) -> None:
     for number in range(6):
         annotate(make_document(project, text="Fever.", external_id=f"n{number}"), bob, ("Fever", "Problem"))
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         sets = readiness(project=project).sets
     with django_assert_num_queries(1 + 6):
         (page,) = selectors.note_pages(project=project, sets=sets)

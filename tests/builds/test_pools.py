@@ -99,7 +99,7 @@ def test_no_patient_is_taken_twice_while_another_waits() -> None:
 
 
 def test_each_patient_gives_one_note_before_a_second() -> None:
-    sets = [ReadySet(n, n, f"{n}", patient, "x", None) for n, patient in enumerate(["a"] * 9 + ["b", "c", ""])]
+    sets = [ReadySet(n, n, f"{n}", patient, "x", None, False) for n, patient in enumerate(["a"] * 9 + ["b", "c", ""])]
     chosen = spread_notes(sets, n=4, seed=2)
     assert sorted(found.patient_id for found in chosen) == ["", "a", "b", "c"]
     assert spread_notes(list(reversed(sets)), n=4, seed=2) != [] and len(spread_notes(sets, n=99, seed=2)) == 12

@@ -129,13 +129,13 @@ def test_queries_do_not_grow_with_the_notes(
     project: Project, dana: User, bob: User, django_assert_num_queries: Any
 ) -> None:
     labeler = make_measured(project, importer=dana, reviewer=bob, n_imported=1, n_reviewed=1)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         gold_notes(project=project, labeler=labeler, source=GoldSource.ALL)
     more = [make_document(project, external_id=f"more-{number}") for number in range(5)]
     read(project, labeler, more, *FOUND)
     for document in more:
         review(document, bob)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         gold_notes(project=project, labeler=labeler, source=GoldSource.ALL)
 
 
