@@ -10,7 +10,8 @@ from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
-from annotator.readings.models import Adjudication
+from annotator.quality.models import AgreementReport
+from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
     ExamplePool,
@@ -24,6 +25,7 @@ from annotator.suggestions.models import (
 
 __all__ = [
     "Adjudication",
+    "AgreementReport",
     "Annotation",
     "AnnotationSet",
     "ApiToken",
@@ -32,8 +34,10 @@ __all__ = [
     "BrowserSession",
     "Choice",
     "Comment",
+    "Comparison",
     "DatasetBuild",
     "Decision",
+    "Difference",
     "Document",
     "DocumentValue",
     "ExamplePool",
@@ -48,6 +52,7 @@ __all__ = [
     "Membership",
     "Project",
     "PromptExample",
+    "ReaderPair",
     "Relation",
     "ReviewItem",
     "SchemaVersion",
@@ -55,6 +60,7 @@ __all__ = [
     "SignInFailure",
     "SignInLink",
     "Suggestion",
+    "TokenRatings",
     "Tombstone",
     "User",
     "WorkerBeat",

@@ -6,7 +6,7 @@ from annotator.web.ids import new_public_id
 
 
 class Job(models.Model):
-    """Background work of one piece that shows progress and can be cancelled (an import, a build, a purge).
+    """Background work of one piece that shows progress and can be cancelled (an import, a build, a purge, a report).
 
     `run_token` and `lease_expires_at` belong to the worker that holds the job; nobody else may write to it.
     """
@@ -15,6 +15,7 @@ class Job(models.Model):
         IMPORT = "import"
         BUILD = "build"
         PURGE = "purge"
+        REPORT = "report"
 
     class Status(models.TextChoices):
         QUEUED = "queued"

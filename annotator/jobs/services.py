@@ -20,6 +20,7 @@ TASKS = {
     Job.Kind.IMPORT: "annotator.run_import",
     Job.Kind.BUILD: "annotator.run_build",
     Job.Kind.PURGE: "annotator.run_purge",
+    Job.Kind.REPORT: "annotator.run_report",
 }
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 

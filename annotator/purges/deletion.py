@@ -15,7 +15,8 @@ from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
-from annotator.readings.models import Adjudication
+from annotator.quality.models import AgreementReport
+from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
     ExamplePool,
@@ -31,6 +32,9 @@ _Table = tuple[type[Model], str, str]
 
 # What belongs to a note: the table, its way to the note, and what it is counted as.
 OF_NOTES: tuple[_Table, ...] = (
+    (Difference, "document", "n_differences"),
+    (Comparison, "document", "n_comparisons"),
+    (TokenRatings, "document", "n_token_ratings"),
     (Gold, "choice__adjudication__document", "n_gold"),
     (Choice, "adjudication__document", "n_choices"),
     (Adjudication, "document", "n_adjudications"),
@@ -48,6 +52,7 @@ OF_NOTES: tuple[_Table, ...] = (
 )
 # What else belongs to a project, once its notes are gone, with its way to the project.
 OF_PROJECTS: tuple[_Table, ...] = (
+    (ReaderPair, "project", "n_reader_pairs"),
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),
@@ -76,8 +81,8 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     return _delete_all(OF_NOTES, ids)
 
 
-def delete_work(table: type[Import] | type[DatasetBuild], project: Project) -> int:
-    """Delete the project's imports or builds, each with its job; how many.
+def delete_work(table: type[Import] | type[DatasetBuild] | type[AgreementReport], project: Project) -> int:
+    """Delete the project's imports, builds or reports, each with its job; how many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """
@@ -90,7 +95,7 @@ def delete_work(table: type[Import] | type[DatasetBuild], project: Project) -> i
 
 
 def delete_project(project: Project) -> Counter[str]:
-    """Delete the project, which has no note, import or build any more; how many rows of what."""
+    """Delete the project, which has no note, import, build or report any more; how many rows of what."""
     counts = _delete_all(OF_PROJECTS, [project.pk])
     project.delete()
     return counts

@@ -33,6 +33,7 @@ from annotator.purges.disk import clear_disk
 from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed, builds_holding, doomed_notes
 from annotator.purges.traces import forget_notes
+from annotator.quality.models import AgreementReport
 from annotator.suggestions.models import LabelJob, LabelRun
 
 BATCH = 50
@@ -260,7 +261,8 @@ def _delete_graves(tombstone: Tombstone) -> None:
     with transaction.atomic():
         for project in _graves(tombstone):
             Project.objects.select_for_update().get(pk=project.pk)  # wholly: nothing may come to refer to it now
-            counts = Counter(n_builds=delete_work(DatasetBuild, project)) + delete_project(project)
+            counts = Counter(n_builds=delete_work(DatasetBuild, project))
+            counts += Counter(n_agreement_reports=delete_work(AgreementReport, project)) + delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:
                 _count(tombstone, counts)
 
