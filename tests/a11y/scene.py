@@ -34,6 +34,7 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline, create_project, set_audits, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
+from annotator.readings.models import ReaderPair
 from annotator.review.commenting import comment_on
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
@@ -47,6 +48,7 @@ from annotator.suggestions.services import begin_job, claim_jobs, hand_back
 from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
 from tests.exchange.test_uploads import options, upload
+from tests.quality.reading_scene import make_read
 
 PASSWORD = "seven wet umbrellas"
 GUIDELINE = """## Spans
@@ -108,7 +110,17 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
     ids |= _purges(project, alice, now)
     ids |= _notes(project, alice, people["bob"], now)
+    ids |= _double_read(people, now)
     return Tour(people=people, ids=ids, second_factor=secret)
+
+
+def _double_read(people: Mapping[str, User], now: datetime) -> dict[str, str]:
+    """A project of notes that two of three people have read, and a labeler."""
+    project = create_project(name="Round 3", schema=demo_schema(), lead=people["alice"], now=now)
+    readers = [people[name] for name in ("adam", "bob", "erin")]
+    make_read(project, readers, n_notes=60, n_weeks=4, labeler="MedGemma")
+    pair = ReaderPair.objects.filter(project=project, kind="annotators").latest("pk")
+    return {"read_id": project.public_id, "pair_id": pair.public_id}
 
 
 def _people(now: datetime) -> dict[str, User]:

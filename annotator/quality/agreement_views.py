@@ -1,0 +1,140 @@
+"""How far a project's readers agree, and where they do not."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from annotator.accounts.models import User
+from annotator.audit.services import record_read
+from annotator.core.agreement import GOLD
+from annotator.projects.access import Action, may, membership_for
+from annotator.projects.models import Membership
+from annotator.projects.navigation import page_context
+from annotator.projects.selectors import current_schema
+from annotator.quality import agreement_pages as pages
+from annotator.quality.differing import MOST_COUNTED, Wanted, differences_of, n_differences
+from annotator.quality.forms import AgreementForm
+from annotator.quality.measuring import start_of
+from annotator.quality.reports import csv_rows
+from annotator.quality.services import agreement_standing
+from annotator.readings.models import MODEL, ReaderPair
+from annotator.suggestions.models import Labeler
+from annotator.web.http import render_either
+
+ROWS = 20
+
+
+@require_safe
+def agreement(request: HttpRequest, project_id: str) -> HttpResponse:
+    """The figures of the period, and the differences that the filter leaves; htmx gets the inside of the page."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.MEASURE)
+    project, now = membership.project, timezone.now()
+    labels = current_schema(project).schema.labels
+    form = AgreementForm(request.GET, [label.name for label in labels])
+    standing = agreement_standing(project=project, days=form.chosen_days, now=now)
+    context = page_context(membership, current="Agreement") | {"form": form, "standing": standing, "labels": labels}
+    if standing.report is not None:
+        data = standing.report.data
+        names = names_for(membership, data)
+        labeler = pages.newest_labeler(data)
+        rows = pages.label_rows(data, labels, form, labeler)
+        context |= {
+            "data": data,
+            "lead": pages.lead(data, names, form),
+            "matrix": pages.matrix(data, names, form, _number(request.GET.get("readers"))),
+            "label_rows": rows,
+            "plot": pages.label_plot(data, rows, form, labeler),
+            "labeler": names.get(labeler, ""),
+            "confusion": pages.confusion_rows(data, labels, form),
+            "weeks": pages.week_chart(data, list(project.guidelines.only("number", "created_at")), form),
+            "alpha": pages.alpha_words(data),
+            "fewest": pages.FEWEST_SPANS,
+            **_list_context(request, membership, form, names),
+        }
+    return render_either(request, page="quality/agreement.html", partial="quality/agreement_body.html", context=context)
+
+
+@require_safe
+def agreement_csv(request: HttpRequest, project_id: str) -> HttpResponse:
+    """The figures as a table: all pairs, and by label what they add up to. Who takes it is recorded."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.MEASURE)
+    form, now = AgreementForm(request.GET, []), timezone.now()
+    standing = agreement_standing(project=membership.project, days=form.chosen_days, now=now)
+    record_read(project=project_id, actor=membership.user, object_id=project_id, now=now, verb="agreement.download")
+    data = standing.report.data if standing.report else {}
+    response = HttpResponse(
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="agreement-{project_id}.csv"'},
+    )
+    csv.writer(response).writerows(csv_rows(data, names_for(membership, data)))
+    return response
+
+
+def names_for(membership: Membership, data: Mapping[str, Any]) -> dict[str, str]:
+    """Whom the figures name: people by their names for who manages the project, else by numbers. Two queries."""
+    keys = {name for pair in data.get("pairs", ()) for name in (pair["a"], pair["b"])}
+    people = sorted(int(name) for name in keys if name.isdigit())
+    names = {GOLD: "Gold"} | {str(pk): f"Reader {number}" for number, pk in enumerate(people, 1)}
+    if may(role=membership.role, action=Action.MANAGE):
+        names |= {str(pk): name for pk, name in User.objects.filter(pk__in=people).values_list("pk", "username")}
+    labelers = Labeler.objects.filter(project=membership.project).order_by("pk").values_list("pk", "name", "digest")
+    known = [name for _, name, _ in labelers]
+    return names | {
+        f"{MODEL}{pk}": f"{name} {digest[:6]}" if known.count(name) > 1 else name for pk, name, digest in labelers
+    }
+
+
+def _list_context(
+    request: HttpRequest, membership: Membership, form: AgreementForm, names: Mapping[str, str]
+) -> dict[str, Any]:
+    """The page of differences that the filter leaves, each with where it is opened. Who reads it is recorded."""
+    project, now = membership.project, timezone.now()
+    pair = ReaderPair.objects.filter(project=project, public_id=form.chosen_pair, labeler=None).first()
+    wanted = Wanted(
+        pair=pair,
+        cell=form.chosen_cell,
+        label=form.chosen_label,
+        is_strict=form.is_strict,
+        since=start_of(form.chosen_days, now),
+    )
+    found = differences_of(project=project, wanted=wanted)
+    n_found = n_differences(found)
+    paginator = Paginator(found, ROWS)
+    paginator.count = min(n_found, MOST_COUNTED)
+    page = paginator.get_page(request.GET.get("page"))
+    rows = list(page)
+    if rows:
+        record_read(
+            project=project.public_id,
+            actor=membership.user,
+            object_id=project.public_id,
+            now=now,
+            verb="differences.read",
+        )
+    notes_url = reverse("browse:documents", args=[project.public_id])
+    who = [names.get(name, name) for name in (pair.pair.a, pair.pair.b)] if pair else []
+    return {
+        "page": page,
+        "rows": [
+            {
+                "row": row,
+                "who": who or [names.get(name, name) for name in (row.pair.pair.a, row.pair.pair.b)],
+                "url": f"{notes_url}?note={row.document.public_id}",
+            }
+            for row in rows
+        ],
+        "who": who,
+        "n_found": f"{MOST_COUNTED:,}+" if n_found > MOST_COUNTED else f"{n_found:,}",
+    }
+
+
+def _number(value: str | None) -> int:
+    return int(value) if value and value.isascii() and value.isdigit() else 1
