@@ -12,10 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from annotator.accounts.models import User
 from annotator.audit.services import record_read
-from annotator.core.agreement import GOLD
-from annotator.projects.access import Action, may, membership_for
+from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_schema
@@ -24,9 +22,9 @@ from annotator.quality.differing import MOST_COUNTED, Wanted, differences_of, n_
 from annotator.quality.forms import AgreementForm
 from annotator.quality.measuring import start_of
 from annotator.quality.reports import csv_rows
+from annotator.quality.selectors import names_of_readers
 from annotator.quality.services import agreement_standing
-from annotator.readings.models import MODEL, ReaderPair
-from annotator.suggestions.models import Labeler
+from annotator.readings.models import ReaderPair
 from annotator.web.http import render_either
 
 ROWS = 20
@@ -43,7 +41,7 @@ def agreement(request: HttpRequest, project_id: str) -> HttpResponse:
     context = page_context(membership, current="Agreement") | {"form": form, "standing": standing, "labels": labels}
     if standing.report is not None:
         data = standing.report.data
-        names = names_for(membership, data)
+        names = names_of_readers(membership, data)
         labeler = pages.newest_labeler(data)
         rows = pages.label_rows(data, labels, form, labeler)
         context |= {
@@ -74,22 +72,8 @@ def agreement_csv(request: HttpRequest, project_id: str) -> HttpResponse:
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="agreement-{project_id}.csv"'},
     )
-    csv.writer(response).writerows(csv_rows(data, names_for(membership, data)))
+    csv.writer(response).writerows(csv_rows(data, names_of_readers(membership, data)))
     return response
-
-
-def names_for(membership: Membership, data: Mapping[str, Any]) -> dict[str, str]:
-    """Whom the figures name: people by their names for who manages the project, else by numbers. Two queries."""
-    keys = {name for pair in data.get("pairs", ()) for name in (pair["a"], pair["b"])}
-    people = sorted(int(name) for name in keys if name.isdigit())
-    names = {GOLD: "Gold"} | {str(pk): f"Reader {number}" for number, pk in enumerate(people, 1)}
-    if may(role=membership.role, action=Action.MANAGE):
-        names |= {str(pk): name for pk, name in User.objects.filter(pk__in=people).values_list("pk", "username")}
-    labelers = Labeler.objects.filter(project=membership.project).order_by("pk").values_list("pk", "name", "digest")
-    known = [name for _, name, _ in labelers]
-    return names | {
-        f"{MODEL}{pk}": f"{name} {digest[:6]}" if known.count(name) > 1 else name for pk, name, digest in labelers
-    }
 
 
 def _list_context(

@@ -42,7 +42,7 @@ def _words(choice: LabelerChoice) -> str:
 
 
 _SCHEMES = [("strict", "Exact match"), ("overlap", "Overlap")]
-_PERIODS = [("0", "All time"), ("90", "Last 90 days"), ("30", "Last 30 days")]
+PERIODS = [("0", "All time"), ("90", "Last 90 days"), ("30", "Last 30 days")]
 _CELL_SEPARATOR = "|"
 
 
@@ -50,7 +50,7 @@ class AgreementForm(forms.Form):
     """What of the agreement is shown, and which differences are listed; what is not on offer is ignored."""
 
     scheme = forms.ChoiceField(required=False, choices=_SCHEMES)
-    days = forms.ChoiceField(required=False, choices=_PERIODS)
+    days = forms.ChoiceField(required=False, choices=PERIODS)
     label = forms.ChoiceField(required=False)
     pair = forms.CharField(required=False, widget=forms.HiddenInput)
     cell = forms.CharField(required=False, widget=forms.HiddenInput)

@@ -205,6 +205,33 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, n_names: int) 
     return [line(cells) for cells in (head, *rows)]
 
 
+def report_json(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A stored report in the words of `agreement_json`, without single notes and what only ratings of all tell."""
+    rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in Kind}
+    for pair in data["pairs"]:
+        rows[pair["kind"]].append(
+            {**{key: each for key, each in pair.items() if key not in {"id", "kind", "gap"}}, **_named(pair, names)}
+        )
+    people = data["pools"].get("people")
+    return {
+        "n_documents": data["n_documents"],
+        "n_waiting": data["n_waiting"],
+        **_pairs_json(rows[Kind.ANNOTATORS]),
+        "labels": people["labels"] if people else {},
+        "coefficients": {"tokenizer": TOKENIZER, "tokens": {"krippendorff_alpha": data["alpha"]}},
+        "labelers": rows[Kind.LABELER],
+        "gold": rows[Kind.GOLD] or None,
+        "confusion": [{"a": label_a, "b": label_b, "n": n} for label_a, label_b, n in data["confusion"]],
+        "weeks": [
+            dict(zip(("week", "n_a", "n_b", "n_strict", "n_overlap"), week, strict=True)) for week in data["weeks"]
+        ],
+    }
+
+
+def _named(pair: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    return {side: names[pair[side]] for side in ("a", "b")}
+
+
 CSV_HEAD = (
     *("kind", "a", "b", "label", "n_documents", "n_patients", "n_a", "n_b"),
     *(f"{scheme}_{figure}" for scheme in ("strict", "overlap") for figure in ("p", "r", "f1", "low", "high", "caveat")),
@@ -215,7 +242,7 @@ def csv_rows(data: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Sequ
     """A stored report as a table: each pair over all labels, then each label over all pairs of people."""
     yield CSV_HEAD
     for pair in data.get("pairs", ()):
-        a, b = (spreadsheet_safe(names[pair[side]]) for side in ("a", "b"))
+        a, b = map(spreadsheet_safe, _named(pair, names).values())
         yield (pair["kind"], a, b, "", pair["n_documents"], pair["n_patients"], *_score_columns(pair))
     people = data.get("pools", {}).get("people")
     if people:

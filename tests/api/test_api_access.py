@@ -94,6 +94,7 @@ OPERATIONS: dict[str, Row] = {
         "review",
         lambda ids: {"key": uuid4().hex, "verdict": "add", "fragments": [[11, 14]], "label": "Problem"},
     ),
+    "agreement_get": Row("401 404 200 403 403 200", "read"),
     "builds_list": Row("401 404 200 403 403 200", "build"),
     "builds_create": Row("401 404 201 403 403 201", "build", lambda ids: {"name": "Next"}),
     "builds_get": Row("401 404 200 403 403 200", "build"),

@@ -25,8 +25,8 @@ def test_a_disagreement_is_found_by_keys_and_by_mouse(
     make_read(project, [alice, bob, make_user("cy")], n_notes=30)
     client = Client()
     client.force_login(alice)
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.cookies[settings.SESSION_COOKIE_NAME].value}
-    page.context.add_cookies([{**cookie, "url": live_server.url}])
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
     page.goto(live_server.url + reverse("quality:agreement", args=[project.public_id]))
     title = page.locator("#differences-title")
     expect(title).to_have_text("Disagreements")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +27,7 @@ from annotator.quality.services import write_report
 from annotator.readings.models import Difference, ReaderPair
 from annotator.readings.services import notes_read
 from annotator.review.models import ReviewItem
+from tests.api.scene import Api
 from tests.cast import HTMX, NOW, Bells, body, make_document, make_set, make_user, sign_in
 from tests.quality.reading_scene import make_read
 
@@ -124,6 +127,34 @@ def test_the_table_is_safe_to_open(alice_client: Client, read: Project) -> None:
     assert {row["label"] for row in rows} == {"", "Problem", "Medication"}
     assert all(row["strict_f1"] for row in rows)
     assert AuditEvent.objects.filter(verb="agreement.download").count() == 1
+
+
+def test_programs_get_the_figures_of_the_command(read: Project, alice: User, dana: User) -> None:
+    figures = Api(alice, project=read).get("./agreement/?days=0").json()
+    told = json.loads(_told(read))
+    keys = ("a", "b", "n_documents", "n_a", "n_b")
+    assert sorted(tuple(pair[key] for key in keys) for pair in figures["pairs"]) == sorted(
+        _by_row(read, pair, keys) for pair in told["pairs"]
+    )
+    assert figures["n_documents"] == told["n_documents"] == 24
+    alpha = figures["coefficients"]["tokens"]["krippendorff_alpha"]
+    assert alpha["value"] == pytest.approx(told["coefficients"]["tokens"]["krippendorff_alpha"]["value"])
+    assert (figures["gold"], len(figures["labelers"]), figures["n_since"]) == (None, 3, 0)
+    anonymous = Api(dana, project=read).get("./agreement/").json()
+    assert {pair["a"] for pair in anonymous["pairs"]} <= {"Reader 1", "Reader 2", "Reader 3"}
+
+
+def _told(project: Project) -> str:
+    out = StringIO()
+    call_command("agreement", project.slug, "--json", "--resamples", "0", stdout=out)
+    return out.getvalue()
+
+
+def _by_row(project: Project, pair: dict[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:
+    """The pair, whose readers the command sorts by name, with who has the older account first."""
+    a, b = sorted((pair["a"], pair["b"]), key=lambda name: str(User.objects.get(username=name).pk))
+    turned = pair if a == pair["a"] else {**pair, "a": a, "b": b, "n_a": pair["n_b"], "n_b": pair["n_a"]}
+    return tuple(turned[key] for key in keys)
 
 
 def test_a_large_project_is_counted_by_a_job(
