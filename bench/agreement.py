@@ -3,8 +3,9 @@
     python bench/agreement.py [--people 100] [--notes 100000] [--data FOLDER]
 
 Each note of 2,000 characters has been read by two people and a labeler, every fifth has gold, and every twentieth waits
-for another reader. The rows that comparing would have written are written at once. In a fresh SQLite database with the
-settings of a real installation; pages by Django's client in this process, 20 times each. With a folder the database stays there and is taken again.
+for another reader. The rows that comparing would have written are written at once. In a SQLite database with the
+settings of a real installation, which with --data stays and is taken again; pages by Django's client in this process,
+20 times each.
 """
 
 from __future__ import annotations

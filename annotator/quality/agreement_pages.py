@@ -21,6 +21,8 @@ FEWEST_SPANS = 20
 TARGET = 0.8
 # A table of more readers is read by nobody: the others come on further pages.
 MOST_READERS = 12
+# With more the matrix does not stand beside the other figures.
+MOST_BESIDE = 6
 _STEPS = 6
 Names = Mapping[str, str]
 
@@ -58,6 +60,11 @@ class Matrix:
     rows: tuple[tuple[str, tuple[MatrixCell, ...]], ...]
     page: int
     n_pages: int
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it needs the width of the page."""
+        return len(self.readers) > MOST_BESIDE
 
     @property
     def previous(self) -> int:
