@@ -65,7 +65,7 @@ def compare_notes(*, document_ids: Collection[int]) -> None:
     """Write anew what the submitted readings of these notes have in common, and where they differ. Safe to repeat.
 
     Call it in the transaction that changes what is submitted, or what a labeler has read. A labeler counts by its
-    newest run that is done with the note. At most fourteen queries for two hundred notes.
+    newest run that is done with the note. At most fifteen queries for two hundred notes.
     """
     ids = sorted(document_ids)
     for first in range(0, len(ids), _PAGE):
