@@ -157,12 +157,11 @@ def matrix(data: Mapping[str, Any], names: Names, form: AgreementForm, page: int
 
 def label_rows(data: Mapping[str, Any], labels: Sequence[Label], form: AgreementForm, labeler: str) -> list[LabelRow]:
     """All labels, those on which people agree best first; where data do not suffice, last."""
-    people, model = data["pools"].get(PEOPLE), data["pools"].get(labeler)
+    people, model = _labels_of(data, PEOPLE), _labels_of(data, labeler)
     rows = []
     for label in labels:
-        own = people and people["labels"][label.name]
+        own, other = people.get(label.name), model.get(label.name)
         if own:
-            other = model["labels"][label.name] if model and is_enough(model["labels"][label.name]) else None
             has_figure = is_enough(own)
             f1 = figures(own, form)["f1"]
             rows.append(
@@ -173,7 +172,7 @@ def label_rows(data: Mapping[str, Any], labels: Sequence[Label], form: Agreement
                         colour=label.colour,
                         words=share(f1) if has_figure else "not enough data",
                         interval=_interval(figures(own, form)) if has_figure else "–",
-                        other=share(figures(other, form)["f1"]) if other else "–",
+                        other=share(figures(other, form)["f1"]) if other and is_enough(other) else "–",
                         n_spans=n_spans(own),
                     ),
                 )
@@ -185,14 +184,14 @@ def label_plot(
     data: Mapping[str, Any], rows: Sequence[LabelRow], form: AgreementForm, labeler: str
 ) -> IntervalPlot | None:
     """The rows that have a figure, drawn; None where none has."""
-    people, model = data["pools"].get(PEOPLE), data["pools"].get(labeler)
+    people, model = _labels_of(data, PEOPLE), _labels_of(data, labeler)
     measured = []
     for row in rows:
-        own = people["labels"][row.name] if people else None
-        if own and is_enough(own):
+        own, other = people[row.name], model.get(row.name)
+        if is_enough(own):
             found = figures(own, form)
-            other = figures(model["labels"][row.name], form)["f1"] if model and row.other != "–" else None
-            measured.append(Measured(row.name, row.colour, found["f1"], found["interval"], other))
+            beside = figures(other, form)["f1"] if other and is_enough(other) else None
+            measured.append(Measured(row.name, row.colour, found["f1"], found["interval"], beside))
     return interval_plot(measured, target=TARGET) if measured else None
 
 
@@ -254,6 +253,11 @@ def alpha_words(data: Mapping[str, Any]) -> tuple[str, str]:
 def newest_labeler(data: Mapping[str, Any]) -> str:
     """Of the labelers that people are compared with the one that was made last; empty where there is none."""
     return max(filter(is_labeler, data["pools"]), key=lambda name: int(name.rpartition("-")[2]), default="")
+
+
+def _labels_of(data: Mapping[str, Any], pool: str) -> Mapping[str, Any]:
+    """Scores by label of what is summed up under that name; of the labels that there were when they were counted."""
+    return data["pools"].get(pool, {}).get("labels", {})
 
 
 def _of_people(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:

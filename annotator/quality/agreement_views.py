@@ -18,7 +18,7 @@ from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_schema
 from annotator.quality import agreement_pages as pages
-from annotator.quality.differing import MOST_COUNTED, Wanted, differences_of, n_differences
+from annotator.quality.differing import MOST_COUNTED, Wanted, differences_of, n_differences, with_text
 from annotator.quality.forms import AgreementForm
 from annotator.quality.measuring import start_of
 from annotator.quality.reports import csv_rows
@@ -91,10 +91,10 @@ def _list_context(
     )
     found = differences_of(project=project, wanted=wanted)
     n_found = n_differences(found)
-    paginator = Paginator(found, ROWS)
+    paginator = Paginator(found.values_list("pk", flat=True), ROWS)
     paginator.count = min(n_found, MOST_COUNTED)
     page = paginator.get_page(request.GET.get("page"))
-    rows = list(page)
+    rows = with_text(list(page))
     if rows:
         record_read(
             project=project.public_id,
@@ -121,4 +121,4 @@ def _list_context(
 
 
 def _number(value: str | None) -> int:
-    return int(value) if value and value.isascii() and value.isdigit() else 1
+    return int(value) if value and value.isascii() and value.isdigit() and len(value) < 6 else 1

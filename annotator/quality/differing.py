@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +15,7 @@ from annotator.projects.models import Project
 from annotator.quality.measuring import of_finished_notes
 from annotator.readings.models import Difference, ReaderPair
 
-BEFORE_CHARS, AFTER_CHARS, MOST_CHARS = 32, 48, 120
+BEFORE_CHARS, AFTER_CHARS = 32, 48
 # More are not counted: who looks for one narrows the list.
 MOST_COUNTED = 1000
 _ONLY_STRICT = (DifferenceKind.EDGES, DifferenceKind.ATTRIBUTES)
@@ -32,8 +33,9 @@ class Wanted:
 
 
 def differences_of(*, project: Project, wanted: Wanted) -> QuerySet[Difference]:
-    """The differences in notes that wait for no reader, the dearest first, of those the newest; with pair and note, and
-    the text around the place as `before`, `surface`, `after`. By overlap, what only has other edges does not differ.
+    """The differences in notes that wait for no reader, the dearest first, of those the newest.
+
+    By overlap, what only has other edges does not differ.
     """
     rows = Difference.objects.filter(project=project)
     rows = rows.filter(pair=wanted.pair) if wanted.pair else rows.filter(pair__kind=Kind.ANNOTATORS)
@@ -43,11 +45,18 @@ def differences_of(*, project: Project, wanted: Wanted) -> QuerySet[Difference]:
         rows = rows.filter(Q(label_a=wanted.label) | Q(label_b=wanted.label))
     if not wanted.is_strict:
         rows = rows.exclude(kind__in=_ONLY_STRICT)
+    return of_finished_notes(rows, project=project, since=wanted.since).order_by("-cost", "-at", "pk")
+
+
+def with_text(ids: Sequence[int]) -> list[Difference]:
+    """These differences in their order, with pair and note, and what stands there as `before`, `surface`, `after`.
+
+    One query, which reads no more than that of their notes.
+    """
     first = Greatest(F("start") - BEFORE_CHARS, 0)
     text = F("document__text")
-    return (
-        of_finished_notes(rows, project=project, since=wanted.since)
-        .order_by("-cost", "-at", "pk")
+    rows = (
+        Difference.objects.filter(pk__in=ids)
         .select_related("pair", "document")
         .defer("document__text", "document__metadata")
         .annotate(
@@ -56,6 +65,7 @@ def differences_of(*, project: Project, wanted: Wanted) -> QuerySet[Difference]:
             after=Substr(text, F("end") + 1, AFTER_CHARS),
         )
     )
+    return sorted(rows, key=lambda row: ids.index(row.pk))
 
 
 def n_differences(found: QuerySet[Difference]) -> int:

@@ -70,6 +70,7 @@ def measure_project(
             weeks[monday] = weeks[monday].plus(in_all)
     confusion = _confusion(project, since)
     return {
+        "of_labels": list(labels),
         "n_documents": len(several),
         "n_waiting": Adjudication.objects.filter(document__project=project, status=Adjudication.Status.WAITING).count(),
         "pools": {name: _pool_json(counts, labels, n_resamples) for name, counts in pooled.items()},

@@ -32,9 +32,9 @@ class Standing:
 def agreement_standing(*, project: Project, days: int, now: datetime) -> Standing:
     """What is known of a period. Where it is no longer true it is counted anew: now, where that is quick, else by a job
     that is asked for here, and the last report stands until then. A cache for who looks: nothing that anybody works on
-    changes. Two queries where the report is true.
+    changes. Three queries where the report is true.
     """
-    reports = AgreementReport.objects.filter(project=project, days=days)
+    reports = AgreementReport.objects.filter(project=project, days=days).select_related("project")
     newest = reports.exclude(computed_at=None).order_by("-pk").first()
     n, last = _counted(project)
     if newest is not None and (newest.n_comparisons, newest.last_comparison) == (n, last) and not _is_old(newest, now):
@@ -64,15 +64,21 @@ def _counted(project: Project) -> tuple[int, int]:
 
 
 def _is_old(report: AgreementReport, now: datetime) -> bool:
-    """Whether its last so many days are others than today's."""
-    return bool(report.days and report.computed_at and now - report.computed_at > timedelta(days=1))
+    """Whether its last so many days are others than today's, or its labels others than the project's."""
+    has_other_days = report.days and report.computed_at and now - report.computed_at > timedelta(days=1)
+    return bool(has_other_days) or report.data["of_labels"] != _labels(report.project)
+
+
+def _labels(project: Project) -> list[str]:
+    return list(current_schema(project).schema.label_names)
 
 
 def _count(report: AgreementReport, now: datetime) -> None:
     """Fill and save the report; those before it go, each with its job."""
-    labels = current_schema(report.project).schema.label_names
     report.n_comparisons, report.last_comparison = _counted(report.project)
-    report.data = measure_project(project=report.project, labels=labels, since=start_of(report.days, now))
+    report.data = measure_project(
+        project=report.project, labels=_labels(report.project), since=start_of(report.days, now)
+    )
     report.computed_at = now
     with transaction.atomic():
         report.save()

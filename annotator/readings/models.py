@@ -106,9 +106,9 @@ class Difference(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["project", "-cost", "-at"], name="difference_cost"),
-            models.Index(fields=["pair", "-cost", "-at"], name="difference_of_pair"),
-            models.Index(fields=["project", "label_a", "label_b", "-cost", "-at"], name="difference_of_labels"),
+            models.Index(fields=["project", "-cost", "-at", "id"], name="difference_cost"),
+            models.Index(fields=["pair", "-cost", "-at", "id"], name="difference_of_pair"),
+            models.Index(fields=["project", "label_a", "label_b", "-cost", "-at", "id"], name="difference_of_labels"),
         ]
 
 

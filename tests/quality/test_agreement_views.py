@@ -16,11 +16,12 @@ from django.utils import timezone
 from annotator.accounts.models import User
 from annotator.annotations.services import NewAnnotation
 from annotator.audit.models import AuditEvent
+from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.projects.models import Project
-from annotator.projects.services import add_guideline
+from annotator.projects.services import add_guideline, add_schema_version
 from annotator.quality import services
 from annotator.quality.models import AgreementReport
 from annotator.quality.services import write_report
@@ -28,7 +29,7 @@ from annotator.readings.models import Difference, ReaderPair
 from annotator.readings.services import notes_read
 from annotator.review.models import ReviewItem
 from tests.api.scene import Api
-from tests.cast import HTMX, NOW, Bells, body, make_document, make_set, make_user, sign_in
+from tests.cast import HTMX, NOW, SCHEMA, Bells, body, make_document, make_set, make_user, sign_in
 from tests.quality.reading_scene import make_read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
@@ -82,7 +83,10 @@ def test_a_pair_and_a_cell_narrow_the_list(alice_client: Client, read: Project, 
     assert "Edges" in part(body(alice_client.get(url(read))), "differences")
     only = part(body(alice_client.get(url(read), {"label": "Problem"})), "differences")
     assert only.count("Problem") >= only.count('<th scope="row"') > 0
-    for nonsense in ({"pair": "x", "cell": "a|b|c", "days": "7", "readers": "x", "page": "x"}, {"cell": "|"}):
+    for nonsense in (
+        {"pair": "x", "cell": "a|b|c", "days": "7", "readers": "x", "page": "x"},
+        {"cell": "|", "readers": "9" * 5000},
+    ):
         assert alice_client.get(url(read), nonsense).status_code == 200
 
 
@@ -171,6 +175,9 @@ def test_a_large_project_is_counted_by_a_job(
     run_job(job_id=job.pk, work=lambda held: write_report(job=held, clock=timezone.now), clock=timezone.now)
     assert "People agree at" in body(alice_client.get(url(read)))
 
+    more = schema_from_json({**SCHEMA, "labels": [*SCHEMA["labels"], {"name": "Age", "definition": "Years."}]})
+    add_schema_version(project=read, schema=more, actor=None, now=NOW)
+    assert "; 0 comparisons" not in body(alice_client.get(url(read))), "shown until it is counted anew"
     document = read.documents.get(external_id="N-2000")
     notes_read(document_ids=[document.pk], waiting=[])
     page = body(alice_client.get(url(read)))
