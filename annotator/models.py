@@ -11,7 +11,8 @@ from annotator.jobs.models import Job, WorkerBeat
 from annotator.notices.models import Notice
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
-from annotator.readings.models import Adjudication
+from annotator.quality.models import AgreementReport
+from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
 from annotator.review.models import Decision, ReviewItem, Round, RoundReader
 from annotator.suggestions.models import (
     Candidate,
@@ -26,6 +27,7 @@ from annotator.suggestions.models import (
 
 __all__ = [
     "Adjudication",
+    "AgreementReport",
     "Annotation",
     "AnnotationSet",
     "ApiToken",
@@ -35,8 +37,10 @@ __all__ = [
     "Candidate",
     "Choice",
     "Comment",
+    "Comparison",
     "DatasetBuild",
     "Decision",
+    "Difference",
     "Document",
     "DocumentValue",
     "ExamplePool",
@@ -52,6 +56,7 @@ __all__ = [
     "Notice",
     "Project",
     "PromptExample",
+    "ReaderPair",
     "Relation",
     "ReviewItem",
     "Round",
@@ -62,6 +67,7 @@ __all__ = [
     "SignInFailure",
     "SignInLink",
     "Suggestion",
+    "TokenRatings",
     "Tombstone",
     "User",
     "WorkerBeat",

@@ -150,6 +150,8 @@ ROUTES: dict[str, Row] = {
     "suggestions:run": Row(get="302 404 200 403 200 200", post=NO),
     "suggestions:cancel": Row(get=NO, post="302 404 303 403 403 403"),
     "suggestions:retry": Row(get=NO, post="302 404 303 403 403 403"),
+    "quality:agreement": Row(get="302 404 200 403 403 200", post=NO),
+    "quality:agreement_csv": Row(get="302 404 200 403 403 200", post=NO),
     "quality:quality": Row(get="302 404 200 403 403 200", post=NO),
     "builds:builds": Row(get="302 404 200 403 403 200", post=NO),
     "builds:new": Row(get="302 404 200 403 403 200", post=NO),

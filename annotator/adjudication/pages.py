@@ -92,6 +92,12 @@ def case_named(file: CaseFile, place: str) -> Case | None:
     return next((case for case in file.cases if place_of(case) == place), None)
 
 
+def case_at(file: CaseFile, offset: str) -> Case | None:
+    """The case of spans that holds this code point of the note."""
+    at = int(offset) if offset.isascii() and offset.isdigit() else -1
+    return next((case for case in file.cases if case.start <= at < case.end), None)
+
+
 def first_open(file: CaseFile, *, after: Case | None = None) -> Case | None:
     """The first open difference behind a case, else the first of all; None where all are settled."""
     waiting = [case for case in file.differences if case.key not in file.standing]

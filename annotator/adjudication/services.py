@@ -25,6 +25,7 @@ from annotator.audit.services import record_event
 from annotator.core.cases import Case, SaidSpan
 from annotator.core.wording import counted
 from annotator.projects.models import Project
+from annotator.readings.comparing import compare_notes
 from annotator.readings.models import Adjudication
 
 _What = Choice.What
@@ -146,6 +147,7 @@ def finish(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> N
         raise ChoiceRefused(f"{counted(n_open, 'difference')} {'is' if n_open == 1 else 'are'} still open.")
     submit_set(target=_write(file, adjudicator, now), now=now)
     Adjudication.objects.filter(pk=adjudication.pk).update(status=_Status.DONE, done_at=now, lease_expires_at=None)
+    compare_notes(document_ids=[adjudication.document_id])
     _record(adjudication, actor=adjudicator, verb="adjudication.finish", now=now)
 
 
@@ -158,6 +160,7 @@ def reopen(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> N
     if not reopened:
         raise ChoiceConflict("This note is not finished.")
     reopen_set(target=AnnotationSet.objects.get(document=adjudication.document_id, kind=AnnotationSet.Kind.GOLD))
+    compare_notes(document_ids=[adjudication.document_id])
     _record(adjudication, actor=adjudicator, verb="adjudication.reopen", now=now)
     adjudication.refresh_from_db(fields=["version"])
     take(adjudication=adjudication, adjudicator=adjudicator, now=now)

@@ -113,7 +113,8 @@ def finish(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
 
 @require_GET
 def note(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpResponse:
-    """The note's readings side by side and the card of the case that `?case=` names, or of the first that is open.
+    """The note's readings side by side and the card of the case that `?case=` names, that is at the code point `?at=`, or
+    of the first that is open.
 
     `?columns=AC` says whose readings stand there. `?edit=` opens a third version, as far as it is written. A lead sees
     with `?names=1` who read what, once the note is done.
@@ -123,7 +124,8 @@ def note(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpRes
         return _not_yours(request, membership, adjudication)
     _record_read(membership, adjudication)
     file = case_file(adjudication)
-    case = pages.case_named(file, request.GET.get("case", "")) or pages.first_open(file)
+    case = pages.case_named(file, request.GET.get("case", "")) or pages.case_at(file, request.GET.get("at", ""))
+    case = case or pages.first_open(file)
     form = ThirdForm(request.GET)
     if case is None or "edit" not in request.GET or adjudication.status != _Status.OPEN:
         return _show(request, membership, file, case)

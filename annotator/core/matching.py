@@ -70,7 +70,7 @@ def n_overlap_pairs(one: Sequence[Span], other: Sequence[Span]) -> int:
         [
             place
             for place in range(bisect_left(starts, span.start - longest), bisect_left(starts, span.end))
-            if _share_a_character(span, ordered[place])
+            if share_a_character(span, ordered[place])
         ]
         for span in one
     ]
@@ -115,7 +115,7 @@ class _Pool:
         sharing = [
             (abs(span.start - wanted.start) + abs(span.end - wanted.end), place)
             for place, span in enumerate(self._spans[first : bisect_left(self._starts, wanted.end)], first)
-            if _share_a_character(span, wanted)
+            if share_a_character(span, wanted)
         ]
         if not sharing:
             return False
@@ -124,7 +124,8 @@ class _Pool:
         return True
 
 
-def _share_a_character(one: Span, other: Span) -> bool:
+def share_a_character(one: Span, other: Span) -> bool:
+    """Whether a fragment of one has a character in common with one of the other."""
     return any(
         start < other_end and other_start < end
         for start, end in one.fragments

@@ -7,7 +7,7 @@ from annotator.web.ids import new_public_id
 
 
 class Job(models.Model):
-    """Background work of one piece that shows progress and can be cancelled (an import, a build, a purge).
+    """Background work of one piece that shows progress and can be cancelled (an import, a build, a purge, a report).
 
     `run_token` and `lease_expires_at` belong to the worker that holds the job; nobody else may write to it. Who asked
     is told how it ended: `subject` is the public id of what it works for, `project` that of its project.
@@ -18,6 +18,7 @@ class Job(models.Model):
         BUILD = "build"
         PURGE = "purge"
         RULE = "rule"
+        REPORT = "report"
 
     class Status(models.TextChoices):
         QUEUED = "queued"

@@ -25,6 +25,7 @@ TASKS = {
     Job.Kind.BUILD: "annotator.run_build",
     Job.Kind.PURGE: "annotator.run_purge",
     Job.Kind.RULE: "annotator.run_rule",
+    Job.Kind.REPORT: "annotator.run_report",
 }
 _FAILED = {Job.Kind.IMPORT: Kind.IMPORT_FAILED, Job.Kind.BUILD: Kind.BUILD_FAILED}
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)

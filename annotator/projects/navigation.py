@@ -20,6 +20,7 @@ _ITEMS = (
     ("Comments", "browse:comments", Action.VIEW),
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),
+    ("Agreement", "quality:agreement", Action.MEASURE),
     ("Quality", "quality:quality", Action.MEASURE),
     ("Datasets", "builds:builds", Action.BUILD),
     ("People", "browse:people", Action.MANAGE),

@@ -16,7 +16,8 @@ from annotator.exchange.models import Import
 from annotator.jobs.models import Job
 from annotator.notices.models import Notice
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
-from annotator.readings.models import Adjudication
+from annotator.quality.models import AgreementReport
+from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
 from annotator.review.models import Decision, ReviewItem, Round, RoundReader
 from annotator.suggestions.models import (
     Candidate,
@@ -33,6 +34,9 @@ _Table = tuple[type[Model], str, str]
 
 # What belongs to a note: the table, its way to the note, and what it is counted as.
 OF_NOTES: tuple[_Table, ...] = (
+    (Difference, "document", "n_differences"),
+    (Comparison, "document", "n_comparisons"),
+    (TokenRatings, "document", "n_token_ratings"),
     (Gold, "choice__adjudication__document", "n_gold"),
     (Choice, "adjudication__document", "n_choices"),
     (Adjudication, "document", "n_adjudications"),
@@ -53,6 +57,7 @@ OF_NOTES: tuple[_Table, ...] = (
 OF_PROJECTS: tuple[_Table, ...] = (
     (RoundReader, "round__project", "n_round_readers"),
     (Round, "project", "n_rounds"),
+    (ReaderPair, "project", "n_reader_pairs"),
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),
@@ -84,8 +89,11 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     return _delete_all(OF_NOTES, ids)
 
 
-def delete_work(table: type[Import] | type[DatasetBuild] | type[RuleRun], project: Project) -> int:
-    """Delete the project's imports, builds or applied rules, each with its job; how many.
+_Work = type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport]
+
+
+def delete_work(table: _Work, project: Project) -> int:
+    """Delete the project's imports, builds, applied rules or reports, each with its job; how many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """
@@ -98,7 +106,7 @@ def delete_work(table: type[Import] | type[DatasetBuild] | type[RuleRun], projec
 
 
 def delete_project(project: Project) -> Counter[str]:
-    """Delete the project, which has no note, import or build any more; how many rows of what."""
+    """Delete the project, which has no note, import, build or report any more; how many rows of what."""
     counts = _delete_all(OF_PROJECTS, [project.pk])
     counts["n_notices"] = _delete(Notice.objects.filter(project=project.public_id))  # nobody's count holds them now
     project.delete()

@@ -35,6 +35,7 @@ from annotator.purges.disk import clear_disk
 from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed, builds_holding, doomed_notes
 from annotator.purges.traces import forget_notes
+from annotator.quality.models import AgreementReport
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import LabelJob, LabelRun
 
@@ -269,8 +270,12 @@ def _delete_graves(tombstone: Tombstone) -> None:
     with transaction.atomic():
         for project in _graves(tombstone):
             Project.objects.select_for_update().get(pk=project.pk)  # wholly: nothing may come to refer to it now
-            n_rules, n_builds = delete_work(RuleRun, project), delete_work(DatasetBuild, project)
-            counts = Counter(n_rule_runs=n_rules, n_builds=n_builds) + delete_project(project)
+            counts = Counter(
+                n_rule_runs=delete_work(RuleRun, project),
+                n_builds=delete_work(DatasetBuild, project),
+                n_agreement_reports=delete_work(AgreementReport, project),
+            )
+            counts += delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:
                 _count(tombstone, counts)
 

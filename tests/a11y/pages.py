@@ -24,7 +24,15 @@ from tests.test_routes import NO, ROUTES, known_routes
 Act = Callable[[Page, Tour], None]
 Theme = Literal["light", "dark"]
 # What answers GET, and is no page for people: programs ask for it, or the browser.
-NO_PAGE = {"healthz", "readyz", "metrics", "accounts:idle", "accounts:two_factor_qr", "builds:download"}
+NO_PAGE = {
+    "healthz",
+    "readyz",
+    "metrics",
+    "accounts:idle",
+    "accounts:two_factor_qr",
+    "builds:download",
+    "quality:agreement_csv",
+}
 
 
 def page_routes() -> set[str]:
@@ -133,6 +141,7 @@ def lose_the_note(page: Page, tour: Tour) -> None:
 SIGN_IN = {"HX-Redirect": "/accounts/sign-in/"}
 FIRST = "?focus={open_key}"
 EMPTY = {"project_id": "empty_id"}
+READ = {"project_id": "read_id"}
 NOTHING = {"token": "nothing"}
 
 PAGES: tuple[Row, ...] = (
@@ -305,11 +314,14 @@ PAGES: tuple[Row, ...] = (
     Row("adjudicate", "adjudication:note"),
     Row("adjudicate-third", "adjudication:note", act=both(press_key("e"), see("A third version"))),
     Row("adjudicate-not-yours", "adjudication:note", who="adam"),
-    # Runs, quality, datasets.
+    # Runs, agreement, quality, datasets.
     Row("runs", "suggestions:runs"),
     Row("runs-empty", "suggestions:runs", EMPTY),
     Row("run", "suggestions:run"),
     Row("run-cancel", "suggestions:run", act=press("Cancel")),
+    Row("agreement", "quality:agreement", READ),
+    Row("agreement-pair", "quality:agreement", READ, query="?pair={pair_id}&cell=Problem%7CMedication"),
+    Row("agreement-empty", "quality:agreement", EMPTY),
     Row("quality", "quality:quality"),
     Row("quality-empty", "quality:quality", EMPTY),
     Row("datasets", "builds:builds"),

@@ -39,7 +39,7 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline, create_project, set_audits, set_away, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
-from annotator.readings.models import Adjudication
+from annotator.readings.models import Adjudication, ReaderPair
 from annotator.review.commenting import comment_on
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
@@ -56,6 +56,7 @@ from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
 from tests.cast import make_round, make_set
 from tests.exchange.test_uploads import options, upload
+from tests.quality.reading_scene import make_read
 
 PASSWORD = "seven wet umbrellas"
 GUIDELINE = """## Spans
@@ -120,6 +121,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
     ids["round_id"] = _round(project, people, now)
     _notices(alice, now)
+    ids |= _double_read(people, now)
     return Tour(people=people, ids=ids, second_factor=secret)
 
 
@@ -140,6 +142,15 @@ def _round(project: Project, people: Mapping[str, User], now: datetime) -> str:
     away = Membership.objects.get(project=project, user=adam)
     set_away(membership=away, until=now.date() + timedelta(days=3), actor=alice, now=now)
     return made.public_id
+
+
+def _double_read(people: Mapping[str, User], now: datetime) -> dict[str, str]:
+    """A project of notes that two of three people have read, and a labeler."""
+    project = create_project(name="Round 3", schema=demo_schema(), lead=people["alice"], now=now)
+    readers = [people[name] for name in ("adam", "bob", "erin")]
+    make_read(project, readers, n_notes=60, n_weeks=4, labeler="MedGemma")
+    pair = ReaderPair.objects.filter(project=project, kind="annotators").latest("pk")
+    return {"read_id": project.public_id, "pair_id": pair.public_id}
 
 
 def _people(now: datetime) -> dict[str, User]:

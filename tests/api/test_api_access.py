@@ -101,6 +101,7 @@ OPERATIONS: dict[str, Row] = {
         "401 404 422 403 403 403", "manage", lambda ids: {"readers": [{"id": "a" * 16}], "n_readers": 1}
     ),
     "rounds_get": Row("401 404 200 403 403 403", "manage read"),
+    "agreement_get": Row("401 404 200 403 403 200", "read"),
     "builds_list": Row("401 404 200 403 403 200", "build"),
     "builds_create": Row("401 404 201 403 403 201", "build", lambda ids: {"name": "Next"}),
     "builds_get": Row("401 404 200 403 403 200", "build"),

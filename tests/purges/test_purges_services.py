@@ -35,6 +35,7 @@ from annotator.purges.services import (
     start_due_purges,
     take_up_purges,
 )
+from annotator.quality.models import AgreementReport
 from annotator.suggestions.models import ExamplePool, LabelJob, LabelRun
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
 from annotator.suggestions.services import LabelerSpec, RunRefused, claim_jobs, labeler_for, retry_run, start_run
@@ -134,6 +135,7 @@ def test_the_tombstone_keeps_ids_and_counts(scene: Project, alice: User) -> None
         "n_label_jobs": 2,
         "n_prompt_examples": 24,
         "n_builds": 1,
+        "n_comparisons": 1,
     }
 
 
@@ -441,7 +443,8 @@ def test_notes_out_of_reach_are_not_tried_again(scene: Project, alice: User) -> 
 def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
     """A new one is deleted before what it points at, or is known to go by itself."""
     handled: list[type[Model]] = [table for table, _, _ in deletion.OF_NOTES]
-    handled += [Import, RuleRun, DatasetBuild, *(table for table, _, _ in deletion.OF_PROJECTS), Project]
+    handled += [Import, RuleRun, DatasetBuild, AgreementReport]
+    handled += [*(table for table, _, _ in deletion.OF_PROJECTS), Project]
     for table in (getattr(tables, name) for name in tables.__all__):
         for field in table._meta.get_fields():
             if not (field.many_to_one or field.one_to_one) or not field.concrete or field.related_model not in handled:
