@@ -113,8 +113,8 @@ def finish(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
 
 @require_GET
 def note(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpResponse:
-    """The note's readings side by side and the card of the case that `?case=` names, that is at the code point `?at=`, or
-    of the first that is open.
+    """The note's readings side by side and the card of the case that `?case=` names, that is at the code point `?at=`,
+    or of the first that is open.
 
     `?columns=AC` says whose readings stand there. `?edit=` opens a third version, as far as it is written. A lead sees
     with `?names=1` who read what, once the note is done.

@@ -45,7 +45,7 @@ def test_a_disagreement_is_found_by_keys_and_by_mouse(
     assert 0 < page.locator(".differences tbody tr").count() < n_of_pair
     page.get_by_role("link", name="…").first.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Notes")).to_be_visible()
+    expect(page.get_by_role("heading", name="This note is not in your hands")).to_be_visible()
 
     page.go_back()
     expect(title).to_have_text("Disagreements, bob and cy")

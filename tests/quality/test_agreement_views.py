@@ -91,7 +91,7 @@ def test_a_pair_and_a_cell_narrow_the_list(alice_client: Client, read: Project, 
 
 
 def test_the_place_is_shown_in_its_note_and_escaped(
-    alice_client: Client, project: Project, readers: list[User]
+    alice_client: Client, project: Project, readers: list[User], dana: User
 ) -> None:
     document = make_document(project, text="Given <b>aspirin</b> & rest.", external_id="n-1")
     for reader, label in zip(readers, ("Problem", "Medication"), strict=False):
@@ -99,14 +99,18 @@ def test_the_place_is_shown_in_its_note_and_escaped(
     notes_read(document_ids=[document.pk], waiting=[])
     page = body(alice_client.get(url(project)))
     assert "Given &lt;b&gt;<b>aspirin</b>&lt;/b&gt; &amp; rest." in page
-    assert f"?note={document.public_id}" in page
+    assert reverse("adjudication:note", args=[project.public_id, document.adjudication.public_id]) + "?at=9" in page
+    sign_in(alice_client, dana)
+    assert f"?note={document.public_id}" in body(alice_client.get(url(project))), (
+        "who does not adjudicate sees the note"
+    )
     assert "Not enough data</b> on 1 double-read note: 2 spans." in page
     assert ">–</a>" in part(page, "pairs")
 
 
 def test_notes_that_wait_for_a_reader_are_left_out(alice_client: Client, read: Project) -> None:
     document = Difference.objects.filter(pair__kind="annotators").first().document
-    ReviewItem.objects.create(document=document, unit="note", slot=3)
+    ReviewItem.objects.create(project=read, document=document, unit="note", slot=3)
     notes_read(document_ids=[document.pk], waiting=[document.pk])
     page = body(alice_client.get(url(read)))
     assert "on 23 double-read notes" in page
