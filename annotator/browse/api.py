@@ -151,7 +151,7 @@ class Comments(ApiView):
         """
         membership = membership_of(request, project_id, Action.VIEW)
         require_scope(request, Scope.READ, Scope.REVIEW)
-        found = comments_for(membership)
+        found = comments_for(membership, now=timezone.now())
         document = _read(membership, self.query, "comments.read")
         if document is not None:
             found = found.filter(set__document=document)

@@ -54,7 +54,7 @@ def comments(request: HttpRequest, project_id: str) -> HttpResponse:
     membership = membership_for(user=request.user, project_id=project_id, action=Action.VIEW)
     now = timezone.now()
     chosen = CommentFilter(request.GET)
-    found = comments_for(membership).order_by("-pk")
+    found = comments_for(membership, now=now).order_by("-pk")
     page = page_of(request, found.filter(kind=chosen.chosen) if chosen.chosen else found)
     rows = list(page)
     if rows:

@@ -7,6 +7,7 @@ see once no reader is left to come; whoever cannot review sees it at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -52,7 +53,7 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     """Decisions with all that they name: the member's own, and those of others in notes that wait for no reader.
     One query.
     """
-    found = Decision.objects.filter(note_item__document__project=membership.project)
+    found = Decision.objects.filter(project=membership.project)
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(reviewer=membership.user) | ~Q(note_item__document__in=_open_notes(membership)))
     return found.select_related(
@@ -61,11 +62,12 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     ).defer("note_item__document__text", "note_item__document__metadata")
 
 
-def comments_for(membership: Membership) -> QuerySet[Comment]:
+def comments_for(membership: Membership, *, now: datetime) -> QuerySet[Comment]:
     """Standing comments with note, author and suggestion: the member's own, and those in their sets. One query.
 
     Who reads notes sees others' too. Who also reviews sees them while they are asked, since the author waits for an
-    answer, but where nobody else is to read the note: the open item of a note may be in the author's hands only.
+    answer, but where nobody else is to read the note: the open item of a note may be in the author's hands only, and is
+    in nobody's once the lease has run out.
     Who does not review sees those of submitted sets.
     """
     found = Comment.objects.filter(set__document__project=membership.project, status=Comment.Status.OPEN)
@@ -73,7 +75,7 @@ def comments_for(membership: Membership) -> QuerySet[Comment]:
     if may(role=membership.role, action=Action.READ_NOTES):
         if may(role=membership.role, action=Action.REVIEW):
             waiting = ReviewItem.objects.filter(document=OuterRef("set__document"), status=ReviewItem.Status.OPEN)
-            held_by_author = Q(leased_by__isnull=False, leased_by=OuterRef("set__annotator"))
+            held_by_author = Q(leased_by=OuterRef("set__annotator"), lease_expires_at__gt=now)
             # `exclude(unit=…)`: see review.similar.is_finished.
             seen |= Q(~Exists(waiting.exclude(unit=ReviewItem.Unit.SPAN).exclude(held_by_author)))
         else:
@@ -109,5 +111,5 @@ def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:
 def _open_notes(membership: Membership) -> QuerySet:
     """The notes that wait for a reader, or are in the hands of one, as a list of ids."""
     return ReviewItem.objects.filter(
-        document__project=membership.project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
+        project=membership.project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
     ).values("document_id")

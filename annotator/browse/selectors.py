@@ -83,7 +83,7 @@ def notes_with_state(project: Project) -> QuerySet[Any]:
 
     A note is reviewed once no reader has it left: every note item is decided, or a submitted set came with it.
     """
-    items = ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE)
+    items = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE)
     jobs = LabelJob.objects.filter(run__project=project)
     sets = AnnotationSet.objects.filter(document__project=project, status=AnnotationSet.Status.SUBMITTED)
     is_open, is_decided = _among(items.filter(status=_Status.OPEN)), _among(items.filter(status=_Status.DECIDED))
@@ -116,7 +116,7 @@ def count_notes(project: Project) -> dict[NoteState, int]:
 def count_spans(project: Project) -> SpanCounts:
     """How many suggested spans of the project are decided. One query."""
     unit = ReviewItem.Unit.SPAN
-    counts = ReviewItem.objects.filter(document__project=project).aggregate(
+    counts = ReviewItem.objects.filter(project=project).aggregate(
         n_decided=Count("pk", filter=Q(unit=unit, status=_Status.DECIDED)),
         n_open=Count("pk", filter=Q(unit=unit, status=_Status.OPEN)),
     )
@@ -169,9 +169,7 @@ def members_of(project: Project) -> list[Membership]:
 
 def tallies(project: Project, users: Sequence[User]) -> dict[int, Tally]:
     """What each of the users did and does in the project, by row id. Two queries."""
-    notes = ReviewItem.objects.filter(
-        is_begun(), unit=ReviewItem.Unit.NOTE, leased_by__in=users, document__project=project
-    )
+    notes = ReviewItem.objects.filter(is_begun(), unit=ReviewItem.Unit.NOTE, leased_by__in=users, project=project)
     counts = {
         user_id: (n_done, n_in_hand)
         for user_id, n_done, n_in_hand in notes.order_by()

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotator', '0011_dismissed'),
+        ('annotator', '0012_project_columns'),
     ]
 
     operations = [

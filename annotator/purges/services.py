@@ -33,6 +33,7 @@ from annotator.purges.disk import clear_disk
 from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed, builds_holding, doomed_notes
 from annotator.purges.traces import forget_notes
+from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import LabelJob, LabelRun
 
 BATCH = 50
@@ -52,6 +53,7 @@ def purge_notes(*, project: Project, doomed: Doomed, actor: User | None, now: da
     """
     lock_projects(project)
     notes = doomed_notes(project=project, doomed=doomed)
+    lock_notes(notes.values_list("pk", flat=True))
     if not notes.exists():
         asked = _asked_already(project, doomed)
         if asked is None:
@@ -209,8 +211,10 @@ def _slug(tombstone: Tombstone) -> str:
 
 
 def _take(tombstone: Tombstone, notes: QuerySet[Document], now: datetime) -> int:
-    """Put the notes out of reach; how many."""
+    """Put the notes, which are locked, out of reach, with what is to be and was decided in them; how many notes."""
     grave, _ = Project.objects.get_or_create(slug=_slug(tombstone), defaults={"name": NAME, "created_at": now})
+    Decision.objects.filter(note_item__document__in=notes).update(project=grave)
+    ReviewItem.objects.filter(document__in=notes).update(project=grave)
     return notes.order_by().update(project=grave)
 
 
@@ -236,6 +240,7 @@ def _next_batch(tombstone: Tombstone) -> list[int]:
     if not late.exists():
         return []
     with transaction.atomic():
+        lock_notes(late.values_list("pk", flat=True))
         _take(tombstone, late, tombstone.asked_at)
     return _next_batch(tombstone)
 

@@ -123,7 +123,7 @@ def _last_jobs(labeler: Labeler, *, among: Collection[int]) -> dict[int, int]:
 
 def _decided(project: Project) -> set[tuple[int, str]]:
     """Who decided in which note: they read it with suggestions on the page."""
-    decisions = Decision.objects.filter(note_item__document__project=project).order_by()
+    decisions = Decision.objects.filter(project=project).order_by()
     return set(decisions.values_list("note_item__document_id", "reviewer__public_id").distinct())
 
 

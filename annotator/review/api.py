@@ -54,7 +54,7 @@ class ReviewItems(ApiView):
         """The notes that the caller has open or has finished."""
         membership = membership_of(request, project_id, Action.REVIEW)
         found = ReviewItem.objects.filter(
-            document__project=membership.project, unit=ReviewItem.Unit.NOTE, leased_by=membership.user
+            project=membership.project, unit=ReviewItem.Unit.NOTE, leased_by=membership.user
         )
         if "status" in self.query:
             found = found.filter(status=self.query["status"])

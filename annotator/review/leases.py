@@ -7,6 +7,7 @@ keeps the name of who made it.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -91,7 +92,7 @@ def release(*, note_item: ReviewItem, reviewer: User) -> None:
 def let_go(*, project: Project, reviewer: User) -> None:
     """End all leases of someone who reviews in the project no longer: others may take these notes over at once."""
     ReviewItem.objects.filter(
-        document__project=project,
+        project=project,
         unit=ReviewItem.Unit.NOTE,
         status=ReviewItem.Status.OPEN,
         leased_by=reviewer,
@@ -102,7 +103,7 @@ def let_go(*, project: Project, reviewer: User) -> None:
 def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:
     """Open notes that the reviewer holds, the one that runs out last first."""
     return ReviewItem.objects.filter(
-        document__project=project,
+        project=project,
         unit=ReviewItem.Unit.NOTE,
         status=ReviewItem.Status.OPEN,
         leased_by=reviewer,
@@ -111,20 +112,25 @@ def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[R
 
 
 def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held: bool = False) -> QuerySet[ReviewItem]:
-    """Open notes that nobody else holds and of which the reviewer has no other slot and no set yet, best first."""
+    """Open notes that nobody else holds and of which the reviewer has no other slot and no set yet, best first; a note
+    once for each slot that is free.
+    """
+    notes = takeable_in([project], reviewer=reviewer, now=now, with_held=with_held)
+    return notes.select_related("document__project").order_by(F("skipped_at").asc(nulls_first=True), "-priority", "pk")
+
+
+def takeable_in(
+    projects: Collection[Project], *, reviewer: User, now: datetime, with_held: bool = False
+) -> QuerySet[ReviewItem]:
+    """Those of several projects, in no order."""
     is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
     if with_held:
         is_free |= Q(leased_by=reviewer)
     # Lists of ids, not EXISTS for each row: SQLite would look through the wrong index, ten thousand times.
     others = Q(document__in=ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, leased_by=reviewer).values("document"))
     others |= Q(document__in=AnnotationSet.objects.filter(annotator=reviewer).values("document"))
-    return (
-        ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
-        .filter(is_free)
-        .filter(Q(leased_by=reviewer) | ~others)
-        .select_related("document__project")
-        .order_by(F("skipped_at").asc(nulls_first=True), "-priority", "pk")
-    )
+    notes = ReviewItem.objects.filter(project__in=projects, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
+    return notes.filter(is_free).filter(Q(leased_by=reviewer) | ~others)
 
 
 @transaction.atomic

@@ -6,6 +6,7 @@ from django.db.models import Q
 
 from annotator.annotations.models import Annotation, DocumentValue, Relation
 from annotator.documents.models import Document
+from annotator.projects.models import Project
 from annotator.suggestions.models import Suggestion
 from annotator.web.ids import new_public_id
 
@@ -24,7 +25,8 @@ class ReviewItem(models.Model):
     Each note has one item of unit *note* for every reader (`slot` 1..n). It carries the lease: who holds it decides
     the span items of the same note and slot. `version` grows with every change, and every change names the version
     it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. Of a span,
-    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the next by either.
+    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either.
+    `project` is the note's, and moves with it when a purge takes the note (`purges.services`).
     """
 
     class Unit(models.TextChoices):
@@ -41,6 +43,7 @@ class ReviewItem(models.Model):
         DECIDED = "decided"
         CLOSED = "closed"
 
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+", db_index=False)
     document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="review_items")
     suggestion = models.ForeignKey(Suggestion, on_delete=models.PROTECT, null=True, related_name="review_items")
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
@@ -70,14 +73,16 @@ class ReviewItem(models.Model):
         ]
         indexes = [
             models.Index(fields=["document", "slot", "unit", "status"], name="review_item_queue"),
-            models.Index(fields=["unit", "status", "-priority"], name="review_item_next"),
+            models.Index(fields=["project", "unit", "status", "-priority"], name="review_item_next"),
             models.Index(
-                fields=["stream", "audit_key"],
+                fields=["project", "stream", "audit_key"],
                 condition=Q(unit="span", status="open", skipped_at=None),
                 name="review_item_audit",
             ),
             models.Index(
-                fields=["leased_by", "status", "unit"], condition=Q(leased_by__isnull=False), name="review_item_held"
+                fields=["leased_by", "project", "unit", "status"],
+                condition=Q(leased_by__isnull=False),
+                name="review_item_held",
             ),
         ]
 
@@ -87,7 +92,7 @@ class Decision(models.Model):
 
     `withdrew` and `made` are the annotations before and after, and so for relations and the values of document labels;
     undo swaps them back. A redo has the verdict of what it does again. What was dismissed is no annotation and no item:
-    its label and place stand here.
+    its label and place stand here. `project` is that of the note.
     """
 
     class Verdict(models.TextChoices):
@@ -103,6 +108,7 @@ class Decision(models.Model):
         UNDO = "undo"
         NOTE_DONE = "note_done"
 
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+", db_index=False)
     note_item = models.ForeignKey(ReviewItem, on_delete=models.PROTECT, related_name="decisions_on_note")
     item = models.ForeignKey(ReviewItem, on_delete=models.PROTECT, null=True, related_name="decisions")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -129,4 +135,5 @@ class Decision(models.Model):
             models.Index(fields=["note_item", "reviewer", "-id"], name="decision_of_note"),
             models.Index(fields=["batch"], condition=~Q(batch=""), name="decision_of_batch"),
             models.Index(fields=["reviewer", "decided_at"], name="decision_of_reviewer"),
+            models.Index(fields=["project", "reviewer", "decided_at"], name="decision_in_project"),
         ]

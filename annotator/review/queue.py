@@ -27,7 +27,13 @@ def ensure_note_items(*, document: Document, n_slots: int, priority: float) -> l
     """The note's items, one for each reader, made where they are missing; `priority` is set on the open ones."""
     ReviewItem.objects.bulk_create(
         (
-            ReviewItem(document=document, unit=ReviewItem.Unit.NOTE, slot=slot, priority=priority)
+            ReviewItem(
+                project_id=document.project_id,
+                document=document,
+                unit=ReviewItem.Unit.NOTE,
+                slot=slot,
+                priority=priority,
+            )
             for slot in range(1, n_slots + 1)
         ),
         ignore_conflicts=True,
@@ -80,6 +86,7 @@ def queue_spans(
             closed_as = LATE
         rows.append(
             ReviewItem(
+                project_id=note_item.project_id,
                 document_id=note_item.document_id,
                 suggestion=entry.suggestion,
                 unit=ReviewItem.Unit.SPAN,

@@ -143,7 +143,7 @@ def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
     """The note item of that public id in the project, with its document. One query."""
     found = (
         ReviewItem.objects.select_related("document")
-        .filter(public_id=item_id, unit=ReviewItem.Unit.NOTE, document__project=project)
+        .filter(public_id=item_id, unit=ReviewItem.Unit.NOTE, project=project)
         .first()
     )
     if found is not None:
@@ -169,15 +169,23 @@ def n_unseen(note_item: ReviewItem) -> int:
     return span_items(note_item).filter(status=ReviewItem.Status.CLOSED, reason=UNSEEN).count()
 
 
-def last_decision(*, note_item: ReviewItem) -> Decision | None:
-    """The newest decision in the note that is neither an undo nor undone: what Undo takes back. One query."""
-    return (
-        Decision.objects.filter(note_item=note_item, undone_by=None)
-        .exclude(verdict=Decision.Verdict.UNDO)
-        .select_related(*_WHAT_IT_NAMES)
-        .order_by("-pk")
-        .first()
-    )
+def last_decision(*, note_item: ReviewItem, reviewer: User | None = None) -> Decision | None:
+    """The newest decision in the note, or of the reviewer in it, that is neither an undo nor undone: what Undo takes
+    back. One query.
+    """
+    found = _standing(note_item.pk)
+    return (found if reviewer is None else found.filter(reviewer=reviewer)).order_by("-pk").first()
+
+
+def decisions_since(decision: Decision) -> list[Decision]:
+    """What was decided in the note after that one, and stands. One query."""
+    return list(_standing(decision.note_item_id).filter(pk__gt=decision.pk))
+
+
+def _standing(note_item_id: int) -> QuerySet[Decision]:
+    """The note's decisions that are neither undos nor undone, with what they name."""
+    made = Decision.objects.filter(note_item=note_item_id, undone_by=None).exclude(verdict=Decision.Verdict.UNDO)
+    return made.select_related(*_WHAT_IT_NAMES)
 
 
 def last_undo_id(*, note_item: ReviewItem) -> int | None:
@@ -268,7 +276,7 @@ def labeler_of(suggestion: Suggestion) -> Labeler:
 
 def queue_counts(*, project: Project, reviewer: User) -> dict[str, int]:
     """Notes of the project by what is left of them, and how many of them this person finished. One query."""
-    notes = ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE)
+    notes = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE)
     is_open, is_done = Q(status=ReviewItem.Status.OPEN), Q(status=ReviewItem.Status.DECIDED)
     return notes.aggregate(
         n_open=Count("pk", filter=is_open),
@@ -280,7 +288,7 @@ def queue_counts(*, project: Project, reviewer: User) -> dict[str, int]:
 def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewItem]:
     """The reader's twenty newest notes that are begun or done. One query."""
     notes = ReviewItem.objects.filter(
-        is_begun(), document__project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
+        is_begun(), project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
     )
     return list(
         notes.select_related("document")

@@ -49,18 +49,18 @@ def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
     return next((found for part in in_order if (found := part.first()) is not None), None)
 
 
-def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem | None:
+def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem:
     """The note of the reviewer's last decision in the project, which Undo by span takes back; of the decision made
-    under `key` where there is one already. Raises DecisionRefused where that note is read as a whole.
+    under `key` where there is one already. Raises DecisionRefused where there is none, or that note is read as a whole.
     """
-    made = Decision.objects.filter(reviewer=reviewer, note_item__document__project=project)
+    made = Decision.objects.filter(reviewer=reviewer, project=project)
     made = made.select_related("note_item__document__project")
     last = (
         made.filter(idempotency_key=key).first()
         or made.filter(undone_by=None).exclude(verdict=Decision.Verdict.UNDO).order_by("-decided_at", "-pk").first()
     )
     if last is None:
-        return None
+        raise DecisionRefused("There is nothing of yours to undo.")
     if last.verdict == Decision.Verdict.NOTE_DONE or last.note_item.stream == Stream.BLIND:
         raise DecisionRefused("Your last decision was made in a whole note. Open that note to undo it.")
     return last.note_item
@@ -78,6 +78,5 @@ def _notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[Revie
 
 
 def _spans(project: Project) -> QuerySet[ReviewItem]:
-    return ReviewItem.objects.filter(
-        document__project=project, unit=ReviewItem.Unit.SPAN, status=ReviewItem.Status.OPEN
-    ).exclude(stream=Stream.BLIND)
+    spans = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.SPAN, status=ReviewItem.Status.OPEN)
+    return spans.exclude(stream=Stream.BLIND)

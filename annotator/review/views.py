@@ -56,9 +56,10 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {
         "counts": counts | {"total": counts["n_open"] + counts["n_done"]},
-        "n_takeable": leases.takeable_notes(
-            project=project, reviewer=reviewer, now=timezone.now(), with_held=True
-        ).count(),
+        "n_takeable": leases.takeable_in([project], reviewer=reviewer, now=timezone.now(), with_held=True)
+        .values("document")
+        .distinct()
+        .count(),
         "lists": [
             ("Yours, not done", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.OPEN)),
             ("Done by you", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.DECIDED)),
@@ -178,7 +179,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         if isinstance(target, ReviewItem) and is_masked(target) and (data["move"] or data["bounds"]):
             return _refused(request, membership, note_item, _LABEL_WANTED, 422, moved=(target, data))
         if data["queue"] == BY_SPAN and data["verdict"] == "undo":
-            where = note_to_undo_in(project=membership.project, reviewer=membership.user, key=data["key"]) or note_item
+            where = note_to_undo_in(project=membership.project, reviewer=membership.user, key=data["key"])
         decision = services.decide(
             note_item=where,
             reviewer=membership.user,

@@ -130,19 +130,3 @@ export function clearNote(title, text) {
   card.querySelectorAll(".card-head a").forEach((step) => step.remove());
   card.querySelector("[data-for] p").textContent = text;
 }
-
-/** Show the parts of an answer beside the card: the card is the one that the person looks at. @param {string} html */
-export function putAside(html) {
-  const came = new DOMParser().parseFromString(html, "text/html");
-  for (const part of came.querySelectorAll("[hx-swap-oob]:not(#actions, #remarks, #told)")) {
-    const place = document.getElementById(part.id);
-    place?.replaceChildren(...part.childNodes);
-    if (place) htmx.process(place);
-  }
-}
-
-/** Show the card of an answer, and all else in it. @param {string} html */
-export function showAnswer(html) {
-  htmx.swap("#card", html, { swapStyle: "outerHTML", swapDelay: 0, settleDelay: 0 });
-  document.getElementById("card").dispatchEvent(new CustomEvent("card:drawn", { bubbles: true }));
-}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -47,9 +48,10 @@ def done(document: Document, reader: User) -> None:
     ReviewItem.objects.filter(document=document, leased_by=reader).update(status=ReviewItem.Status.DECIDED)
 
 
-def seen(project: Project, user: User) -> set[str]:
+def seen(project: Project, user: User, *, minutes: int = 0) -> set[str]:
     membership = Membership.objects.select_related("project", "user").get(project=project, user=user)
-    return {comment.body for comment in comments_for(membership)}
+    found = comments_for(membership, now=timezone.now() + timedelta(minutes=minutes))
+    return {comment.body for comment in found}
 
 
 @pytest.fixture
@@ -74,6 +76,8 @@ def test_everybody_sees_what_can_sway_no_reading_of_theirs(
     assert seen(project, carol) == {"4 carol"}
     assert seen(project, alice) == seen(project, adam) == everything - {"3 bob"}  # they may come to be its reader
     assert seen(project, dana) == everything - {"2 bob"}
+    assert seen(project, alice, minutes=11) == everything - {"2 bob", "3 bob"}, "anyone may take note 2 over by then"
+    assert seen(project, bob, minutes=11) == seen(project, bob)
     hold(waits, carol)
     assert "3 bob" not in seen(project, alice)
     done(waits, carol)

@@ -65,6 +65,7 @@ def review(document: Document, reviewer: User) -> None:
     finish(document, reviewer)
     (item,) = ensure_note_items(document=document, n_slots=1, priority=1.0)
     Decision.objects.create(
+        project=document.project,
         note_item=item,
         reviewer=reviewer,
         verdict=Decision.Verdict.NOTE_DONE,

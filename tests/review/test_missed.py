@@ -100,7 +100,7 @@ def test_what_others_say_is_used_only_where_it_can_sway_no_reading(
     desk: Desk, project: Project, bob: User, carol: User
 ) -> None:
     waiting = said(project, carol, "Left knee.", ("Left knee", "Problem"), name="waits for a reader")
-    ReviewItem.objects.create(document=waiting, unit=ReviewItem.Unit.NOTE, slot=2)
+    ReviewItem.objects.create(project=project, document=waiting, unit=ReviewItem.Unit.NOTE, slot=2)
     still_open = said(project, carol, "Left knee.", ("Left knee", "Problem"), name="not submitted")
     still_open.annotation_sets.update(status="open")
     begun = said(project, carol, "Left knee.", ("Left knee", "Problem"), name="begun by Bob")
