@@ -7,6 +7,7 @@ from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
+from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
 from annotator.review.models import Decision, ReviewItem
@@ -30,6 +31,7 @@ __all__ = [
     "BrowserSession",
     "Candidate",
     "Comment",
+    "CountedProject",
     "DatasetBuild",
     "Decision",
     "Document",
@@ -39,6 +41,7 @@ __all__ = [
     "Import",
     "Invitation",
     "Job",
+    "LabelDay",
     "LabelJob",
     "LabelRun",
     "Labeler",
@@ -54,5 +57,6 @@ __all__ = [
     "Suggestion",
     "Tombstone",
     "User",
+    "WorkDay",
     "WorkerBeat",
 ]

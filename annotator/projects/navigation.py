@@ -17,6 +17,7 @@ _ITEMS = (
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),
     ("Quality", "quality:quality", Action.MEASURE),
+    ("Progress", "progress:progress", Action.MANAGE),
     ("Datasets", "builds:builds", Action.BUILD),
     ("People", "browse:people", Action.MANAGE),
     ("Data", "purges:data", Action.MANAGE),

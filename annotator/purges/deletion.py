@@ -13,6 +13,7 @@ from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
+from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import (
@@ -45,6 +46,9 @@ OF_NOTES: tuple[_Table, ...] = (
 )
 # What else belongs to a project, once its notes are gone, with its way to the project.
 OF_PROJECTS: tuple[_Table, ...] = (
+    (WorkDay, "project", "n_work_days"),
+    (LabelDay, "project", "n_label_days"),
+    (CountedProject, "project", "n_counted"),
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.chart import BOTTOM, LEFT, RIGHT, SMALLEST_SHARE, TOP, axis_top, line_chart, segments
+from annotator.core.chart import BOTTOM, LEFT, RIGHT, SMALLEST_SHARE, TOP, axis_top, bar_chart, line_chart, segments
 
 
 def points(line: str) -> list[tuple[float, float]]:
@@ -70,3 +70,15 @@ def test_segments_fill_the_bar_in_order_and_none_is_lost(counts: list[int]):
 def test_a_part_too_small_to_see_is_widened():
     assert segments([("done", "Done", 9_999), ("failed", "Failed", 1)])[1].share == pytest.approx(0.8, abs=0.01)
     assert segments([("done", "Done", 9_999)])[0].count == "9,999"
+
+
+def test_bars_stand_on_the_axis_and_nothing_has_none():
+    chart = bar_chart(values=[0, 40, 80], times=["a", "b", "c"], summary="s")
+    half, whole = chart.bars
+    assert (whole.y, whole.height) == (TOP, BOTTOM - TOP)
+    assert (half.y, half.height) == ((TOP + BOTTOM) / 2, (BOTTOM - TOP) / 2)
+    step = (RIGHT - LEFT) / 3
+    assert half.x + half.width / 2 == pytest.approx(LEFT + 1.5 * step, abs=0.1)
+    assert [(row.x, row.y) for row in chart.rows] == [("a", "0"), ("b", "40"), ("c", "80")]
+    with pytest.raises(ValueError, match="at least two"):
+        bar_chart(values=[1], times=["a"], summary="s")
