@@ -1,7 +1,7 @@
 """How fast the page of a project's progress is, among a hundred thousand notes and five million decisions.
 
-Fills a project of so many people and notes on SQLite, four fifths of the notes done in the last 300 days, counts the days
-as the sweeper does, and asks for the page again and again.
+Fills a project of so many people and notes on SQLite, four fifths of the notes done in the last 300 days, counts the
+days as the sweeper does, and asks for the page again and again.
 
     python bench/progress.py [--notes 100000] [--people 100] [--data FOLDER] [--views 40]
 

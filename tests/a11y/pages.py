@@ -24,7 +24,15 @@ from tests.test_routes import NO, ROUTES, known_routes
 Act = Callable[[Page, Tour], None]
 Theme = Literal["light", "dark"]
 # What answers GET, and is no page for people: programs ask for it, or the browser.
-NO_PAGE = {"healthz", "readyz", "metrics", "accounts:idle", "accounts:two_factor_qr", "builds:download"}
+NO_PAGE = {
+    "healthz",
+    "readyz",
+    "metrics",
+    "accounts:idle",
+    "accounts:two_factor_qr",
+    "builds:download",
+    "progress:people_csv",
+}
 
 
 def page_routes() -> set[str]:
@@ -292,6 +300,8 @@ PAGES: tuple[Row, ...] = (
     Row("run-cancel", "suggestions:run", act=press("Cancel")),
     Row("quality", "quality:quality"),
     Row("quality-empty", "quality:quality", EMPTY),
+    Row("progress", "progress:progress"),
+    Row("progress-empty", "progress:progress", EMPTY),
     Row("datasets", "builds:builds"),
     Row("datasets-empty", "builds:builds", EMPTY),
     Row("dataset-sheet", "builds:builds", act=both(open_dialog("Build a dataset"), see("Patients in each part"))),
