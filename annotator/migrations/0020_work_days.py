@@ -18,6 +18,7 @@ class Migration(migrations.Migration):
                 ('project', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='annotator.project')),
                 ('day', models.DateField()),
                 ('counted_at', models.DateTimeField()),
+                ('queue', models.JSONField(default=dict)),
             ],
         ),
         migrations.CreateModel(

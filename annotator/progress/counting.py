@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.browse.selectors import notes_with_state
 from annotator.core.estimates import sums_of
 from annotator.progress.models import LabelDay, WorkDay
 from annotator.projects.models import Project
-from annotator.review.models import Decision
+from annotator.review.models import Decision, ReviewItem
 
 _Verdict = Decision.Verdict
 _Place = tuple[Any, ...]  # label and fragments
@@ -53,6 +55,22 @@ def day_of(project: Project, day: date) -> Day:
 def decisions_of(project: Project) -> QuerySet[Decision]:
     """The project's decisions, by whomever: so that the index on project, reviewer and time is used."""
     return Decision.objects.filter(project=project, reviewer__in=list(User.objects.values_list("pk", flat=True)))
+
+
+def count_queue(project: Project) -> dict[str, dict[str, int]]:
+    """What is left, as `CountedProject.queue` has it. Three queries, which read every note."""
+    queue: dict[str, dict[str, int]] = defaultdict(dict)
+    open_items = ReviewItem.objects.filter(project=project, status=ReviewItem.Status.OPEN).order_by()
+    audits = open_items.filter(unit=ReviewItem.Unit.SPAN, skipped_at=None, stream=ReviewItem.Stream.AUDIT)
+    readings = open_items.filter(unit=ReviewItem.Unit.NOTE)
+    for rows in (
+        notes_with_state(project).order_by().values_list("note_type", "state"),
+        readings.values_list("document__note_type", Concat(Value("to_read_"), "stream")),
+        audits.values_list("document__note_type", Value("audits")),
+    ):
+        for note_type, name, n in rows.annotate(n=Count("pk")):
+            queue[note_type][name] = n
+    return queue
 
 
 def count_day(day: Day) -> tuple[list[WorkDay], list[LabelDay]]:

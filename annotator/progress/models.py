@@ -15,11 +15,15 @@ from annotator.suggestions.models import Labeler
 
 
 class CountedProject(models.Model):
-    """How far a project's days are counted: up to and with `day`."""
+    """How far a project's days are counted: up to and with `day`; and what was left then.
+
+    `queue` has, for each type of note, its notes by state, its readings to be finished by stream, and its audits.
+    """
 
     project = models.OneToOneField(Project, on_delete=models.PROTECT, related_name="+", primary_key=True)
     day = models.DateField()
     counted_at = models.DateTimeField()
+    queue = models.JSONField(default=dict)
 
 
 class WorkDay(models.Model):

@@ -62,7 +62,7 @@ STATES = (
 
 def lead(queue: Queue, by_day: Sequence[int], *, n_readers: int, today: date) -> Lead:
     """How far the notes are, and when the rest will be done, in a sentence."""
-    n, n_done = queue.count(), queue.count(NoteState.REVIEWED)
+    n, n_done = queue.count(*NoteState), queue.count(NoteState.REVIEWED)
     if not n:
         return Lead("", "There is no note.")
     if n_done == n:
@@ -74,7 +74,7 @@ def lead(queue: Queue, by_day: Sequence[int], *, n_readers: int, today: date) ->
 
 def type_rows(queue: Queue) -> list[TypeRow]:
     """The types by name, and all of them where there are several."""
-    rows = [_type_row(name or "No type", found) for name, found in sorted(queue.states.items())]
+    rows = [_type_row(name or "No type", found) for name, found in sorted(queue.types.items())]
     everything = {state: queue.count(state) for state in NoteState}
     return [*rows, _type_row("All types", everything)] if len(rows) > 1 else rows
 
@@ -116,7 +116,7 @@ def share_figure(share: float | None, interval: Interval | None) -> Figure:
     return Figure(f"{share:.0%}", f"{100 * interval.low:.0f}–{interval.high:.0%}")
 
 
-def _type_row(name: str, found: Mapping[NoteState, int]) -> TypeRow:
+def _type_row(name: str, found: Mapping[str, int]) -> TypeRow:
     counts = tuple(sum(found.get(state, 0) for state in states) for _, states in STATES)
     return TypeRow(name, counts, sum(counts))
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, Q, QuerySet, Subquery, Sum
+from django.db.models import Q, QuerySet, Subquery, Sum
 from django.db.models.expressions import OuterRef
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Comment
 from annotator.browse.independence import comments_for
-from annotator.browse.selectors import NoteState, notes_with_state
+from annotator.browse.selectors import NoteState
 from annotator.core.estimates import Sums
 from annotator.progress.models import LabelDay, WorkDay
 from annotator.projects.access import Action, may
@@ -25,7 +25,7 @@ KINDS = ("accept", "relabel", "bounds", "reject", "add", "skip", "other", "undo"
 # Of a person's timed decisions the newest so many tell the median.
 MOST_TIMES = 1000
 _TIMED = [Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.EDIT, Decision.Verdict.ADD]
-_Stream, _Unit, _Open = ReviewItem.Stream, ReviewItem.Unit, ReviewItem.Status.OPEN
+_Stream = ReviewItem.Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +46,33 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What is left: notes by type and state; readings still to be finished, by stream; audits and questions that wait.
+    """What is left: by type of note what `CountedProject.queue` says, and comments that wait for an answer.
 
     A note of several readers has several readings.
     """
 
-    states: Mapping[str, Mapping[NoteState, int]]
-    readings: Mapping[str, int]
-    n_audits: int
+    types: Mapping[str, Mapping[str, int]]
     n_discussed: int
 
-    def count(self, *states: NoteState) -> int:
-        return sum(of_type.get(state, 0) for of_type in self.states.values() for state in states or NoteState)
+    def count(self, *names: str) -> int:
+        """The sum over all types; of a NoteState, or of what is to be read or audited."""
+        return sum(counts.get(name, 0) for counts in self.types.values() for name in names)
+
+    @property
+    def n_uncertain(self) -> int:
+        return self.count(f"to_read_{_Stream.UNCERTAIN}")
+
+    @property
+    def n_blind(self) -> int:
+        return self.count(f"to_read_{_Stream.BLIND}")
+
+    @property
+    def n_audits(self) -> int:
+        return self.count("audits")
 
     def n_left(self, n_readers: int) -> int:
         """Readings that are still to be finished, those of notes that have not come to readers among them."""
-        return sum(self.readings.values()) + n_readers * self.count(NoteState.WAITING, NoteState.FAILED)
+        return self.n_uncertain + self.n_blind + n_readers * self.count(NoteState.WAITING, NoteState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +102,15 @@ class LabelCounts:
     scores: Mapping[int, float]
 
 
-def queue(membership: Membership, note_type: str | None, *, now: datetime) -> Queue:
-    """What is left in the project. Four queries."""
-    project = membership.project
-    states: dict[str, dict[NoteState, int]] = defaultdict(dict)
-    rows = notes_with_state(project).order_by().values_list("note_type", "state").annotate(n=Count("pk"))
-    for found, state, n in rows:
-        if note_type in (None, found):
-            states[found][NoteState(state)] = n
-    open_items = ReviewItem.objects.filter(project=project, status=_Open)
-    audits = open_items.filter(unit=_Unit.SPAN, skipped_at=None, stream=_Stream.AUDIT)
+def queue_of(
+    membership: Membership, counts: Mapping[str, Mapping[str, int]], note_type: str | None, *, now: datetime
+) -> Queue:
+    """What is left in notes of the type. One query."""
     comments = comments_for(membership, now=now).filter(kind=Comment.Kind.DISCUSS)
     if note_type is not None:
-        open_items, audits = (rows.filter(document__note_type=note_type) for rows in (open_items, audits))
         comments = comments.filter(set__document__note_type=note_type)
-    readings = open_items.filter(unit=_Unit.NOTE).order_by().values_list("stream").annotate(n=Count("pk"))
-    return Queue(states, dict(readings), audits.count(), comments.count())
+        counts = {note_type: counts.get(note_type, {})}
+    return Queue(counts, comments.count())
 
 
 def notes_by_day(scope: Scope) -> Mapping[date, int]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
 from annotator.documents.models import Document
-from annotator.progress.counting import count_day, day_of, decisions_of
+from annotator.progress.counting import count_day, count_queue, day_of, decisions_of
 from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Project
 from annotator.projects.services import lock_projects
@@ -39,13 +41,16 @@ def count_project(*, project: Project, now: datetime) -> int:
     else:
         first = counted.day - timedelta(days=DAYS_COUNTED_AGAIN - 1)
     days = [first + timedelta(days=n) for n in range(min((today - first).days + 1, MOST_DAYS))]
+    queue = count_queue(project)
     for day in days:
-        _store(project, day, *count_day(day_of(project, day)), now=now)
+        _store(project, day, *count_day(day_of(project, day)), queue, now=now)
     return len(days)
 
 
 @transaction.atomic
-def _store(project: Project, day: date, work: list[WorkDay], labels: list[LabelDay], *, now: datetime) -> None:
+def _store(
+    project: Project, day: date, work: list[WorkDay], labels: list[LabelDay], queue: Mapping[str, Any], *, now: datetime
+) -> None:
     """In place of what was counted of the day before. What a purge has taken meanwhile is left out."""
     lock_projects(project)
     if not Project.objects.filter(pk=project.pk).exists():
@@ -55,7 +60,8 @@ def _store(project: Project, day: date, work: list[WorkDay], labels: list[LabelD
         table.objects.filter(project=project, day=day).delete()
     WorkDay.objects.bulk_create([row for row in work if row.note_type in types])
     LabelDay.objects.bulk_create([row for row in labels if row.note_type in types])
-    CountedProject.objects.update_or_create(project=project, defaults={"day": day, "counted_at": now})
+    left = {note_type: counts for note_type, counts in queue.items() if note_type in types}
+    CountedProject.objects.update_or_create(project=project, defaults={"day": day, "counted_at": now, "queue": left})
 
 
 def forget_types(*, project_id: str) -> None:
@@ -63,6 +69,9 @@ def forget_types(*, project_id: str) -> None:
     types = _types_of(project_id)
     for table in (WorkDay, LabelDay):
         table.objects.filter(project__public_id=project_id).exclude(note_type__in=types).delete()
+    for counted in CountedProject.objects.filter(project__public_id=project_id):
+        counted.queue = {note_type: counts for note_type, counts in counted.queue.items() if note_type in set(types)}
+        counted.save(update_fields=["queue"])
 
 
 def _types_of(project_id: str) -> QuerySet:

@@ -14,6 +14,7 @@ from annotator.accounts.models import User
 from annotator.browse.selectors import note_types, seconds_since, tallies
 from annotator.core.estimates import median, rate_interval, share_interval
 from annotator.progress import label_pages, pages, selectors
+from annotator.progress.counting import count_queue
 from annotator.progress.forms import ProgressFilter
 from annotator.progress.models import CountedProject
 from annotator.progress.selectors import KINDS, Scope, Work
@@ -31,10 +32,11 @@ def progress(request: HttpRequest, project_id: str) -> HttpResponse:
     """Queue, people and labels; htmx gets the inside of the page, when other days or notes are chosen."""
     membership, chosen = _asked(request, project_id)
     now = timezone.now()
+    counted = CountedProject.objects.filter(project=membership.project).first()
     context = page_context(membership, current="Progress") | {
         "filter": chosen,
-        "counted": CountedProject.objects.filter(project=membership.project).first(),
-        **_queue(membership, chosen, now),
+        "counted": counted,
+        **_queue(membership, chosen, counted, now),
         **_people(request, membership, chosen, now),
         **_labels(membership, chosen, now),
     }
@@ -78,9 +80,13 @@ def _scope(membership: Membership, chosen: ProgressFilter, now: datetime) -> tup
     return Scope(membership.project, day, chosen.chosen_type), since
 
 
-def _queue(membership: Membership, chosen: ProgressFilter, now: datetime) -> dict[str, Any]:
+def _queue(
+    membership: Membership, chosen: ProgressFilter, counted: CountedProject | None, now: datetime
+) -> dict[str, Any]:
+    """The queue as it was counted with the work; of a project that was not counted yet, as it is."""
     today = timezone.localdate(now)
-    queue = selectors.queue(membership, chosen.chosen_type, now=now)
+    counts = counted.queue if counted else count_queue(membership.project)
+    queue = selectors.queue_of(membership, counts, chosen.chosen_type, now=now)
     since = selectors.days_since(pages.CHART_DAYS, today=today)
     by_day = selectors.notes_by_day(Scope(membership.project, since, chosen.chosen_type))
     pace = pages.pace_days(by_day, today=today)
