@@ -155,7 +155,7 @@ def _change(before: Sums, now: Sums) -> Figure:
 
 def _signed(share: float) -> str:
     """In percentage points, with a minus sign that is as wide as the plus."""
-    return f"{100 * share:+.1f}".replace("-", "−")
+    return f"{round(100 * share, 1) + 0.0:+.1f}".replace("-", "−")
 
 
 def _mean(score: float, accepted: Sums) -> str:

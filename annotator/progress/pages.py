@@ -75,7 +75,7 @@ def lead(queue: Queue, by_day: Sequence[int], *, n_readers: int, today: date) ->
 def type_rows(queue: Queue) -> list[TypeRow]:
     """The types by name, and all of them where there are several."""
     rows = [_type_row(name or "No type", found) for name, found in sorted(queue.types.items())]
-    everything = {state: queue.count(state) for state in NoteState}
+    everything: dict[str, int] = {state: queue.count(state) for state in NoteState}
     return [*rows, _type_row("All types", everything)] if len(rows) > 1 else rows
 
 
@@ -158,4 +158,4 @@ def _seconds(value: float, interval: Interval) -> tuple[str, str]:
 
 
 def _per_cent(n: int, of: int) -> str:
-    return f"{n / of:.0%}" if n else "–"
+    return f"{n / of:.0%}" if of else "–"
