@@ -81,8 +81,7 @@ def share_interval(sums: Sums) -> Interval | None:
     if not sums.is_enough:
         return None
     share = sums.part / sums.whole
-    variance = sums.variance
-    n = min(share * (1 - share) / variance, sums.whole) if variance > 0 else sums.n
+    n = sums.whole / max(sums.design_effect, 1.0) if 0 < share < 1 else sums.n
     t = _t(sums.n - 1)
     middle = (share + t * t / (2 * n)) / (1 + t * t / n)
     half = t / (1 + t * t / n) * sqrt(share * (1 - share) / n + t * t / (4 * n * n))

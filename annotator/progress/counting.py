@@ -17,12 +17,12 @@ from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.browse.selectors import notes_with_state
 from annotator.core.estimates import sums_of
 from annotator.progress.models import LabelDay, WorkDay
+from annotator.progress.selectors import KINDS
 from annotator.projects.models import Project
 from annotator.review.models import Decision, ReviewItem
 
 _Verdict = Decision.Verdict
 _Place = tuple[Any, ...]  # label and fragments
-_KINDS = ("accept", "relabel", "bounds", "reject", "add", "skip", "other", "undo")
 _OTHERS = {_Verdict.RELATE, _Verdict.UNRELATE, _Verdict.CLASSIFY, _Verdict.DISMISS}
 _JUDGED = {_Verdict.ACCEPT, _Verdict.REJECT, _Verdict.EDIT}
 # Of a decision: whose, where, what; the span before, by what it was changed from or by who suggested it, and after.
@@ -154,7 +154,7 @@ def _work_day(day: Day, reviewer: int, note_type: str, notes: list[_Note]) -> Wo
         reviewer_id=reviewer,
         note_type=note_type,
         n_notes=counts["note_done"],
-        **{f"n_{kind}": counts[kind] for kind in _KINDS},
+        **{f"n_{kind}": counts[kind] for kind in KINDS},
         n_judged=accepts.n,
         n_accepted=accepts.part,
         n_decided=accepts.whole,
