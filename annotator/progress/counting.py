@@ -1,4 +1,4 @@
-"""What was done on one day of a project, as rows to be stored. Five queries a day, whatever was done."""
+"""What was done on one day of a project, as rows to be stored, in five queries; and what is left, in three."""
 
 from __future__ import annotations
 
