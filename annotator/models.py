@@ -9,6 +9,7 @@ from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.notices.models import Notice
+from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
 from annotator.quality.models import AgreementReport
@@ -38,6 +39,7 @@ __all__ = [
     "Choice",
     "Comment",
     "Comparison",
+    "CountedProject",
     "DatasetBuild",
     "Decision",
     "Difference",
@@ -49,6 +51,7 @@ __all__ = [
     "Import",
     "Invitation",
     "Job",
+    "LabelDay",
     "LabelJob",
     "LabelRun",
     "Labeler",
@@ -70,5 +73,6 @@ __all__ = [
     "TokenRatings",
     "Tombstone",
     "User",
+    "WorkDay",
     "WorkerBeat",
 ]

@@ -16,6 +16,7 @@ from annotator.builds.services import sweep_builds
 from annotator.exchange.uploads import sweep_spool
 from annotator.jobs import services as jobs
 from annotator.notices.services import sweep_notices
+from annotator.progress.services import count_projects
 from annotator.purges import services as purges
 from annotator.suggestions import services as suggestions
 
@@ -30,6 +31,7 @@ _STEPS: tuple[Callable[[datetime], object], ...] = (
     lambda now: purges.start_due_purges(now=now),
     lambda now: purges.take_up_purges(now=now),
     lambda now: write_heads(now=now),
+    lambda now: count_projects(now=now),
 )
 
 

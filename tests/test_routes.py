@@ -153,6 +153,8 @@ ROUTES: dict[str, Row] = {
     "quality:agreement": Row(get="302 404 200 403 403 200", post=NO),
     "quality:agreement_csv": Row(get="302 404 200 403 403 200", post=NO),
     "quality:quality": Row(get="302 404 200 403 403 200", post=NO),
+    "progress:progress": Row(get="302 404 200 403 403 403", post=NO),
+    "progress:people_csv": Row(get="302 404 200 403 403 403", post=NO),
     "builds:builds": Row(get="302 404 200 403 403 200", post=NO),
     "builds:new": Row(get="302 404 200 403 403 200", post=NO),
     "builds:create": Row(get=NO, post="302 404 422 403 403 422"),

@@ -72,6 +72,31 @@ class LineChart:
 
 
 @dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar, from its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Bars at equal steps, in units of the drawing as in LineChart; where there is nothing there is no bar."""
+
+    summary: str
+    bars: tuple[Bar, ...]
+    y_ticks: tuple[Tick, ...]
+    x_ticks: tuple[Tick, ...]
+    rows: tuple[Row, ...]
+    width: int = RIGHT
+    height: int = HEIGHT
+    left: int = LEFT
+    bottom: int = BOTTOM
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """One part of a bar, in per cent of its length."""
 
@@ -107,15 +132,13 @@ def line_chart(
     step = (RIGHT - LEFT) / (len(values) - 1)
     points = [(LEFT + step * position, _height(value, top)) for position, value in enumerate(values)]
     line = _line(points)
-    middle = (len(values) - 1) // 2
-    ends = ((0, "start"), (middle, "middle"), (len(values) - 1, "end")) if middle else ((0, "start"), (1, "end"))
     return LineChart(
         summary=summary,
         unit=unit,
         line=line,
         area=f"{LEFT},{BOTTOM} {line} {RIGHT},{BOTTOM}",
-        y_ticks=tuple(Tick(label=_number(top * part), at=_height(top * part, top)) for part in (0, 0.5, 1)),
-        x_ticks=tuple(Tick(label=times[place], at=round(points[place][0], 1), anchor=anchor) for place, anchor in ends),
+        y_ticks=_y_ticks(top),
+        x_ticks=_x_ticks(times, [x for x, _ in points]),
         last=Dot(x=RIGHT, y=round(points[-1][1], 1), label=last_label),
         reference=_line([(LEFT + step * position, _height(value, top)) for position, value in enumerate(reference)]),
         marks=tuple(Tick(label=label, at=round(LEFT + step * place, 1), anchor="middle") for place, label in marks),
@@ -197,6 +220,26 @@ def _tenths(first: float) -> list[float]:
     return [0.5, 0.6, 0.7, 0.8, 0.9, 1.0] if first else [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
 
 
+def bar_chart(*, values: Sequence[int], times: Sequence[str], summary: str) -> BarChart:
+    """The chart of `values` at equal steps, each named by its time. Raises ValueError below two values."""
+    if len(values) < 2 or len(values) != len(times):
+        raise ValueError(f"at least two values, each with its time, are wanted; {len(values)}, {len(times)} were given")
+    top = axis_top(max(values))
+    step = (RIGHT - LEFT) / len(values)
+    tops = [_height(value, top) for value in values]
+    return BarChart(
+        summary=summary,
+        bars=tuple(
+            Bar(x=round(LEFT + step * (place + 0.15), 1), y=y, width=round(step * 0.7, 1), height=round(BOTTOM - y, 1))
+            for place, y in enumerate(tops)
+            if values[place]
+        ),
+        y_ticks=_y_ticks(top),
+        x_ticks=_x_ticks(times, [LEFT + step * (place + 0.5) for place in range(len(values))]),
+        rows=tuple(Row(x=time, y=_number(value)) for time, value in zip(times, values, strict=True)),
+    )
+
+
 def axis_top(largest: float) -> int:
     """The smallest round even number that is not below `largest`, at least 2: half of it can label the axis."""
     power = 2
@@ -219,6 +262,17 @@ def segments(parts: Sequence[tuple[str, str, int]]) -> tuple[Segment, ...]:
         Segment(kind=kind, label=label, n=n, start=start, share=end - start)
         for (kind, label, n), (start, end) in zip(parts, pairwise(edges), strict=True)
     )
+
+
+def _y_ticks(top: int) -> tuple[Tick, ...]:
+    return tuple(Tick(label=_number(top * part), at=_height(top * part, top)) for part in (0, 0.5, 1))
+
+
+def _x_ticks(times: Sequence[str], places: Sequence[float]) -> tuple[Tick, ...]:
+    """The first, the middle and the last."""
+    middle = (len(times) - 1) // 2
+    ends = ((0, "start"), (middle, "middle"), (len(times) - 1, "end")) if middle else ((0, "start"), (1, "end"))
+    return tuple(Tick(label=times[place], at=round(places[place], 1), anchor=anchor) for place, anchor in ends)
 
 
 def _line(points: Sequence[tuple[float, float]]) -> str:

@@ -22,6 +22,7 @@ _ITEMS = (
     ("Runs", "suggestions:runs", Action.READ_NOTES),
     ("Agreement", "quality:agreement", Action.MEASURE),
     ("Quality", "quality:quality", Action.MEASURE),
+    ("Progress", "progress:progress", Action.MANAGE),
     ("Datasets", "builds:builds", Action.BUILD),
     ("People", "browse:people", Action.MANAGE),
     ("Data", "purges:data", Action.MANAGE),

@@ -15,6 +15,7 @@ from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
 from annotator.notices.models import Notice
+from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
@@ -58,6 +59,9 @@ OF_PROJECTS: tuple[_Table, ...] = (
     (RoundReader, "round__project", "n_round_readers"),
     (Round, "project", "n_rounds"),
     (ReaderPair, "project", "n_reader_pairs"),
+    (WorkDay, "project", "n_work_days"),
+    (LabelDay, "project", "n_label_days"),
+    (CountedProject, "project", "n_counted"),
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),

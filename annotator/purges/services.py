@@ -28,6 +28,7 @@ from annotator.exchange.spool import remove_folder
 from annotator.jobs.models import Job
 from annotator.jobs.services import advance_job, create_job, finish_job, start_job
 from annotator.notices.services import count_again
+from annotator.progress.services import forget_types
 from annotator.projects.models import Invitation, Membership, Project
 from annotator.projects.services import lock_projects
 from annotator.purges.deletion import delete_notes, delete_project, delete_work, lock_notes
@@ -220,7 +221,9 @@ def _take(tombstone: Tombstone, notes: QuerySet[Document], now: datetime) -> int
     grave, _ = Project.objects.get_or_create(slug=_slug(tombstone), defaults={"name": NAME, "created_at": now})
     Decision.objects.filter(note_item__document__in=notes).update(project=grave)
     ReviewItem.objects.filter(document__in=notes).update(project=grave)
-    return notes.order_by().update(project=grave)
+    n_notes = notes.order_by().update(project=grave)
+    forget_types(project_id=tombstone.project)
+    return n_notes
 
 
 def _graves(tombstone: Tombstone) -> list[Project]:

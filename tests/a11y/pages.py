@@ -31,6 +31,7 @@ NO_PAGE = {
     "accounts:idle",
     "accounts:two_factor_qr",
     "builds:download",
+    "progress:people_csv",
     "quality:agreement_csv",
 }
 
@@ -324,6 +325,8 @@ PAGES: tuple[Row, ...] = (
     Row("agreement-empty", "quality:agreement", EMPTY),
     Row("quality", "quality:quality"),
     Row("quality-empty", "quality:quality", EMPTY),
+    Row("progress", "progress:progress"),
+    Row("progress-empty", "progress:progress", EMPTY),
     Row("datasets", "builds:builds"),
     Row("datasets-empty", "builds:builds", EMPTY),
     Row("dataset-sheet", "builds:builds", act=both(open_dialog("Build a dataset"), see("Patients in each part"))),

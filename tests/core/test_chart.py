@@ -16,6 +16,7 @@ from annotator.core.chart import (
     TOP,
     Measured,
     axis_top,
+    bar_chart,
     interval_plot,
     line_chart,
     segments,
@@ -107,3 +108,15 @@ def test_an_interval_is_held_against_the_target(lowest: float, first_tick: str):
         *(PLOT_LEFT, test.other, test.low, PLOT_RIGHT)
     ]
     assert (plot.ticks[0].label, plot.ticks[0].at) == (first_tick, PLOT_LEFT)
+
+
+def test_bars_stand_on_the_axis_and_nothing_has_none():
+    chart = bar_chart(values=[0, 40, 80], times=["a", "b", "c"], summary="s")
+    half, whole = chart.bars
+    assert (whole.y, whole.height) == (TOP, BOTTOM - TOP)
+    assert (half.y, half.height) == ((TOP + BOTTOM) / 2, (BOTTOM - TOP) / 2)
+    step = (RIGHT - LEFT) / 3
+    assert half.x + half.width / 2 == pytest.approx(LEFT + 1.5 * step, abs=0.1)
+    assert [(row.x, row.y) for row in chart.rows] == [("a", "0"), ("b", "40"), ("c", "80")]
+    with pytest.raises(ValueError, match="at least two"):
+        bar_chart(values=[1], times=["a"], summary="s")

@@ -4,11 +4,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from django.db.models import Model
 
-from annotator import models as tables
 from annotator.accounts.models import ApiToken, User
-from annotator.adjudication.models import RuleRun
 from annotator.audit.models import AuditEvent
 from annotator.audit.services import first_broken_event
 from annotator.builds.models import DatasetBuild
@@ -23,7 +20,7 @@ from annotator.jobs.services import MAX_ATTEMPTS, JobLost, claim_job, run_job
 from annotator.notices.models import Notice
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import project_named
-from annotator.purges import deletion, services
+from annotator.purges import services
 from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed, doomed_by_note, doomed_by_patient, doomed_notes, toll_of
 from annotator.purges.services import (
@@ -35,7 +32,6 @@ from annotator.purges.services import (
     start_due_purges,
     take_up_purges,
 )
-from annotator.quality.models import AgreementReport
 from annotator.suggestions.models import ExamplePool, LabelJob, LabelRun
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
 from annotator.suggestions.services import LabelerSpec, RunRefused, claim_jobs, labeler_for, retry_run, start_run
@@ -438,18 +434,6 @@ def test_notes_out_of_reach_are_not_tried_again(scene: Project, alice: User) -> 
 
 
 # The rule that a new table has to follow
-
-
-def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
-    """A new one is deleted before what it points at, or is known to go by itself."""
-    handled: list[type[Model]] = [table for table, _, _ in deletion.OF_NOTES]
-    handled += [Import, RuleRun, DatasetBuild, AgreementReport, *(each[0] for each in deletion.OF_PROJECTS), Project]
-    for table in (getattr(tables, name) for name in tables.__all__):
-        for field in table._meta.get_fields():
-            if not (field.many_to_one or field.one_to_one) or not field.concrete or field.related_model not in handled:
-                continue
-            assert table in handled, f"{table.__name__}.{field.name} points at what a purge deletes"
-            assert handled.index(table) <= handled.index(field.related_model), f"{table.__name__} is deleted too late"
 
 
 # Retention
