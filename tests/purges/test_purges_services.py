@@ -433,9 +433,6 @@ def test_notes_out_of_reach_are_not_tried_again(scene: Project, alice: User) -> 
     assert claim_jobs(run_id=run.pk, worker="w", now=NOW) == []
 
 
-# The rule that a new table has to follow
-
-
 # Retention
 
 
