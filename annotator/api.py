@@ -14,9 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from annotator.browse import api as browse
+from annotator.browse import notice_api as notices
+from annotator.browse import round_api
 from annotator.builds import api as builds
 from annotator.exchange import api as exchange
 from annotator.projects import api as projects
+from annotator.quality import api as quality
 from annotator.review import api as review
 from annotator.suggestions import api as suggestions
 from annotator.web.api import ApiView, operation
@@ -48,6 +51,8 @@ def _description() -> dict[str, Any]:
 _PROJECT = "projects/<id:project_id>/"
 urlpatterns = [
     path("schema/", Description.as_view(), name="schema"),
+    path("notices/", notices.Notices.as_view(), name="notices"),
+    path("notices/<id:notice_id>/read/", notices.NoticeRead.as_view(), name="notice_read"),
     path("projects/", projects.Projects.as_view(), name="projects"),
     path(_PROJECT, projects.Project.as_view(), name="project"),
     path(f"{_PROJECT}members/", projects.Members.as_view(), name="members"),
@@ -82,6 +87,9 @@ urlpatterns = [
         review.HeldComment.as_view(),
         name="review_comment",
     ),
+    path(f"{_PROJECT}rounds/", round_api.Rounds.as_view(), name="rounds"),
+    path(f"{_PROJECT}rounds/<id:round_id>/", round_api.Round.as_view(), name="round"),
+    path(f"{_PROJECT}agreement/", quality.Agreement.as_view(), name="agreement"),
     path(f"{_PROJECT}builds/", builds.Builds.as_view(), name="builds"),
     path(f"{_PROJECT}builds/<id:build_id>/", builds.Build.as_view(), name="build"),
     path(f"{_PROJECT}builds/<id:build_id>/cancel/", builds.BuildCancel.as_view(), name="build_cancel"),

@@ -21,7 +21,7 @@ from annotator.audit.models import AuditChain
 from annotator.audit.services import first_broken_event
 from annotator.core.spans import Span, SpanError
 from annotator.documents.models import Document
-from annotator.suggestions.models import Suggestion
+from annotator.suggestions.models import Candidate, Suggestion
 from annotator.web.inserts import insert_rows
 
 # What `migrate` fills by itself, and what a running worker writes: a database with these and no other row is empty.
@@ -144,7 +144,7 @@ def copy_rows(
 def troubles(alias: str) -> list[str]:
     """What does not hold in the database's content: chains, notes, spans. In words, with counts and opaque ids only.
 
-    Reads every note, event, suggestion and annotation once.
+    Reads every note, event, suggestion, candidate and annotation once.
     """
     with as_default(alias):
         broken = [
@@ -162,6 +162,9 @@ def troubles(alias: str) -> list[str]:
         asserted = Annotation.objects.order_by("set__document_id")
         misplaced = {
             "suggestions": _n_misplaced(suggested.values_list("document__text", "fragments", "surface")),
+            "candidates": _n_misplaced(
+                Candidate.objects.order_by("document_id").values_list("document__text", "fragments", "surface")
+            ),
             "annotations": _n_misplaced(asserted.values_list("set__document__text", "fragments", "surface")),
         }
     if n_changed:

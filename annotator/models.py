@@ -1,19 +1,23 @@
 """Index of the tables; each lives in its domain."""
 
 from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, SignInLink, User
-from annotator.adjudication.models import Choice, Gold
+from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.audit.models import AuditChain, AuditEvent
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
+from annotator.notices.models import Notice
+from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
-from annotator.readings.models import Adjudication
-from annotator.review.models import Decision, ReviewItem
+from annotator.quality.models import AgreementReport
+from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
+from annotator.review.models import Decision, ReviewItem, Round, RoundReader
 from annotator.suggestions.models import (
+    Candidate,
     ExamplePool,
     Labeler,
     LabelJob,
@@ -26,16 +30,21 @@ from annotator.suggestions.models import (
 __all__ = [
     "Adjudication",
     "Admission",
+    "AgreementReport",
     "Annotation",
     "AnnotationSet",
     "ApiToken",
     "AuditChain",
     "AuditEvent",
     "BrowserSession",
+    "Candidate",
     "Choice",
     "Comment",
+    "Comparison",
+    "CountedProject",
     "DatasetBuild",
     "Decision",
+    "Difference",
     "Document",
     "DocumentValue",
     "ExamplePool",
@@ -44,24 +53,32 @@ __all__ = [
     "Import",
     "Invitation",
     "Job",
+    "LabelDay",
     "LabelJob",
     "LabelRun",
     "Labeler",
     "Membership",
+    "Notice",
     "Project",
     "PromptExample",
     "Qualification",
+    "ReaderPair",
     "ReferenceNote",
     "Relation",
     "ReviewItem",
+    "Round",
+    "RoundReader",
+    "RuleRun",
     "SchemaVersion",
     "ServerPermission",
     "SignInFailure",
     "SignInLink",
     "Suggestion",
+    "TokenRatings",
     "Tombstone",
     "Trial",
     "TrialNote",
     "User",
+    "WorkDay",
     "WorkerBeat",
 ]

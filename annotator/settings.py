@@ -170,6 +170,7 @@ MAX_UPLOAD_BYTES = 2 * 1024**3
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 60_000
 
 WHITENOISE_ALLOW_ALL_ORIGINS = False
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or DATA_DIR / "static")
@@ -236,8 +237,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "CommentKind": "annotator.annotations.models.Comment.Kind",
         "ImportStatus": "annotator.exchange.serializers.STATES",
         "JobStatus": "annotator.jobs.models.Job.Status",
+        "NoticeKind": "annotator.notices.models.Kind",
         "ReviewStatus": "annotator.review.models.ReviewItem.Status",
         "RunStatus": "annotator.suggestions.models.LabelRun.Status",
     },

@@ -15,6 +15,8 @@ from annotator.audit.heads import write_heads
 from annotator.builds.services import sweep_builds
 from annotator.exchange.uploads import sweep_spool
 from annotator.jobs import services as jobs
+from annotator.notices.services import sweep_notices
+from annotator.progress.services import count_projects
 from annotator.purges import services as purges
 from annotator.suggestions import services as suggestions
 
@@ -25,9 +27,11 @@ _STEPS: tuple[Callable[[datetime], object], ...] = (
     lambda now: sweep_builds(),
     lambda now: sweep_failures(now=now),
     lambda now: sweep_sessions(now=now),
+    lambda now: sweep_notices(),
     lambda now: purges.start_due_purges(now=now),
     lambda now: purges.take_up_purges(now=now),
     lambda now: write_heads(now=now),
+    lambda now: count_projects(now=now),
 )
 
 

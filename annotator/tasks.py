@@ -8,12 +8,14 @@ from celery import Task, shared_task
 from django.utils import timezone
 
 from annotator import heartbeat  # noqa: F401  a worker that has our tasks tells of itself
+from annotator.adjudication.rules import run_rule
 from annotator.annotations.models import AnnotationSet
 from annotator.builds.services import write_build
 from annotator.exchange.uploads import run_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.purges.services import run_purge
+from annotator.quality.services import write_report
 from annotator.review.queue import fill_slots
 from annotator.routing.services import route_job
 
@@ -32,6 +34,16 @@ def build_task(self: Task, job_id: int) -> None:
 @shared_task(name="annotator.run_purge", bind=True)
 def purge_task(self: Task, job_id: int) -> None:
     _run(self, job_id, lambda job: run_purge(job=job, clock=timezone.now))
+
+
+@shared_task(name="annotator.run_rule", bind=True)
+def rule_task(self: Task, job_id: int) -> None:
+    _run(self, job_id, lambda job: run_rule(job=job, clock=timezone.now))
+
+
+@shared_task(name="annotator.run_report", bind=True)
+def report_task(self: Task, job_id: int) -> None:
+    _run(self, job_id, lambda job: write_report(job=job, clock=timezone.now))
 
 
 @shared_task(name="annotator.route_jobs")

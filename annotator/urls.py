@@ -18,9 +18,11 @@ urlpatterns = [
     path("", include("annotator.browse.urls")),
     path("p/<str:project_id>/import/", include("annotator.exchange.urls")),
     path("p/<str:project_id>/runs/", include("annotator.suggestions.urls")),
-    path("p/<str:project_id>/quality/", include("annotator.quality.urls")),
+    path("p/<str:project_id>/", include("annotator.quality.urls")),
+    path("p/<str:project_id>/progress/", include("annotator.progress.urls")),
     path("p/<str:project_id>/qualification/", include("annotator.qualification.urls")),
     path("p/<str:project_id>/review/", include("annotator.review.urls")),
+    path("p/<str:project_id>/adjudicate/", include("annotator.adjudication.urls")),
     path("p/<str:project_id>/datasets/", include("annotator.builds.urls")),
     path("p/<str:project_id>/data/", include("annotator.purges.urls")),
 ]

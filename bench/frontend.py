@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from annotator.core.schema import Schema
     from annotator.core.spans import Span
-    from annotator.suggestions.services import NewSuggestion
+    from annotator.suggestions.recording import NewSuggestion
     from tests.review.scene import Served
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -197,7 +197,8 @@ def make_note(n_chars: int, n_spans: int) -> str:
     from annotator.projects.services import create_project, set_member
     from annotator.review.leases import take_note
     from annotator.routing.services import route_job
-    from annotator.suggestions.services import LabelerSpec, import_run, labeler_for, suggestion_row
+    from annotator.suggestions.recording import suggestion_row
+    from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 
     now, chance = timezone.now(), random.Random(SEED)
     reviewer, is_new = User.objects.get_or_create(username=REVIEWER)
@@ -236,7 +237,7 @@ def note_text(n_chars: int, chance: random.Random) -> str:
 def suggested(text: str, n_spans: int, schema: Schema, chance: random.Random) -> list[NewSuggestion]:
     """Spans of one to three words, some of them in or across others, with labels, attributes and scores."""
     from annotator.core.spans import Span
-    from annotator.suggestions.services import NewSuggestion
+    from annotator.suggestions.recording import NewSuggestion
 
     words = [match.span() for match in re.finditer(r"[a-zé-]{3,}", text)]
     places: set[tuple[int, int]] = set()

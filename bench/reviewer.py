@@ -47,13 +47,14 @@ KINDS = ("accept", "relabel", "bounds", "reject", "add")
 SEEN = """() => {
   const count = (text) => [...text].length;
   const card = document.getElementById("card");
-  const pieces = document.querySelectorAll(`#note [data-span="${card.dataset.focus}"]`);
+  const pieces = document.querySelectorAll("#note [data-current]");
+  const lines = [...document.querySelectorAll("#note .line")];
+  const texts = lines.map((line) => line.textContent);
   const at = (piece, isEnd) => {
-    const line = piece.closest(".line");
     const before = new Range();
-    before.selectNodeContents(line);
+    before.setStartBefore(piece.closest(".line"));
     before[isEnd ? "setEndAfter" : "setEndBefore"](piece);
-    return Number(line.dataset.start) + count(before.toString());
+    return count(texts.slice(0, lines.indexOf(piece.closest(".line"))).join("") + before.toString());
   };
   return {
     place: pieces.length ? [at(pieces[0], false), at(pieces[pieces.length - 1], true)] : null,
@@ -61,7 +62,7 @@ SEEN = """() => {
     keys: Object.fromEntries([...card.querySelectorAll("[name=label]")].map((one) => [one.value, one.dataset.key])),
     canGoOn: Boolean(card.querySelector("[data-key=a]")),
     error: card.querySelector("[role=alert]")?.textContent ?? "",
-    text: [...document.querySelectorAll("#note .line")].map((line) => line.textContent).join(""),
+    text: texts.join(""),
   };
 }"""
 
@@ -198,16 +199,17 @@ class Reviewer:
         """Whether something is marked there already, so that it is no missed span."""
         assert self.span is not None
         return self.page.evaluate(
-            """([start, end]) => [...document.querySelectorAll("#note .line")].some((line) => {
-              let at = Number(line.dataset.start);
-              const walker = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+            """([start, end]) => {
+              let at = 0;
+              const walker = document.createTreeWalker(document.getElementById("note"), NodeFilter.SHOW_TEXT);
               for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+                if (!node.parentElement.closest(".line")) continue;
                 const from = at;
                 at += [...node.data].length;
                 if (from < end && start < at && node.parentElement.closest(".span")) return true;
               }
               return false;
-            })""",
+            }""",
             [wanted.span.start, wanted.span.end],
         )
 

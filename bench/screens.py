@@ -3,10 +3,10 @@
     python bench/screens.py [--out docs/screens] [--only review,import]
 
 Opens the rows of tests/a11y/pages.py on an installation of its own in a temporary folder, filled by
-tests/a11y/scene.py: 1440 pixels wide, the review page also at 900 and 700 in the states of NARROW. Every page is drawn
-light and dark, and the review page in all its states; other states of a page are drawn light. The clocks stand still,
-and chance is seeded, so that a page which did not change gives the picture that it gave before. Needs the development
-packages and a Chromium.
+tests/a11y/scene.py: 1440 pixels wide, the review and adjudication pages also at 900 and 700 in the states of NARROW.
+Every page is drawn light and dark, and the review page in all its states; other states of a page are drawn light. The
+clocks stand still, and chance is seeded, so that a page which did not change gives the picture that it gave before.
+Needs the development packages and a Chromium.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2027, 3, 2, 9, 30, tzinfo=UTC)
 N_READ = 24
-NARROW = {"review", "review-own-span", "review-missed", "review-offline"}
+NARROW = {"adjudicate", "review", "review-own-span", "review-missed", "review-offline"}
 TALLEST = 1200
 # The picture in at most 96 colours: its 24 commonest, those that are unlike all before, and for any other the nearest.
 PALETTE = """async ([png]) => {

@@ -62,10 +62,12 @@ DEFAULT = Decoding()
 class LabelResult:
     """All spans of a note by start and then longest first, unaligned ones last; problems hold no note text.
 
-    `n_truncated`: windows whose answer stayed cut off, also when asked again in halves.
+    `others` are the second labeler's, put together likewise. `n_truncated`: windows whose answer stayed cut off, also
+    when asked again in halves.
     """
 
     spans: tuple[LabelledSpan, ...]
+    others: tuple[LabelledSpan, ...]
     problems: tuple[str, ...]
     n_chunks: int
     n_truncated: int
@@ -119,10 +121,10 @@ def label_notes(
     """What `backend` finds in each text, in offsets of that text, as (its place in `texts`, result), as notes finish.
 
     For every span with offsets `span.surface(text)` is what was quoted, apart from what its alignment names. `second`
-    reads the same windows; its spans are not added, they only tell of the others. `keep` is called before each
-    group, and before each note where a group failed: notes that it does not give back are read no further. With
-    `failed`, a note that cannot be read is handed there and the others go on; without, the error is raised. BackendAway
-    is always raised.
+    reads the same windows; its spans are not added: they tell of the others, and stand beside them. `keep` is called
+    before each group, and before each note where a group failed: notes that it does not give back are read no further.
+    With `failed`, a note that cannot be read is handed there and the others go on; without, the error is raised.
+    BackendAway is always raised.
     """
     reader = Reader(
         schema=schema,
@@ -241,6 +243,7 @@ class _Labelling:
             spans = self._rechecked(place, spans, reads)
         return LabelResult(
             spans=spans,
+            others=merged(note.text, ((read.chunk, read.others) for read in reads)),
             problems=tuple(f"chunk {n}: {problem}" for n, read in enumerate(reads, 1) for problem in read.problems),
             n_chunks=len(reads),
             n_truncated=sum(read.is_truncated for read in reads),

@@ -34,11 +34,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read in a window: spans in offsets of the note."""
+    """What was read in a window: spans in offsets of the note; `others` are the second labeler's."""
 
     chunk: Chunk
     text: str
     spans: list[LabelledSpan]
+    others: list[LabelledSpan]
     problems: tuple[str, ...]
     is_truncated: bool
 
@@ -107,16 +108,15 @@ class Reader:
             n_top=N_TOP,
         )
 
-    def _read(self, part: Part, answers: Sequence[Answer], others: Sequence[Answer]) -> Read:
+    def _read(self, part: Part, answers: Sequence[Answer], second: Sequence[Answer]) -> Read:
         # What a drawn answer would have said behind its cut is not known: it takes no part in the agreement.
         whole = [answers[0], *(answer for answer in answers[1:] if answer.finish_reason != "length")]
         readings = [self._labelled(part, answer) for answer in whole]
         spans = agreed([spans for spans, _ in readings])
+        others = [found for answer in second for found in self._labelled(part, answer)[0]]
         if self.second:
-            spans = compared(
-                spans, [found for answer in others for found in self._labelled(part, answer)[0]], self.second.name
-            )
-        return Read(part.chunk, part.text, spans, readings[0][1], answers[0].finish_reason == "length")
+            spans = compared(spans, others, self.second.name)
+        return Read(part.chunk, part.text, spans, others, readings[0][1], answers[0].finish_reason == "length")
 
     def _labelled(self, part: Part, answer: Answer) -> tuple[list[LabelledSpan], tuple[str, ...]]:
         """The spans of one answer in offsets of the note, and what was wrong with it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache, partial
 
 from celery import Task, shared_task
@@ -18,7 +18,9 @@ from annotator.suggestions import services
 from annotator.suggestions.disclosure import ServerNotAllowed, refuse_undisclosed
 from annotator.suggestions.models import Labeler, LabelJob
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
+from annotator.suggestions.recording import NewSuggestion
 from llm_labeler.backends import Backend, BackendAway, BackendError, load_backend
+from llm_labeler.labelled import LabelledSpan
 from llm_labeler.pipeline import Decoding, LabelResult, label_notes
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ def label_run(self: Task, run_id: int) -> None:
     try:
         claim.label()
     except BackendAway as away:
-        patiently(partial(services.put_off, jobs=jobs, begun=claim.begun, reason=str(away)))
+        patiently(partial(services.put_off, jobs=jobs, begun=claim.begun, reason=str(away), now=timezone.now()))
         logger.warning("model away run=%s", run_id)
         return
     except (WrongModel, BackendError, PoolIncomplete, ServerNotAllowed) as refusal:
@@ -121,7 +123,8 @@ class _Claim:
             patiently(
                 lambda: services.commit_job(
                     job=job,
-                    suggestions=_suggestions(job, result),
+                    suggestions=_new(job, result.spans),
+                    others=_new(job, result.others),
                     n_truncated=result.n_truncated,
                     n_problems=len(result.problems),
                     now=timezone.now(),
@@ -147,9 +150,9 @@ class _Claim:
         logger.warning("note not labelled job=%s attempt=%s reason=%s", job.pk, job.attempts, type(error).__name__)
 
 
-def _suggestions(job: LabelJob, result: LabelResult) -> list[services.NewSuggestion]:
+def _new(job: LabelJob, spans: Iterable[LabelledSpan]) -> list[NewSuggestion]:
     return [
-        services.NewSuggestion(
+        NewSuggestion(
             span=found.span,
             surface=found.span.surface(job.document.text) if found.span else found.quote,
             label=found.label,
@@ -158,7 +161,7 @@ def _suggestions(job: LabelJob, result: LabelResult) -> list[services.NewSuggest
             score=found.score,
             signals=found.signals,
         )
-        for found in result.spans
+        for found in spans
     ]
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -23,8 +24,12 @@ from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, SetRows, annotation_row, import_sets, relation_row, value_row
 from annotator.core.schema import Schema, schema_from_json
 from annotator.documents.models import Document
+from annotator.notices.models import Kind, Notice
+from annotator.notices.services import notify
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.services import create_project, set_member
+from annotator.review.models import Round
+from annotator.review.rounds import Chosen, create_round
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 TEXT = "Assessment: no chest pain. Diabetes, on metformin 500 mg twice daily.\nPlan: continue metformin."
@@ -104,6 +109,29 @@ def make_set(
     )
     import_sets(annotator=annotator, schema_version=version, sets=[(document.pk, said)], now=now)
     return AnnotationSet.objects.get(document=document, annotator=annotator)
+
+
+def make_notice(project: Project, user: User, kind: Kind = Kind.ROLE, *, now: datetime = NOW, **fields: Any) -> Notice:
+    """A notice of the user's, unread, as the service makes it."""
+    with transaction.atomic():
+        notify(users=[user.pk], kind=kind, project=project.public_id, actor=None, now=now, **fields)
+    return user.notices.latest("pk")
+
+
+def make_round(project: Project, actor: User, *readers: User, **fields: Any) -> Round:
+    """A round over all notes that are free, which every one of `readers` reads."""
+    asked: dict[str, Any] = {
+        "name": "",
+        "chosen": Chosen(),
+        "readers": [(reader, None) for reader in readers],
+        "n_readers": len(readers),
+        "assistance": "shown",
+        "draw": "random",
+        "due_on": None,
+        "seed": 7,
+        "now": NOW,
+    }
+    return create_round(project=project, actor=actor, **{**asked, **fields})
 
 
 def make_user(username: str, **fields: Any) -> User:

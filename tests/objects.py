@@ -9,9 +9,10 @@ from django.utils import timezone
 from annotator.accounts.models import User
 from annotator.accounts.sessions import session_of
 from annotator.accounts.tokens import make_token
+from annotator.adjudication.services import take
 from annotator.annotations.comments import add_comment
 from annotator.annotations.models import AnnotationSet
-from annotator.annotations.services import open_set
+from annotator.annotations.services import NewAnnotation, open_set
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
 from annotator.core.spans import Span
@@ -22,13 +23,15 @@ from annotator.projects.invitations import invite
 from annotator.projects.models import Project
 from annotator.qualification.models import Trial, TrialNote
 from annotator.qualification.services import NewQualification, ask_to_qualify
+from annotator.readings.models import Adjudication
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
-from annotator.review.queue import Queued, ensure_note_items, queue_spans
+from annotator.review.queue import Queued, ensure_note_items, queue_spans, tell_read
 from annotator.suggestions.models import Suggestion
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.browse.settled import settle
-from tests.cast import NOW, make_document, make_set
+from tests.cast import NOW, make_document, make_notice, make_round, make_set, make_user
 
 CANARY = "Zebrafever"
 EXTERNAL_ID = "mrn-4711"
@@ -45,19 +48,23 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
     queue_spans(note_item=note_item, queued=queued, older_jobs=[])
     held = take_note(document=document, reviewer=reader, now=timezone.now())
     _submitted(project, reader)
+    trial_id = _trial(project, reader)
     return {
         "project_id": project.public_id,
         "document_id": document.public_id,
         "item_id": held.public_id,
         "comment_id": _comment(document, reader),
         "run_id": run,
+        "round_id": _round(project, reader),
         "user_id": reader.public_id,
         "invitation_id": _invitation(project),
         "session_id": _session(project, reader),
         "token_id": _api_token(reader),
+        "notice_id": make_notice(project, reader).public_id,
         "import_id": _import(project, uploader),
+        "adjudication_id": _adjudication(project, reader),
         "build_id": _build(project, uploader),
-        "trial_id": _trial(project, reader),
+        "trial_id": trial_id,
         "example_id": _example(project, reader),
         "name": "manifest.json",
     }
@@ -83,6 +90,23 @@ def _comment(document: Document, reader: User) -> str:
 def _submitted(project: Project, reader: User) -> None:
     done = make_document(project, text=f"{CANARY} is done.", external_id=f"{EXTERNAL_ID}-done-{project.slug}")
     make_set(done, reader)
+
+
+def _adjudication(project: Project, reader: User) -> str:
+    """A note that another person has read as well, in its lead's hands."""
+    note = make_document(project, text=f"{CANARY} again.", external_id=f"{EXTERNAL_ID}-twice-{project.slug}")
+    spans = [NewAnnotation(span=Span.of(0, len(CANARY)), label="Problem", attributes={})]
+    make_set(note, reader, *spans)
+    make_set(note, make_user(f"second-{project.slug}"))
+    tell_read(document_ids=[note.pk])
+    found = Adjudication.objects.select_related("document__project").get(document=note)
+    take(adjudication=found, adjudicator=project.memberships.get(role="lead").user, now=timezone.now())
+    return found.public_id
+
+
+def _round(project: Project, reader: User) -> str:
+    make_document(project, text=f"{CANARY} in a round.", external_id=f"{EXTERNAL_ID}-round-{project.slug}")
+    return make_round(project, reader, reader).public_id
 
 
 def _invitation(project: Project) -> str:

@@ -27,9 +27,11 @@ from annotator.documents.models import Document
 from annotator.jobs.services import record_beat
 from annotator.projects.models import Membership
 from annotator.projects.services import create_project, set_member
+from annotator.suggestions.models import Candidate
 from annotator.supervisor import only_supervisor
 from tests.cast import NOW, SCHEMA, Bells, make_document, make_set, make_user
 from tests.postgres import empty_database
+from tests.review.conftest import suggest
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CANARY = "Zebrafever 😊"
@@ -149,6 +151,10 @@ def test_verify_finds_files_that_are_missing_or_added(folders: Path, bells: Bell
 
 def test_verify_finds_what_had_gone_wrong_before_the_backup(folders: Path, bells: Bells) -> None:
     make_scene()
+    document = Document.objects.get()
+    beside = [(Span.of(0, 5), "Problem", 0.5)]
+    suggest(document, [], candidates=beside, schema_version=document.project.schema_versions.get())
+    Candidate.objects.update(surface="other")
     Annotation.objects.update(surface="other")
     Document.objects.update(sha256="0" * 64)
     project = AuditChain.objects.exclude(project="").get().project
@@ -158,7 +164,7 @@ def test_verify_finds_what_had_gone_wrong_before_the_backup(folders: Path, bells
         call_command("restore", made, "--verify")
     assert str(refused.value) == (
         f"the chain {project} is broken at event 1; 1 notes are not what their sha256 says; "
-        "1 annotations do not read as their place in the note"
+        "1 candidates do not read as their place in the note; 1 annotations do not read as their place in the note"
     )
 
 

@@ -98,10 +98,10 @@ def test_the_top_level_is_the_one_that_was_asked_for():
 
 
 def pins(lock: Path) -> dict[str, set[str]]:
-    """Package -> its `==version ; marker` lines."""
+    """Package -> its versions; on which machines each is wanted, which development may widen, is left out."""
     found: dict[str, set[str]] = {}
     for line in lock.read_text().splitlines():
-        if match := re.match(r"([a-z0-9][a-z0-9._-]*)==(.*?)\s*\\$", line):
+        if match := re.match(r"([a-z0-9][a-z0-9._-]*)==([^ ;]+).*\\$", line):
             found.setdefault(match.group(1), set()).add(match.group(2))
     return found
 

@@ -13,6 +13,7 @@ class User(AbstractUser):
     """
 
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    n_unread_notices = models.PositiveIntegerField(default=0, help_text="see notices.services")
 
 
 class SignInLink(models.Model):

@@ -6,16 +6,15 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Any
 
 from annotator.accounts.models import User
 from annotator.adjudication.models import Choice, Gold
 from annotator.adjudication.selectors import CaseFile, WantedSpan
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
-from annotator.annotations.services import NewAnnotation, add_adjudicated
+from annotator.annotations.services import NewAnnotation, Said, add_adjudicated
 from annotator.core.cases import SaidTie
 
-_Row = TypeVar("_Row", Annotation, Relation, DocumentValue)
 _Key = tuple[object, ...]
 _Live, _Withdrawn = Annotation.Status.LIVE, Annotation.Status.WITHDRAWN
 
@@ -34,7 +33,13 @@ def gold_set(*, file: CaseFile, adjudicator: User) -> AnnotationSet:
 def clashes(wanted: Iterable[WantedSpan]) -> list[WantedSpan]:
     """Those of the spans that another one, of an earlier case, has in place and label already."""
     seen: set[_Key] = set()
-    return [each for each in wanted if (key := (each.said.span, each.said.label)) in seen or seen.add(key)]
+    found = []
+    for each in wanted:
+        key = (each.said.span, each.said.label)
+        if key in seen:
+            found.append(each)
+        seen.add(key)
+    return found
 
 
 def write_gold(*, file: CaseFile, target: AnnotationSet, adjudicator: User, now: datetime) -> None:
@@ -93,11 +98,12 @@ def _write_ties(
 
 
 def _write_values(file: CaseFile, target: AnnotationSet, adjudicator: User, now: datetime) -> None:
-    wanted: dict[_Key, Choice] = {}
+    wanted: dict[_Key, tuple[Choice, str, str]] = {}
     for case in file.cases:
         choice, version = file.taken(case)
         if choice and version and version.value:
-            wanted[choice.pk, case.key.removeprefix("value "), version.value] = choice
+            name = case.key.removeprefix("value ")
+            wanted[choice.pk, name, version.value] = (choice, name, version.value)
     missing = _match(_rows(target, "value"), wanted, DocumentValue)
     made = DocumentValue.objects.bulk_create(
         DocumentValue(
@@ -108,9 +114,9 @@ def _write_values(file: CaseFile, target: AnnotationSet, adjudicator: User, now:
             value=value,
             created_at=now,
         )
-        for _, name, value in missing
+        for _, name, value in map(wanted.__getitem__, missing)
     )
-    Gold.objects.bulk_create(Gold(choice=wanted[key], value=row) for key, row in zip(missing, made, strict=True))
+    Gold.objects.bulk_create(Gold(choice=wanted[key][0], value=row) for key, row in zip(missing, made, strict=True))
 
 
 _KEYS: dict[str, Callable[..., _Key]] = {
@@ -120,13 +126,13 @@ _KEYS: dict[str, Callable[..., _Key]] = {
 }
 
 
-def _rows(target: AnnotationSet, name: str) -> dict[_Key, Annotation | Relation | DocumentValue]:
+def _rows(target: AnnotationSet, name: str) -> dict[_Key, Any]:
     """All that the gold set ever had of one kind, by the choice that it came from and what it says. One query."""
     found = Gold.objects.filter(**{f"{name}__set": target}).select_related(name).order_by("pk")
     return {(gold.choice_id, *_KEYS[name](getattr(gold, name))): getattr(gold, name) for gold in found}
 
 
-def _match(rows: Mapping[_Key, _Row], wanted: Mapping[_Key, object], model: type[_Row]) -> list[_Key]:
+def _match(rows: Mapping[_Key, Any], wanted: Mapping[_Key, object], model: type[Said]) -> list[_Key]:
     """Withdraw what is not wanted and restore what is, in that order; what of it there has never been."""
     gone = [row.pk for key, row in rows.items() if key not in wanted and row.status == _Live]
     back = [row.pk for key, row in rows.items() if key in wanted and row.status == _Withdrawn]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from annotator.accounts.models import User
-from annotator.annotations.models import AnnotationSet
+from annotator.adjudication.selectors import adjudications_of, has_read
 from annotator.projects.models import Project
 from annotator.readings.models import Adjudication
 
@@ -25,19 +25,8 @@ def next_for(*, project: Project, adjudicator: User, now: datetime) -> Adjudicat
     """
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
     found = adjudications_of(project).filter(Q(status=_Status.OPEN) & (free | Q(leased_by=adjudicator)))
-    is_held = Q(leased_by=adjudicator, lease_expires_at__gte=now)
-    return found.annotate(is_read=has_read(adjudicator), is_held=is_held).order_by("-is_held", "is_read", "pk").first()
-
-
-def adjudications_of(project: Project) -> QuerySet[Adjudication]:
-    """The project's adjudications, with their notes and who has them."""
-    return Adjudication.objects.filter(document__project=project).select_related("document__project", "leased_by")
-
-
-def has_read(person: User) -> Exists:
-    """Whether the person is one of the readers of the adjudication's note."""
-    readings = AnnotationSet.objects.filter(kind=AnnotationSet.Kind.READING, annotator=person)
-    return Exists(readings.filter(document=OuterRef("document")))
+    held_first = Case(When(leased_by=adjudicator, lease_expires_at__gte=now, then=0), default=1)
+    return found.annotate(is_read=has_read(adjudicator)).order_by(held_first, "is_read", "pk").first()
 
 
 def lease(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> None:

@@ -5,6 +5,8 @@ from django.db import models
 from django.db.models import Q
 
 from annotator.annotations.models import Annotation, DocumentValue, Relation
+from annotator.jobs.models import Job
+from annotator.projects.models import Project
 from annotator.readings.models import Adjudication
 
 
@@ -36,7 +38,7 @@ class Choice(models.Model):
     )
     between = models.CharField(max_length=300, blank=True, help_text="the labels that the readings give")
     label = models.CharField(max_length=300, blank=True, help_text="the one of them that was taken")
-    strategy = models.CharField(max_length=20, blank=True, help_text="which rule chose, where no person did")
+    rule = models.CharField(max_length=20, blank=True, help_text="which rule chose, where no person did")
     reason = models.CharField(max_length=500, blank=True)
     proposes_example = models.BooleanField(default=False)
     undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
@@ -51,6 +53,22 @@ class Choice(models.Model):
             models.Index(fields=["adjudication", "id"], name="choice_of_adjudication"),
             models.Index(fields=["between", "label"], condition=~Q(between=""), name="choice_between"),
         ]
+
+
+class RuleRun(models.Model):
+    """A rule that a lead had applied to the notes which wait: what it settled of them, by a job."""
+
+    class Rule(models.TextChoices):
+        UNANIMOUS = "unanimous", "Unanimous"
+        MAJORITY = "majority", "Majority"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="rule_runs")
+    rule = models.CharField(max_length=20, choices=Rule)
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="+")
+    n_settled = models.PositiveIntegerField(default=0, help_text="differences")
+    n_finished = models.PositiveIntegerField(default=0, help_text="notes")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
 
 
 class Gold(models.Model):

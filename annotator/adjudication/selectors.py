@@ -6,17 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from string import ascii_uppercase
+from typing import Any
 
+from django.db.models import Case as DbCase
+from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Value, When
+
+from annotator.accounts.models import User
 from annotator.adjudication.models import Choice
-from annotator.annotations.models import Annotation
-from annotator.core.cases import Case, SaidSpan, Version, compare
+from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.core.cases import Case, SaidSpan, Version, compare, digest_of
 from annotator.core.spans import Span
-from annotator.projects.models import SchemaVersion
+from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.selectors import current_schema
 from annotator.readings.models import Adjudication
-from annotator.readings.selectors import NoteReading, readings_of
+from annotator.readings.selectors import NoteReading, readings_of_several
 
+SEPARATOR = " | "
 _What = Choice.What
+_Status = Adjudication.Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +137,57 @@ class CaseFile:
             yield self.readings[place].rows[str(each.span), each.label]
 
 
+def adjudications_of(project: Project) -> QuerySet[Adjudication]:
+    """The project's adjudications, with their notes and who has them."""
+    return Adjudication.objects.filter(document__project=project).select_related("document__project", "leased_by")
+
+
+def has_read(person: User) -> Exists:
+    """Whether the person is one of the readers of the adjudication's note."""
+    readings = AnnotationSet.objects.filter(kind=AnnotationSet.Kind.READING, annotator=person)
+    return Exists(readings.filter(document=OuterRef("document")))
+
+
 def case_file(adjudication: Adjudication) -> CaseFile:
     """The note as it stands now; the adjudication comes with its note and project. Six queries."""
-    readings = readings_of(adjudication)
-    choices = adjudication.choices.select_related("adjudicator").order_by("pk")
-    return CaseFile(
-        adjudication=adjudication,
-        schema_version=current_schema(adjudication.document.project),
-        readings=readings,
-        cases=compare([reading.said for reading in readings]),
-        choices=list(choices),
-    )
+    (file,) = case_files([adjudication], schema_version=current_schema(adjudication.document.project))
+    return file
+
+
+def case_files(adjudications: Sequence[Adjudication], *, schema_version: SchemaVersion) -> list[CaseFile]:
+    """Several notes of a project as they stand now, in their order. Five queries."""
+    readings = readings_of_several(adjudications)
+    choices: dict[int, list[Choice]] = {adjudication.pk: [] for adjudication in adjudications}
+    for choice in Choice.objects.filter(adjudication__in=choices).select_related("adjudicator").order_by("pk"):
+        choices[choice.adjudication_id].append(choice)
+    return [
+        CaseFile(
+            adjudication=adjudication,
+            schema_version=schema_version,
+            readings=readings[adjudication.document_id],
+            cases=compare([reading.said for reading in readings[adjudication.document_id]]),
+            choices=choices[adjudication.pk],
+        )
+        for adjudication in adjudications
+    ]
+
+
+def counts_of(project: Project) -> dict[str, int]:
+    """How many of the project's notes are in each state of adjudication. One query."""
+    rows = Adjudication.objects.filter(document__project=project).order_by().values_list("status")
+    return dict.fromkeys(Adjudication.Status.values, 0) | dict(rows.annotate(n=Count("pk")))
+
+
+def listed_notes(*, project: Project, status: str, viewer: User) -> QuerySet[Any]:
+    """The notes that several people have read, without their text, those to adjudicate first; with `is_read`, whether
+    the viewer is one of their readers. One query.
+    """
+    found = adjudications_of(project).annotate(is_read=has_read(viewer)).defer("document__text")
+    if status:
+        found = found.filter(status=status)
+    order = {_Status.OPEN: 0, _Status.WAITING: 1, _Status.DONE: 2}
+    place = DbCase(*(When(status=name, then=Value(n)) for name, n in order.items()), output_field=IntegerField())
+    return found.order_by(place, "pk")
 
 
 def content_of(choice: Choice, case: Case) -> Version:
@@ -160,8 +207,12 @@ def content_of(choice: Choice, case: Case) -> Version:
 
 def agreed_digest(cases: Iterable[Case]) -> str:
     """What names all that readings of a note agree on."""
-    agreed = Version(value=" ".join(f"{case.key} {case.digest}" for case in cases if case.is_agreed))
-    return agreed.digest
+    return digest_of(f"{case.key} {case.digest}" for case in cases if case.is_agreed)
+
+
+def labels_between(case: Case) -> str:
+    """The labels that the readings give in a case, as they are counted: in one order, whoever gives which."""
+    return SEPARATOR.join(sorted({label for version in case.versions for label in version.labels}))
 
 
 def letter(place: int) -> str:

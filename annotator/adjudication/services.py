@@ -18,18 +18,18 @@ from annotator.accounts.models import User
 from annotator.adjudication.golding import clashes, gold_set, write_gold
 from annotator.adjudication.leases import LeaseConflict, hold, lease, next_for
 from annotator.adjudication.models import Choice
-from annotator.adjudication.selectors import CaseFile, agreed_digest, case_file, content_of
+from annotator.adjudication.selectors import SEPARATOR, CaseFile, agreed_digest, case_file, content_of, labels_between
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, annotation_row, reopen_set, submit_set
 from annotator.audit.services import record_event
 from annotator.core.cases import Case, SaidSpan
 from annotator.core.wording import counted
 from annotator.projects.models import Project
+from annotator.readings.comparing import compare_notes
 from annotator.readings.models import Adjudication
 
 _What = Choice.What
 _Status = Adjudication.Status
-_SEPARATOR = " | "
 
 
 class ChoiceConflict(Exception):
@@ -147,6 +147,7 @@ def finish(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> N
         raise ChoiceRefused(f"{counted(n_open, 'difference')} {'is' if n_open == 1 else 'are'} still open.")
     submit_set(target=_write(file, adjudicator, now), now=now)
     Adjudication.objects.filter(pk=adjudication.pk).update(status=_Status.DONE, done_at=now, lease_expires_at=None)
+    compare_notes(document_ids=[adjudication.document_id])
     _record(adjudication, actor=adjudicator, verb="adjudication.finish", now=now)
 
 
@@ -159,6 +160,7 @@ def reopen(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> N
     if not reopened:
         raise ChoiceConflict("This note is not finished.")
     reopen_set(target=AnnotationSet.objects.get(document=adjudication.document_id, kind=AnnotationSet.Kind.GOLD))
+    compare_notes(document_ids=[adjudication.document_id])
     _record(adjudication, actor=adjudicator, verb="adjudication.reopen", now=now)
     adjudication.refresh_from_db(fields=["version"])
     take(adjudication=adjudication, adjudicator=adjudicator, now=now)
@@ -191,22 +193,17 @@ def _choice_of(file: CaseFile, act: Act, adjudicator: User) -> Choice:
         kind=case.kind,
         version=act.version,
         edited=_edited(act),
-        between=between(case),
+        between=labels_between(case),
         reason=act.reason,
         proposes_example=act.proposes_example,
     )
-    choice.label = _SEPARATOR.join(content_of(choice, case).labels)
+    choice.label = SEPARATOR.join(content_of(choice, case).labels)
     return choice
 
 
 _AGAIN = (
     *("what", "case_key", "digest", "kind", "version", "edited", "between", "label", "reason", "proposes_example"),
 )
-
-
-def between(case: Case) -> str:
-    """The labels that the readings give in a case, as they are counted: in one order, whoever gives which."""
-    return _SEPARATOR.join(sorted({label for version in case.versions for label in version.labels}))
 
 
 def _check(file: CaseFile, case: Case, act: Settle) -> None:

@@ -1,4 +1,4 @@
-"""The forms of a new project and of a role, and the filters of the list of notes."""
+"""The forms of a new project and of a role, and the filters of lists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from django import forms
+from django.db.models import QuerySet
 
 from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.core.schema import Schema, SchemaError, schema_from_json
 from annotator.core.wording import sentence
-from annotator.projects.models import Membership
+from annotator.notices.models import Notice
+from annotator.projects.models import Membership, Project
 
 LONGEST_SCHEMA = 200_000
 _UNSTORABLE = re.compile("[\ud800-\udfff]")
@@ -57,6 +59,12 @@ class RoleForm(forms.Form):
     """The role that a member gets, or whoever follows an invitation."""
 
     role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.ANNOTATOR)
+
+
+class AwayForm(forms.Form):
+    """The last day on which a member is away; none where they are here."""
+
+    until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
 
 
 class NoteFilter(forms.Form):
@@ -105,6 +113,25 @@ class CommentFilter(forms.Form):
     @property
     def chosen(self) -> str:
         return self.cleaned_data.get("kind") or ""
+
+
+class NoticeFilter(forms.Form):
+    """Of which project notices are listed. One that is not the person's is ignored: read it with `chosen`."""
+
+    project = forms.ChoiceField(required=False)
+
+    def __init__(self, data: Mapping[str, str], *, projects: Sequence[Project]) -> None:
+        super().__init__(data, auto_id="filter_%s")
+        named = [(project.public_id, project.name) for project in projects]
+        self.fields["project"].choices = [("", "All projects"), *named]  # type: ignore[attr-defined]
+        self.is_valid()
+
+    @property
+    def chosen(self) -> str:
+        return self.cleaned_data.get("project") or ""
+
+    def narrowed(self, notices: QuerySet[Notice]) -> QuerySet[Notice]:
+        return notices.filter(project=self.chosen) if self.chosen else notices
 
 
 def type_key(note_type: str) -> str:

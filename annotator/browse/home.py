@@ -20,11 +20,14 @@ from annotator.jobs.bell import LABEL_QUEUE
 from annotator.jobs.selectors import has_worker
 from annotator.projects.access import Action
 from annotator.projects.models import Membership, Project
+from annotator.review.models import Round
+from annotator.review.readings import Progress, rounds_left
 from annotator.suggestions.pages import Lead
 
 HELD_SHOWN = 8
 WAITING_SHOWN = 8
 STEPS_SHOWN = 12
+ROUNDS_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,15 @@ class WaitingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class YourRound:
+    """One round in which notes of the person are left."""
+
+    round: Round
+    progress: Progress
+    is_overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     """Everything above the list of projects. `waiting` is by row id of the project; `rows` are the first of it, as
     `in_hand` are the first of the notes."""
@@ -44,6 +56,7 @@ class Home:
     reviews: bool
     in_hand: list[NoteInHand]
     n_in_hand_more: int
+    rounds: list[YourRound]
     rows: list[WaitingRow]
     n_rows_more: int
     waiting: Mapping[int, Waiting]
@@ -53,7 +66,7 @@ class Home:
 
 
 def home_of(user: User, memberships: Sequence[Membership], *, now: datetime) -> Home:
-    """What the person's roles have them do. Thirteen queries at most."""
+    """What the person's roles have them do. Fifteen queries at most."""
     reviewed = work.projects_where(memberships, Action.REVIEW)
     is_lead = bool(work.projects_where(memberships, Action.MANAGE))
     is_data_scientist = any(member.role == Membership.Role.DATA_SCIENTIST for member in memberships)
@@ -66,6 +79,7 @@ def home_of(user: User, memberships: Sequence[Membership], *, now: datetime) -> 
         reviews=bool(reviewed),
         in_hand=in_hand[:HELD_SHOWN],
         n_in_hand_more=max(len(in_hand) - HELD_SHOWN, 0),
+        rounds=_rounds(list(reviewed), user, today=timezone.localdate(now)) if reviewed else [],
         rows=rows[:WAITING_SHOWN],
         n_rows_more=max(len(rows) - WAITING_SHOWN, 0),
         waiting=waiting,
@@ -88,6 +102,11 @@ def _lead(*, reviews: bool, n_in_hand: int, rows: Sequence[WaitingRow]) -> Lead:
     if n_waiting:
         return Lead(counted(n_waiting, "note"), f" {'waits' if n_waiting == 1 else 'wait'} for you{where}.")
     return Lead("", "No note waits for you now.")
+
+
+def _rounds(projects: Sequence[int], user: User, *, today: date) -> list[YourRound]:
+    left = rounds_left(projects=projects, reader=user)[:ROUNDS_SHOWN]
+    return [YourRound(found, progress, found.is_overdue(today)) for found, progress in left]
 
 
 def _begins(now: datetime) -> dict[str, datetime]:

@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
 from annotator.review.blinding import hidden_among, hidden_suggestions
-from annotator.review.models import OF_NO_READER, Decision, ReviewItem
+from annotator.review.models import Decision, ReviewItem
 from annotator.review.relations import with_ends
+from annotator.review.telling import sways_nobody
 from annotator.suggestions.models import Suggestion
 
 _Said = TypeVar("_Said", Annotation, Relation, DocumentValue)
@@ -54,8 +55,7 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     """Decisions with all that they name: the member's own, and those of others in notes that wait for no reader.
     One query.
     """
-    found = Decision.objects.filter(note_item__document__project=membership.project)
-    found = found.exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+    found = Decision.objects.filter(project=membership.project).exclude(note_item__unit=ReviewItem.Unit.TRIAL)
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(reviewer=membership.user) | ~Q(note_item__document__in=_open_notes(membership)))
     return found.select_related(
@@ -68,7 +68,8 @@ def comments_for(membership: Membership) -> QuerySet[Comment]:
     """Standing comments with note, author and suggestion: the member's own, and those in their sets. One query.
 
     Who reads notes sees others' too. Who also reviews sees them while they are asked, since the author waits for an
-    answer, but where nobody else is to read the note: the open item of a note may be in the author's hands only.
+    answer, but where nobody else is to read the note: the open item of a note may be in the author's hands only; a
+    lease that has run out keeps it there, since whoever takes the note over takes the comments over too.
     Who does not review sees those of submitted sets.
     """
     found = Comment.objects.filter(set__document__project=membership.project, status=Comment.Status.OPEN)
@@ -76,10 +77,7 @@ def comments_for(membership: Membership) -> QuerySet[Comment]:
     seen = Q(author=membership.user) | Q(set__annotator=membership.user)
     if may(role=membership.role, action=Action.READ_NOTES):
         if may(role=membership.role, action=Action.REVIEW):
-            waiting = ReviewItem.objects.filter(document=OuterRef("set__document"), status=ReviewItem.Status.OPEN)
-            held_by_author = Q(leased_by__isnull=False, leased_by=OuterRef("set__annotator"))
-            # `exclude(unit__in=…)`: see review.similar.is_finished.
-            seen |= Q(~Exists(waiting.exclude(unit__in=OF_NO_READER).exclude(held_by_author)))
+            seen |= sways_nobody()
         else:
             seen |= Q(set__status=AnnotationSet.Status.SUBMITTED)
     return (
@@ -113,5 +111,5 @@ def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:
 def _open_notes(membership: Membership) -> QuerySet:
     """The notes that wait for a reader, or are in the hands of one, as a list of ids."""
     return ReviewItem.objects.filter(
-        document__project=membership.project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
+        project=membership.project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
     ).values("document_id")

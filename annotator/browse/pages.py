@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.urls import reverse
+from django.utils import timezone
 
-from annotator.browse.forms import RoleForm
+from annotator.browse.forms import AwayForm, RoleForm
 from annotator.browse.selectors import NoteState, Tally, seconds_since
 from annotator.browse.work import Waiting
 from annotator.core.chart import Segment, segments
@@ -42,12 +43,13 @@ class ProjectRow:
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """One line of the list of people, with the form of the role."""
+    """One line of the list of people, with the forms of the role and of when they are away."""
 
     member: Membership
     tally: Tally
     last_seconds: int | None
     form: RoleForm
+    away_form: AwayForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +84,15 @@ def project_row(membership: Membership, waiting: Waiting, *, now: datetime) -> P
 
 
 def person_row(member: Membership, tally: Tally, *, now: datetime) -> PersonRow:
+    is_away = member.away_until is not None and member.away_until >= timezone.localdate(now)
     return PersonRow(
         member=member,
         tally=tally,
         last_seconds=seconds_since(tally.last_at, now=now),
         form=RoleForm(initial={"role": member.role}, auto_id=f"{member.user.public_id}_%s"),
+        away_form=AwayForm(
+            initial={"until": member.away_until if is_away else None}, auto_id=f"{member.user.public_id}_%s"
+        ),
     )
 
 
@@ -134,6 +140,7 @@ def next_steps(
     newest: RunLine | None,
     *,
     n_unread: int,
+    n_to_adjudicate: int,
     n_members: int,
     has_worker: bool,
 ) -> list[Step]:
@@ -167,6 +174,10 @@ def next_steps(
     if n_to_review and allowed(Action.REVIEW):
         why = "The note on which a minute buys most comes first."
         steps.append(Step("eye", f"Review {counted(n_to_review, 'note')}", why, at("review:start")))
+    if n_to_adjudicate and allowed(Action.ADJUDICATE):
+        why = "Several people have read them. What they agree on is taken at once."
+        text = f"Adjudicate {counted(n_to_adjudicate, 'note')}"
+        steps.append(Step("disagree", text, why, at("adjudication:notes")))
     if counts[NoteState.REVIEWED] and allowed(Action.BUILD):
         text = f"Build a dataset from {counted(counts[NoteState.REVIEWED], 'reviewed note')}"
         steps.append(Step("layers", text, "Split by patient, with a manifest.", at("builds:builds")))

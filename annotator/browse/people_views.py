@@ -12,7 +12,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotator.browse import selectors, services
-from annotator.browse.forms import RoleForm
+from annotator.browse.forms import AwayForm, RoleForm
 from annotator.browse.pages import person_row
 from annotator.core.wording import sentence
 from annotator.projects import invitations
@@ -21,6 +21,7 @@ from annotator.projects.models import Invitation, Membership
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import member_of, open_invitations
 from annotator.projects.services import ProjectError
+from annotator.projects.services import set_away as change_away
 from annotator.web.http import see_other
 from annotator.web.paging import page_of
 
@@ -75,6 +76,24 @@ def set_role(request: HttpRequest, project_id: str, user_id: str) -> HttpRespons
     messages.success(request, f"{member.user.username}: {changed.get_role_display().lower()}.")
     is_still_lead = member.user_id != lead.user_id or may(role=role, action=Action.MANAGE)
     return see_other(request, _people_url(lead) if is_still_lead else reverse("browse:overview", args=[project_id]))
+
+
+@require_POST
+def set_away(request: HttpRequest, project_id: str, user_id: str) -> HttpResponse:
+    """Say until when a member is away, so that others may read what is assigned to them."""
+    lead = _lead(request, project_id)
+    member = _member(lead, user_id)
+    form = AwayForm(request.POST)
+    if not form.is_valid():
+        return _people_page(request, lead, refusal="Give a day, or none.", status=422)
+    until = form.cleaned_data["until"]
+    try:
+        change_away(membership=member, until=until, actor=lead.user, now=timezone.now())
+    except ProjectError as refusal:
+        return _people_page(request, lead, refusal=sentence(str(refusal)), status=422)
+    is_away = f"is away until {until:%-d %B %Y}: others may read what is assigned to them" if until else "is here"
+    messages.success(request, f"{member.user.username} {is_away}.")
+    return see_other(request, _people_url(lead))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -27,6 +27,7 @@ from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.audit.models import AuditEvent
 from annotator.documents.models import Document
+from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import memberships_of
 from annotator.review.blinding import IS_READ_BLIND
@@ -83,7 +84,7 @@ def notes_with_state(project: Project) -> QuerySet[Any]:
 
     A note is reviewed once no reader has it left: every note item is decided, or a submitted set came with it.
     """
-    items = ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE)
+    items = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE)
     jobs = LabelJob.objects.filter(run__project=project)
     sets = AnnotationSet.objects.filter(
         document__project=project, kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED
@@ -118,7 +119,7 @@ def count_notes(project: Project) -> dict[NoteState, int]:
 def count_spans(project: Project) -> SpanCounts:
     """How many suggested spans of the project are decided. One query."""
     unit = ReviewItem.Unit.SPAN
-    counts = ReviewItem.objects.filter(document__project=project).aggregate(
+    counts = ReviewItem.objects.filter(project=project).aggregate(
         n_decided=Count("pk", filter=Q(unit=unit, status=_Status.DECIDED)),
         n_open=Count("pk", filter=Q(unit=unit, status=_Status.OPEN)),
     )
@@ -173,11 +174,15 @@ def members_of(project: Project) -> list[Membership]:
     return sorted(members, key=lambda member: list(Membership.Role).index(Membership.Role(member.role)))
 
 
+def reviewers_of(project: Project) -> list[User]:
+    """The members who review, by name. One query."""
+    members = project.memberships.select_related("user").order_by("user__username")
+    return [member.user for member in members if may(role=member.role, action=Action.REVIEW)]
+
+
 def tallies(project: Project, users: Sequence[User]) -> dict[int, Tally]:
     """What each of the users did and does in the project, by row id. Two queries."""
-    notes = ReviewItem.objects.filter(
-        is_begun(), unit=ReviewItem.Unit.NOTE, leased_by__in=users, document__project=project
-    )
+    notes = ReviewItem.objects.filter(is_begun(), unit=ReviewItem.Unit.NOTE, leased_by__in=users, project=project)
     counts = {
         user_id: (n_done, n_in_hand)
         for user_id, n_done, n_in_hand in notes.order_by()

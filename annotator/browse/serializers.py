@@ -7,8 +7,10 @@ from rest_framework import serializers
 from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.documents.serializers import DocumentSerializer, DocumentTextSerializer
-from annotator.review.models import Decision
-from annotator.web.api import PageQuery
+from annotator.notices.models import Kind
+from annotator.review.models import Decision, Round
+from annotator.review.rounds import MOST_NOTES, MOST_READERS
+from annotator.web.api import PageQuery, StrictSerializer
 
 
 class DocumentQuery(PageQuery):
@@ -50,6 +52,82 @@ class DecisionQuery(PageQuery):
     verdict = serializers.ChoiceField(Decision.Verdict.choices, required=False)
 
 
+class NoticeSerializer(serializers.Serializer):
+    """Something that happened to the caller's work."""
+
+    id = serializers.CharField(source="public_id")
+    project = serializers.CharField(help_text="Id of the project.")
+    kind = serializers.ChoiceField(Kind.choices)
+    subject = serializers.CharField(help_text="Id of the run, import or dataset that it is about; empty for others.")
+    n = serializers.IntegerField(help_text="How often it happened while it was unread.")
+    detail = serializers.DictField(help_text="Counts, by kind.")
+    created_at = serializers.DateTimeField()
+    read_at = serializers.DateTimeField(allow_null=True)
+
+
 class CommentQuery(PageQuery):
     document = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="In this note only.")
     kind = serializers.ChoiceField(Comment.Kind.choices, required=False)
+
+
+class ReadingsSerializer(serializers.Serializer):
+    """Readings: notes, each once for every one of its readers."""
+
+    n_all = serializers.IntegerField()
+    n_done = serializers.IntegerField()
+    n_begun = serializers.IntegerField(source="n_in_hand")
+    n_left = serializers.IntegerField(help_text="Not done.")
+
+
+class RoundSerializer(serializers.Serializer):
+    """A round, without who reads in it."""
+
+    id = serializers.CharField(source="public_id")
+    number = serializers.IntegerField()
+    name = serializers.CharField(allow_blank=True)
+    n_readers = serializers.IntegerField(help_text="How many people read each note.")
+    assistance = serializers.ChoiceField(Round.Assistance.choices, help_text="Who sees the suggestions.")
+    draw = serializers.ChoiceField(Round.Draw.choices, help_text="How notes were given to readers.")
+    seed = serializers.IntegerField(help_text="What the draw can be made again from.")
+    due_on = serializers.DateField(allow_null=True)
+    created_by = serializers.CharField(source="created_by.username")
+    created_at = serializers.DateTimeField()
+
+
+class ReaderReadingsSerializer(ReadingsSerializer):
+    id = serializers.CharField(source="user.public_id")
+    username = serializers.CharField(source="user.username")
+
+
+class RoundProgressSerializer(RoundSerializer):
+    """A round and how far it is."""
+
+    progress = ReadingsSerializer()
+    n_handed_back = serializers.IntegerField(help_text="Readings that wait for any reader of the round.")
+    readers = ReaderReadingsSerializer(many=True)
+
+
+class RoundReaderSerializer(StrictSerializer):
+    id = serializers.RegexField(r"\A[a-z2-7]{16}\Z", help_text="A member who reviews.")
+    n_notes = serializers.IntegerField(
+        min_value=0, max_value=MOST_NOTES, required=False, help_text="None: an equal share of what is left."
+    )
+
+
+class NewRoundSerializer(StrictSerializer):
+    """A round to be made, of notes that nobody has begun and no round has: some of one type, or those listed."""
+
+    name = serializers.CharField(max_length=120, default="")
+    readers = RoundReaderSerializer(many=True, allow_empty=False)
+    n_readers = serializers.IntegerField(
+        min_value=1, max_value=MOST_READERS, help_text="How many people read each note."
+    )
+    assistance = serializers.ChoiceField(Round.Assistance.choices, default=Round.Assistance.SHOWN)
+    draw = serializers.ChoiceField(Round.Draw.choices, default=Round.Draw.STRATIFIED)
+    due_on = serializers.DateField(default=None, allow_null=True)
+    seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=None, allow_null=True)
+    n_notes = serializers.IntegerField(min_value=1, max_value=MOST_NOTES, default=None, allow_null=True)
+    note_type = serializers.CharField(max_length=100, allow_blank=True, default=None, allow_null=True)
+    external_ids = serializers.ListField(
+        child=serializers.CharField(max_length=200), allow_empty=False, default=None, allow_null=True
+    )

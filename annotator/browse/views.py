@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from annotator.accounts.models import User
+from annotator.adjudication.selectors import counts_of
 from annotator.browse import pages, selectors
 from annotator.browse.forms import NewProjectForm, NoteFilter, starting_schema
 from annotator.browse.home import home_of
@@ -23,6 +24,7 @@ from annotator.projects.access import Action, may, membership_for
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_schema, memberships_of
 from annotator.projects.services import ProjectError, create_project
+from annotator.readings.models import Adjudication
 from annotator.suggestions.labelers import new_documents
 from annotator.suggestions.pages import worker_row
 from annotator.suggestions.selectors import run_progress, runs_of
@@ -90,6 +92,7 @@ def overview(request: HttpRequest, project_id: str) -> HttpResponse:
             counts,
             line,
             n_unread=new_documents(project=project).count() if may(role=membership.role, action=Action.RUN) else 0,
+            n_to_adjudicate=counts_of(project)[Adjudication.Status.OPEN],
             n_members=len(members),
             has_worker=is_manned,
         ),

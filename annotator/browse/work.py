@@ -12,11 +12,11 @@ from datetime import date, datetime, timedelta
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
 from annotator.accounts.models import User
-from annotator.annotations.models import AnnotationSet
 from annotator.builds.models import DatasetBuild
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.qualification.selectors import standings
+from annotator.review.leases import takeable_in
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import is_begun
 from annotator.suggestions.models import LabelJob, LabelRun
@@ -80,7 +80,7 @@ def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetim
     """The notes that the person holds, the latest lease first, then those begun; fifty at most. Two queries."""
     items = list(
         ReviewItem.objects.filter(is_begun(), unit=_Unit.NOTE, status=_Status.OPEN, leased_by=user)
-        .filter(document__project__in=projects_where(memberships, Action.REVIEW))
+        .filter(project__in=projects_where(memberships, Action.REVIEW))
         .select_related("document__project")
         .defer("document__text")
         .order_by(F("lease_expires_at").desc(nulls_last=True), "-pk")[:MOST_IN_HAND]
@@ -106,39 +106,18 @@ def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetim
     """What is open in each project where the person reviews, by row id of the project. Three queries, six where they
     have to qualify.
 
-    The notes are those of `review.leases.takeable_notes` but for the person's own: open, of which they read no slot
-    yet, less those that someone else holds now. They are counted this way round because an index holds all that the
-    first count asks for, and who holds a note is a short list.
+    The notes are those of `review.leases.takeable_notes` but for the person's own, each once however many of its slots
+    are free.
     """
     projects = projects_where(memberships, Action.REVIEW)
-    trials = {
-        project_id: Waiting(n_notes=standing.n_waiting, is_trial=True)
-        for project_id, standing in standings(user=user, projects=projects).items()
-    }
-    projects = {project_id: project for project_id, project in projects.items() if project_id not in trials}
-    is_note = Q(unit=_Unit.NOTE, status=_Status.OPEN)
-    is_span = Q(unit=_Unit.SPAN, status=_Status.OPEN)
-    if any(project.n_readers > 1 for project in projects.values()):
-        is_note &= ~Q(document__in=AnnotationSet.objects.filter(annotator=user).values("document"))
-    opened = (
-        ReviewItem.objects.filter(document__project__in=projects)
-        .order_by()
-        .values_list("document__project")
-        .annotate(n_notes=Count("pk", filter=is_note), n_spans=Count("pk", filter=is_span))
-    )
-    members = Membership.objects.filter(project__in=projects).values("user")
-    held = (
-        ReviewItem.objects.filter(is_note, leased_by__in=members)
-        .filter((Q(leased_by=user) & is_begun()) | Q(lease_expires_at__gt=now))
-        .order_by()
-        .values_list("document__project")
-        .annotate(n=Count("pk"))
-    )
-    n_held = dict(held)
-    return trials | {
-        project_id: Waiting(n_notes=n_notes - n_held.get(project_id, 0), n_spans=n_spans)
-        for project_id, n_notes, n_spans in opened
-    }
+    standing = standings(user=user, projects=projects)
+    trials = {pk: Waiting(n_notes=found.n_waiting, is_trial=True) for pk, found in standing.items()}
+    projects = {pk: project for pk, project in projects.items() if pk not in trials}
+    notes = takeable_in(projects.values(), reviewer=user, now=now).exclude(is_begun(), leased_by=user)
+    spans = ReviewItem.objects.filter(project__in=projects, unit=_Unit.SPAN, status=_Status.OPEN)
+    n_notes = dict(notes.values_list("project").annotate(n=Count("document", distinct=True)))
+    n_spans = dict(spans.order_by().values_list("project").annotate(n=Count("pk")))
+    return trials | {pk: Waiting(n_notes=n_notes.get(pk, 0), n_spans=n_spans.get(pk, 0)) for pk in projects}
 
 
 def done_by(user: User, *, day: datetime, week: datetime) -> Done:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 
 from annotator.accounts.models import User
 from annotator.annotations.comments import spans_of
@@ -86,13 +86,13 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
             "document__patient_id",
             "annotator__public_id",
             "submitted_at",
-            "kind",
+            Case(When(kind=AnnotationSet.Kind.GOLD, then=True), default=False),
         )
     )
     by_document: dict[int, list[ReadySet]] = defaultdict(list)
     gold: dict[int, ReadySet] = {}
-    for *row, kind in rows.iterator(chunk_size=2000):
-        found = ReadySet(*row, is_gold=kind == AnnotationSet.Kind.GOLD)
+    for row in rows.iterator(chunk_size=2000):
+        found = ReadySet(*row)
         if found.is_gold:
             gold[found.document_id] = found
         else:

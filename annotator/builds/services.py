@@ -24,8 +24,11 @@ from annotator.builds.writing import MANIFEST, BuildRefused, Progress, check_for
 from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.jobs.services import JobRefused, advance_job, cancel_job, create_job, finish_job, start_job
+from annotator.notices.models import Kind
+from annotator.notices.services import notify
 from annotator.projects.models import Project
 from annotator.projects.services import lock_projects
+from annotator.web.ids import new_public_id
 
 _PARTIAL = ".partial"
 _OURS = re.compile(r"[a-z2-7]{16}(\.[0-9a-f]+\.partial)?")
@@ -46,13 +49,15 @@ def create_build(
     refuse_empty(readiness(project=project, annotator=options.annotator))
     lock_projects(project)
     newest = project.dataset_builds.order_by("-number").first()
+    public_id = new_public_id()
     build = DatasetBuild.objects.create(
         project=project,
+        public_id=public_id,
         number=newest.number + 1 if newest else 1,
         name=title,
         formats=sorted(formats),
         options=options.to_json(),
-        job=create_job(kind=Job.Kind.BUILD, now=now),
+        job=create_job(kind=Job.Kind.BUILD, asked_by=actor, project=project.public_id, subject=public_id, now=now),
         created_by=actor,
         created_at=now,
     )
@@ -112,6 +117,15 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
                     "n_spans": manifest["n_spans"],
                     "data_sha256": manifest["data_sha256"],
                 },
+            )
+            notify(
+                users=[job.asked_by_id],
+                kind=Kind.BUILD_DONE,
+                project=build.project.public_id,
+                subject=build.public_id,
+                detail={"number": build.number, "n_notes": manifest["n_notes"], "n_spans": manifest["n_spans"]},
+                actor=None,
+                now=now,
             )
             # Only who has just finished the job may touch its folder. What can stand there is of an attempt that died
             # between its rename and its commit.

@@ -128,7 +128,7 @@ def measure_agreement(
     Streams: memory grows with pairs, labels and patients up to MOST_GROUPS, and by one tally for a pair's note.
     """
     patients: dict[str | tuple[str], int] = {}
-    counts: dict[Pair, _Counts] = defaultdict(_Counts)
+    counts: dict[Pair, Counts] = defaultdict(Counts)
     documents: dict[str, list[tuple[Pair, Scores]]] = {}
     ratings: dict[tuple[_Rated, str], Ratings] = defaultdict(Ratings)
     several: set[int] = set()
@@ -227,8 +227,8 @@ def _narrowed(note: ReadNote, labels: Sequence[str]) -> ReadNote:
     )
 
 
-class _Counts:
-    """What a pair's cells add up to, by label and group of patients."""
+class Counts:
+    """What the cells of a pair, or of several, add up to, by label and group of patients."""
 
     def __init__(self) -> None:
         self._tallies: dict[str, dict[int, Tally]] = defaultdict(dict)
@@ -244,7 +244,9 @@ class _Counts:
             self._n_documents += 1
 
     def comparison(self, pair: Pair, labels: Sequence[str], *, seed: int, n_resamples: int) -> Comparison:
-        """The figures; a patient of whom both have read a note counts, whether or not a span is in it."""
+        """The figures, of all labels and of `labels`. A patient of whom both have read a note counts, whether or not a
+        span is in it.
+        """
         groups = list(self._tallies[ALL_LABELS])
         rows = {
             label: [self._tallies[label].get(group, Tally()) for group in groups] for label in (ALL_LABELS, *labels)

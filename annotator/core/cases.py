@@ -77,7 +77,7 @@ class Version:
     @property
     def digest(self) -> str:
         """What names it among the versions of its case."""
-        return _digest([*map(_written, self.spans), *map(str, self.ties), self.value])
+        return digest_of([*map(_written, self.spans), *map(str, self.ties), self.value])
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ class Case:
 
     @property
     def digest(self) -> str:
-        return _digest(sorted(f"{version.digest} {len(version.readers)}" for version in self.versions))
+        return digest_of(sorted(f"{version.digest} {len(version.readers)}" for version in self.versions))
 
     @property
     def both(self) -> Version | None:
@@ -251,5 +251,6 @@ def _written(said: SaidSpan) -> str:
     return f"{said.label} {said.span} {said.attributes}"
 
 
-def _digest(parts: Iterable[str]) -> str:
+def digest_of(parts: Iterable[str]) -> str:
+    """What names these words among others: 16 hexadecimal digits."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -43,48 +44,46 @@ class Difference(NamedTuple):
 def differences(a: Reading, b: Reading) -> list[Difference]:
     """The places where two readings differ, in the order of the text. Each span is in one of them at most.
 
-    Spans are paired by what they have most in common: place and label, place, label and a character, a character; of
-    several such the nearest.
+    Spans are paired by what they have most in common: place and label; place; label and a character; a character. Of
+    several such the nearest come first.
     """
-    left = sorted(a.spans, key=_place), sorted(b.spans, key=_place)
-    found = [
-        Difference(
-            kind, one.label, other.label, min(one.span.start, other.span.start), max(one.span.end, other.span.end)
-        )
-        for kind, is_such in _PAIRINGS
-        for one, other in _taken(*left, is_such)
-        if kind != DifferenceKind.ATTRIBUTES or one.attributes != other.attributes
-    ]
-    only_a, only_b = left
-    found += [Difference(DifferenceKind.ONLY_ONE, label, "", span.start, span.end) for span, label, _ in only_a]
-    found += [Difference(DifferenceKind.ONLY_ONE, "", label, span.start, span.end) for span, label, _ in only_b]
+    ours, theirs = sorted(a.spans, key=_place), sorted(b.spans, key=_place)
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    found = []
+    for rank, _, at, place in sorted(_sharing(ours, theirs)):
+        if at in pairs or place in taken:
+            continue
+        pairs[at] = place
+        taken.add(place)
+        one, other = ours[at], theirs[place]
+        if _BY_RANK[rank] != DifferenceKind.ATTRIBUTES or one.attributes != other.attributes:
+            hull = min(one.span.start, other.span.start), max(one.span.end, other.span.end)
+            found.append(Difference(_BY_RANK[rank], one.label, other.label, *hull))
+    for at, (span, label, _) in enumerate(ours):
+        if at not in pairs:
+            found.append(Difference(DifferenceKind.ONLY_ONE, label, "", span.start, span.end))
+    for place, (span, label, _) in enumerate(theirs):
+        if place not in taken:
+            found.append(Difference(DifferenceKind.ONLY_ONE, "", label, span.start, span.end))
     return sorted(found, key=lambda each: (each.start, each.end, each))
 
 
-_Is = Callable[[ReadSpan, ReadSpan], bool]
-_PAIRINGS: tuple[tuple[DifferenceKind, _Is], ...] = (
-    (DifferenceKind.ATTRIBUTES, lambda one, other: one.span == other.span and one.label == other.label),
-    (DifferenceKind.LABEL, lambda one, other: one.span == other.span),
-    (DifferenceKind.EDGES, lambda one, other: one.label == other.label and share_a_character(one.span, other.span)),
-    (DifferenceKind.LABEL_AND_EDGES, lambda one, other: share_a_character(one.span, other.span)),
-)
+# What two spans with a character in common differ in, the least first.
+_BY_RANK = (DifferenceKind.ATTRIBUTES, DifferenceKind.LABEL, DifferenceKind.EDGES, DifferenceKind.LABEL_AND_EDGES)
 
 
-def _taken(ours: list[ReadSpan], theirs: list[ReadSpan], is_such: _Is) -> Iterator[tuple[ReadSpan, ReadSpan]]:
-    """Pairs of spans that are such, the nearest first; what is paired is taken out of both lists."""
-    near = sorted(
-        (abs(one.span.start - other.span.start) + abs(one.span.end - other.span.end), at, place)
-        for at, one in enumerate(ours)
-        for place, other in enumerate(theirs)
-        if is_such(one, other)
-    )
-    pairs: dict[int, int] = {}
-    for _, at, place in near:
-        if at not in pairs and place not in pairs.values():
-            pairs[at] = place
-    yield from [(ours[at], theirs[place]) for at, place in pairs.items()]
-    for said, gone in ((ours, pairs.keys()), (theirs, pairs.values())):
-        said[:] = [span for place, span in enumerate(said) if place not in gone]
+def _sharing(ours: Sequence[ReadSpan], theirs: Sequence[ReadSpan]) -> Iterator[tuple[int, int, int, int]]:
+    """Rank, distance and places of any two spans with a character in common; both lists go by the text."""
+    starts = [each.span.start for each in theirs]
+    longest = max((each.span.end - each.span.start for each in theirs), default=0)
+    for at, one in enumerate(ours):
+        first, end = bisect_left(starts, one.span.start - longest), bisect_left(starts, one.span.end)
+        for place, other in enumerate(theirs[first:end], first):
+            if share_a_character(one.span, other.span):
+                rank = 2 * (one.span != other.span) + (one.label != other.label)
+                distance = abs(one.span.start - other.span.start) + abs(one.span.end - other.span.end)
+                yield rank, distance, at, place
 
 
 def _place(said: ReadSpan) -> tuple[object, ...]:

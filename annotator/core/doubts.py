@@ -21,6 +21,7 @@ UNSURE_LABEL, UNSURE_EDGE, UNSURE_WORD = 0.6, 0.5, 0.1
 RIVAL = 0.1
 # A span that fewer readings found, or that a second labeler shares less of, is doubted.
 FEW_READINGS, LITTLE_SHARED = 0.7, 0.5
+LEXICON = "spacy"  # what the reader of dictionaries is called
 _FOUND = {
     "exact": "Found in the note to the letter",
     "normalized": "Found but for case, spaces and signs",
@@ -55,6 +56,11 @@ class LabelShares:
 def level(value: float) -> str:
     """`Low`, `Medium` or `High`, for a score or a confidence in [0, 1]."""
     return "Low" if value < LOW else "Medium" if value < HIGH else "High"
+
+
+def second_reader(name: str) -> str:
+    """What a second reader of that name is called."""
+    return "the dictionaries" if name == LEXICON else "the second labeler"
 
 
 def label_shares(*, label: str, signals: Mapping[str, Any]) -> LabelShares | None:
@@ -139,8 +145,8 @@ def _of_others(label: str, signals: Mapping[str, Any]) -> Iterator[Sign]:
     name, share, other = signals.get("second"), number(signals, "second_share"), signals.get("second_label")
     if not isinstance(name, str) or share is None:
         return
-    is_lexicon = name == "spacy"
-    who = "The dictionaries" if is_lexicon else "The second labeler"
+    is_lexicon = name == LEXICON
+    who = second_reader(name).capitalize()
     if isinstance(other, str) and other and other != label:
         yield Sign(f"{who} {'call' if is_lexicon else 'calls'} it {other}", "", is_doubt=True)
     elif share > 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -59,6 +59,11 @@ class TextLayout:
         """The numbers of the lines that the hull of `span` touches."""
         first = bisect_right(self.line_starts, span.start) - 1
         return range(first, bisect_right(self.line_starts, span.end - 1))
+
+    @cached_property
+    def first_lines(self) -> list[int]:
+        """The number of each section's first line; what stands before the first section belongs to it."""
+        return [0, *(bisect_left(self.line_starts, start) for start in self.section_starts[1:])]
 
     def section_at(self, offset: int) -> int:
         """The number of the section that holds this code point."""

@@ -1,4 +1,5 @@
-"""Words of a note that may have been missed: no span covers them, and people labelled the same words before.
+"""Words of a note that may have been missed: no span covers them, and people labelled the same words before, or a
+second reader found them where the model did not.
 
 What is the same is what `core.surfaces` says: any case, any white space.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from annotator.core.surfaces import normal_surface
 from annotator.core.tokens import token_spans
@@ -47,14 +48,28 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A place that may have been missed: `n_here` spans of this note say so, or else the record of other notes."""
+class Found:
+    """A place that the second reader of that name labelled and the model did not."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+    reader: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A place that may have been missed: `n_here` spans of this note say so, or else the record of other notes, or
+    else a second reader.
+    """
 
     start: int
     end: int
     label: str
     n_here: int
     record: Record | None
+    found: Found | None = None
 
 
 def open_phrases(text: str, covered: Iterable[Place]) -> dict[str, list[Place]]:
@@ -90,43 +105,55 @@ def open_phrases(text: str, covered: Iterable[Place]) -> dict[str, list[Place]]:
     return found
 
 
-def candidates(
+def may_be_missed(
     places: Mapping[str, Sequence[Place]],
     *,
     here: Mapping[str, tuple[str, int]],
     records: Mapping[str, Record],
     refused: Iterable[tuple[str, int, int]],
-) -> list[Candidate]:
-    """One candidate for each of the words that may have been missed, the likeliest first; they do not overlap.
+    found: Mapping[str, Sequence[Found]],
+) -> list[Missed]:
+    """One place for each of the words that may have been missed, the likeliest first; they do not overlap.
 
     `here`: the label of these words in this note, and how many spans have it. `refused`: label and place of what a
-    person turned down; nothing with that label is offered over it.
+    person turned down; nothing with that label is offered over it. `found`: where a second reader saw words of
+    `places`, the best scored first. What people said of words goes before it, and so do their places.
     """
     turned_down = list(refused)
-    found = []
+    offered: list[Missed] = []
     for words, wanted in places.items():
-        record = records.get(words)
-        label, n_here = here.get(words, ("", 0))
-        if not n_here:
-            if record is None or not record.is_mostly_labelled:
-                continue
-            label = record.label
-        free = [
-            (start, end)
-            for start, end in wanted
-            if not any(label == other and start < stop and begin < end for other, begin, stop in turned_down)
-        ]
-        found += [Candidate(start, end, label, n_here, record) for start, end in free[:1]]
-    chosen: list[Candidate] = []
-    for one in sorted(found, key=lambda one: (one.start - one.end, one.start)):
+        spoken_for = _spoken_for(wanted, here.get(words), records.get(words), found.get(words, ()))
+        free = (
+            one
+            for one in spoken_for
+            if not any(one.label == label and one.start < end and start < one.end for label, start, end in turned_down)
+        )
+        offered += islice(free, 1)
+    chosen: list[Missed] = []
+    for one in sorted(offered, key=lambda one: (one.found is not None, one.start - one.end, one.start)):
         if not any(one.start < other.end and other.start < one.end for other in chosen):
             chosen.append(one)
     return sorted(chosen, key=_likeliest_first)
 
 
-def _likeliest_first(one: Candidate) -> tuple[int, float, int, int]:
+def _spoken_for(
+    wanted: Sequence[Place], here: tuple[str, int] | None, record: Record | None, found: Sequence[Found]
+) -> list[Missed]:
+    """Where the same words may be offered, by what speaks for them; nowhere where people mostly leave them out."""
+    if here is not None:
+        return [Missed(start, end, *here, record) for start, end in wanted]
+    if record is not None and not record.is_mostly_labelled:
+        return []
+    if record is not None and record.n_spans:
+        return [Missed(start, end, record.label, 0, record) for start, end in wanted]
+    return [Missed(one.start, one.end, one.label, 0, None, one) for one in found]
+
+
+def _likeliest_first(one: Missed) -> tuple[bool, int, float, int, int]:
+    if one.found is not None:
+        return True, 0, -one.found.score, 0, one.start
     share, n_spans = (one.record.share, one.record.n_spans) if one.record else (0.0, 0)
-    return -one.n_here, -share, -n_spans, one.start
+    return False, -one.n_here, -share, -n_spans, one.start
 
 
 def _join(text: str, before: _Token, after: _Token) -> str | None:

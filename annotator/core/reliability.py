@@ -9,7 +9,7 @@ process for some lines of arithmetic. Values are compared for equality only. Non
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain, combinations
@@ -167,6 +167,32 @@ class Ratings:
                 for pair, by_patient in sorted(self._pairs.items())
             },
         )
+
+
+# In the tally of a note: how many units were rated alike, weighted as coincidences are, and how many there are.
+_AGREED, _UNITS = "=", "#"
+
+
+def alpha_tally(units: Units) -> dict[str, float]:
+    """What alpha needs of a note whose ratings are sets of names: how often each set was given, by its names, joined.
+
+    Tallies add up over notes, and can be written as JSON.
+    """
+    margins = _margins(coincidences(units))
+    tally = {"|".join(sorted(value)): n for value, n in _of_side(margins, _Side.ROW).items()}  # type: ignore[call-overload]
+    return tally | {_AGREED: margins.get((_Side.AGREED, None), 0), _UNITS: sum(units.values())}
+
+
+def alpha_of_tallies(by_patient: Iterable[Mapping[str, float]], *, seed: int, n_resamples: int) -> Coefficient:
+    """Krippendorff's alpha of all notes, out of the sum of each patient's tallies, with its interval over patients."""
+    tallies = list(by_patient)
+    margins: list[_Margins] = [
+        {(_Side.AGREED, None) if key == _AGREED else (_Side.ROW, key): n for key, n in tally.items() if key != _UNITS}
+        for tally in tallies
+    ]
+    statistics = {"": _weighted(margins, _alpha)}
+    found = estimates(len(margins), statistics, undefined=_UNDEFINED, seed=seed, n_resamples=n_resamples)
+    return Coefficient(round(sum(tally[_UNITS] for tally in tallies)), found[""])
 
 
 _ByPatient = dict[int, dict[tuple[_Side, Value], float]]

@@ -84,6 +84,10 @@ class Span:
             raise SpanError(f"ends at {self.end}, but the note has {len(text)} characters")
         return " ".join(text[start:end] for start, end in self.fragments)
 
+    def overlaps(self, other: Span) -> bool:
+        """Whether a character is in both."""
+        return any(start < stop and begin < end for start, end in self.fragments for begin, stop in other.fragments)
+
     def shift(self, by: int) -> Span:
         return Span(tuple((start + by, end + by) for start, end in self.fragments))
 

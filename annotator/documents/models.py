@@ -30,6 +30,7 @@ class Document(models.Model):
             models.UniqueConstraint(fields=["project", "external_id"], name="document_external_id"),
             models.CheckConstraint(condition=Q(n_chars__gt=0), name="document_has_text"),
         ]
+        indexes = [models.Index(fields=["project", "note_type"], name="document_of_type")]
 
     def __str__(self) -> str:
         return self.public_id

@@ -38,16 +38,8 @@ from annotator.projects.services import lock_projects, set_member
 from annotator.readings.services import notes_read
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import Suggestion
-from annotator.suggestions.services import (
-    LabelerSpec,
-    NewSuggestion,
-    RunRefused,
-    SuggestionRow,
-    labeler_for,
-    start_run,
-    suggestion_row,
-    unread_documents,
-)
+from annotator.suggestions.recording import NewSuggestion, SuggestionRow, suggestion_row
+from annotator.suggestions.services import LabelerSpec, RunRefused, labeler_for, start_run, unread_documents
 from annotator.suggestions.services import import_run as add_run
 
 CHECKING, WRITING = "checking", "writing"

@@ -29,6 +29,8 @@ from annotator.jobs.services import (
     finish_job,
     start_job,
 )
+from annotator.notices.models import Kind
+from annotator.notices.services import notify
 from annotator.projects.models import Project
 
 FORGOTTEN_AFTER = timedelta(days=1)
@@ -112,7 +114,9 @@ def look_again(*, item: Import, layout: CsvLayout) -> None:
 @transaction.atomic
 def start_import(*, item: Import, options: ImportOptions, actor: User, now: datetime) -> Job:
     """Queue the import. Raises ImportConflict where it was started before."""
-    job = create_job(kind=Job.Kind.IMPORT, now=now)
+    job = create_job(
+        kind=Job.Kind.IMPORT, asked_by=actor, project=item.project.public_id, subject=item.public_id, now=now
+    )
     layout = options.csv_layout
     started = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW).update(
         status=Import.Status.STARTED,
@@ -171,8 +175,18 @@ def run_import(*, job: Job, clock: Callable[[], datetime]) -> None:
         raise JobRefused("the uploaded files are gone: upload them again")
 
     def finish(report: ImportReport) -> None:
+        now = clock()
         _save_report(item, report)
-        finish_job(job=job, now=clock())
+        finish_job(job=job, now=now)
+        notify(
+            users=[job.asked_by_id],
+            kind=Kind.IMPORT_DONE,
+            project=item.project.public_id,
+            subject=item.public_id,
+            detail={"n_added": report.n_added},
+            actor=None,
+            now=now,
+        )
 
     try:
         import_documents(

@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 
 from annotator.web.ids import new_public_id
 
 
 class Job(models.Model):
-    """Background work of one piece that shows progress and can be cancelled (an import, a build, a purge).
+    """Background work of one piece that shows progress and can be cancelled (an import, a build, a purge, a report).
 
-    `run_token` and `lease_expires_at` belong to the worker that holds the job; nobody else may write to it.
+    `run_token` and `lease_expires_at` belong to the worker that holds the job; nobody else may write to it. Who asked
+    is told how it ended: `subject` is the public id of what it works for, `project` that of its project.
     """
 
     class Kind(models.TextChoices):
         IMPORT = "import"
         BUILD = "build"
         PURGE = "purge"
+        RULE = "rule"
+        REPORT = "report"
 
     class Status(models.TextChoices):
         QUEUED = "queued"
@@ -26,6 +30,9 @@ class Job(models.Model):
 
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
     kind = models.CharField(max_length=20, choices=Kind)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    project = models.CharField(max_length=16, blank=True)
+    subject = models.CharField(max_length=16, blank=True)
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
     phase = models.CharField(max_length=40, blank=True)
     n_done = models.PositiveIntegerField(default=0)

@@ -7,11 +7,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
 
+from annotator.accounts.models import User
 from annotator.jobs.bell import ring
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.jobs.patience import patiently
+from annotator.notices.models import Kind
+from annotator.notices.services import notify
 
 LEASE = timedelta(minutes=2)
 MAX_ATTEMPTS = 3
@@ -20,7 +24,10 @@ TASKS = {
     Job.Kind.IMPORT: "annotator.run_import",
     Job.Kind.BUILD: "annotator.run_build",
     Job.Kind.PURGE: "annotator.run_purge",
+    Job.Kind.RULE: "annotator.run_rule",
+    Job.Kind.REPORT: "annotator.run_report",
 }
+_FAILED = {Job.Kind.IMPORT: Kind.IMPORT_FAILED, Job.Kind.BUILD: Kind.BUILD_FAILED}
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 
 
@@ -36,9 +43,11 @@ class JobRefused(Exception):
     """The job cannot be done as asked; the message is shown to the person who started it."""
 
 
-def create_job(*, kind: Job.Kind, now: datetime) -> Job:
+def create_job(
+    *, kind: Job.Kind, now: datetime, asked_by: User | None = None, project: str = "", subject: str = ""
+) -> Job:
     """A queued job. Ring `start_job` once the row that it works for is saved."""
-    return Job.objects.create(kind=kind, created_at=now)
+    return Job.objects.create(kind=kind, asked_by=asked_by, project=project, subject=subject, created_at=now)
 
 
 def start_job(job: Job) -> None:
@@ -103,7 +112,7 @@ def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], dat
         try:
             work(job)
         except JobRefused as refusal:
-            _end(job, Job.Status.FAILED, clock(), str(refusal))
+            _fail(job, clock(), str(refusal))
         except JobCancelled:
             _end(job, Job.Status.CANCELLED, clock(), "")
     except JobLost:
@@ -125,7 +134,7 @@ def cancel_job(*, job: Job, now: datetime) -> None:
 def release_worker(*, worker: str, now: datetime) -> None:
     """Queue again what `worker` held when it died; called by the worker of that name when it starts."""
     held = Job.objects.filter(worker=worker, status=Job.Status.RUNNING)
-    held.filter(attempts__gte=MAX_ATTEMPTS).update(status=Job.Status.FAILED, finished_at=now, error=_DIED)
+    _fail_exhausted(held, now=now)
     released = list(held)
     held.update(status=Job.Status.QUEUED, lease_expires_at=None)
     for job in released:
@@ -136,9 +145,7 @@ def ring_again(*, now: datetime) -> int:
     """Ring for every job that nobody holds, end those out of attempts; the number of bells rung."""
     expired = Q(lease_expires_at__lt=now)
     Job.objects.filter(expired, status=Job.Status.CANCELLING).update(status=Job.Status.CANCELLED, finished_at=now)
-    Job.objects.filter(expired, status=Job.Status.RUNNING, attempts__gte=MAX_ATTEMPTS).update(
-        status=Job.Status.FAILED, finished_at=now, error=_DIED
-    )
+    _fail_exhausted(Job.objects.filter(expired, status=Job.Status.RUNNING), now=now)
     waiting = Job.objects.filter(Q(status=Job.Status.QUEUED) | Q(expired, status=Job.Status.RUNNING)).order_by("pk")
     for job in waiting:
         start_job(job)
@@ -176,7 +183,22 @@ def _hand_back(job: Job, now: datetime, reason: str) -> None:
             start_job(job)
     else:
         with suppress(JobLost):
-            _end(job, Job.Status.FAILED, now, reason)
+            _fail(job, now, reason)
+
+
+@transaction.atomic
+def _fail_exhausted(lost: QuerySet[Job], *, now: datetime) -> None:
+    """Fail those of the jobs whose worker is gone that have had all their attempts."""
+    for job in lost.filter(attempts__gte=MAX_ATTEMPTS).select_for_update().order_by("pk"):
+        _fail(job, now, _DIED)
+
+
+@transaction.atomic
+def _fail(job: Job, now: datetime, error: str) -> None:
+    _end(job, Job.Status.FAILED, now, error)
+    kind = _FAILED.get(Job.Kind(job.kind))
+    if kind is not None:
+        notify(users=[job.asked_by_id], kind=kind, project=job.project, subject=job.subject, actor=None, now=now)
 
 
 def _end(job: Job, status: Job.Status, now: datetime, error: str) -> None:

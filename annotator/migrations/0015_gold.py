@@ -29,7 +29,7 @@ def find_notes_read_by_several(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotator', '0011_dismissed'),
+        ('annotator', '0014_notices'),
     ]
 
     operations = [
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ('edited', models.JSONField(default=dict, help_text='the third version: spans as [fragments, label, attributes]; value')),
                 ('between', models.CharField(blank=True, help_text='the labels that the readings give', max_length=300)),
                 ('label', models.CharField(blank=True, help_text='the one of them that was taken', max_length=300)),
-                ('strategy', models.CharField(blank=True, help_text='which rule chose, where no person did', max_length=20)),
+                ('rule', models.CharField(blank=True, help_text='which rule chose, where no person did', max_length=20)),
                 ('reason', models.CharField(blank=True, max_length=500)),
                 ('proposes_example', models.BooleanField(default=False)),
                 ('active_seconds', models.FloatField(help_text="of the adjudicator's work on it, as the page measured it", null=True)),
@@ -73,6 +73,16 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
             ],
         ),
+        migrations.CreateModel(
+            name='RuleRun',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('rule', models.CharField(choices=[('unanimous', 'Unanimous'), ('majority', 'Majority')], max_length=20)),
+                ('n_settled', models.PositiveIntegerField(default=0, help_text='differences')),
+                ('n_finished', models.PositiveIntegerField(default=0, help_text='notes')),
+                ('created_at', models.DateTimeField()),
+            ],
+        ),
         migrations.RemoveConstraint(
             model_name='annotationset',
             name='annotation_set_once',
@@ -81,6 +91,11 @@ class Migration(migrations.Migration):
             model_name='annotationset',
             name='kind',
             field=models.CharField(choices=[('reading', 'Reading'), ('gold', 'Gold')], default='reading', max_length=10),
+        ),
+        migrations.AlterField(
+            model_name='job',
+            name='kind',
+            field=models.CharField(choices=[('import', 'Import'), ('build', 'Build'), ('purge', 'Purge'), ('rule', 'Rule')], max_length=20),
         ),
         migrations.AddConstraint(
             model_name='annotationset',
@@ -144,6 +159,21 @@ class Migration(migrations.Migration):
             model_name='gold',
             name='value',
             field=models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='gold', to='annotator.documentvalue'),
+        ),
+        migrations.AddField(
+            model_name='rulerun',
+            name='created_by',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='rulerun',
+            name='job',
+            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='annotator.job'),
+        ),
+        migrations.AddField(
+            model_name='rulerun',
+            name='project',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rule_runs', to='annotator.project'),
         ),
         migrations.AddIndex(
             model_name='adjudication',

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotator', '0015_gold'),
+        ('annotator', '0018_work_days'),
     ]
 
     operations = [

@@ -22,7 +22,7 @@ class Action(StrEnum):
     RUN = "run a labeler"
     ADJUDICATE = "adjudicate notes"
     BUILD = "build datasets"
-    MEASURE = "see how good the labelers are"
+    MEASURE = "see how good readers and labelers are"
     MANAGE = "manage the project"
 
 

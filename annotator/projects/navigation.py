@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.urls import reverse
@@ -12,22 +14,35 @@ from annotator.projects.models import Membership
 _ITEMS = (
     ("Overview", "browse:overview", Action.VIEW),
     ("Review", "review:start", Action.REVIEW),
+    ("Adjudicate", "adjudication:notes", Action.ADJUDICATE),
     ("Notes", "browse:documents", Action.READ_NOTES),
+    ("Rounds", "browse:rounds", Action.MANAGE),
     ("Comments", "browse:comments", Action.VIEW),
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),
+    ("Agreement", "quality:agreement", Action.MEASURE),
     ("Quality", "quality:quality", Action.MEASURE),
+    ("Progress", "progress:progress", Action.MANAGE),
     ("Datasets", "builds:builds", Action.BUILD),
     ("People", "browse:people", Action.MANAGE),
     ("Data", "purges:data", Action.MANAGE),
 )
 
 
-def page_context(membership: Membership, *, current: str, crumb: str = "") -> dict[str, Any]:
-    """Project, crumb and the navigation that the member's role has; `current` is the label of the item to mark."""
+def page_context(
+    membership: Membership, *, current: str, crumb: str = "", counts: Mapping[str, int] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Project, crumb and the navigation that the member's role has; `current` is the label of the item to mark, and
+    `counts` what waits behind an item, by its label.
+    """
     project = membership.project
     nav = [
-        {"label": label, "url": reverse(route, args=[project.public_id]), "is_current": label == current}
+        {
+            "label": label,
+            "url": reverse(route, args=[project.public_id]),
+            "is_current": label == current,
+            "count": counts.get(label, 0),
+        }
         for label, route, action in _ITEMS
         if may(role=membership.role, action=action)
     ]

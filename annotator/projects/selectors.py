@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from annotator.accounts.models import User
 from annotator.accounts.selectors import token_digest
+from annotator.projects.access import Action, Role, may
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 
 
@@ -18,6 +19,12 @@ class InvitationInvalid(Exception):
 def memberships_of(user: User) -> QuerySet[Membership]:
     """The user's memberships with their projects, newest project first. One query."""
     return Membership.objects.filter(user=user).select_related("project").order_by("-project__created_at")
+
+
+def members_who(project: Project, *actions: Action) -> QuerySet[Membership, int]:
+    """Row ids of the people whose role allows all of `actions`, for a query."""
+    roles = [role for role in Role if all(may(role=role, action=action) for action in actions)]
+    return Membership.objects.filter(project=project, role__in=roles).values_list("user", flat=True)
 
 
 def current_schema(project: Project) -> SchemaVersion:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from itertools import chain, count
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import slugify
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
 from annotator.core.schema import Schema
+from annotator.notices.models import Kind
+from annotator.notices.services import count_again, notify
+from annotator.projects.access import Action
 from annotator.projects.models import Guideline, Membership, Project, SchemaVersion
-from annotator.projects.selectors import current_guideline
+from annotator.projects.selectors import current_guideline, members_who
 
 NAME_LENGTH = 120
 # It stands in every prompt of a labeler that has it: about 5,000 tokens.
@@ -82,6 +87,7 @@ def add_schema_version(*, project: Project, schema: Schema, actor: User | None, 
         now=now,
         detail={"number": version.number, "digest": version.digest},
     )
+    _tell(project, members_who(project, Action.VIEW), Kind.SCHEMA, actor, now, {"number": version.number})
     return version
 
 
@@ -120,6 +126,7 @@ def add_guideline(
         now=now,
         detail={"number": version.number, "digest": digest},
     )
+    _tell(project, members_who(project, Action.REVIEW), Kind.GUIDELINE, actor, now, {"number": version.number})
     return version
 
 
@@ -132,7 +139,8 @@ def set_member(*, project: Project, user: User, role: str, actor: User | None, n
     if role != Membership.Role.LEAD:
         _refuse_last_lead(project=project, user=user)
         _end_invitations(project=project, made_by=user, actor=actor, now=now)
-    membership, _ = Membership.objects.update_or_create(project=project, user=user, defaults={"role": role})
+    n_changed = Membership.objects.filter(project=project, user=user).exclude(role=role).update(role=role)
+    membership, is_new = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
     record_event(
         project=project.public_id,
         actor=actor,
@@ -141,6 +149,10 @@ def set_member(*, project: Project, user: User, role: str, actor: User | None, n
         now=now,
         detail={"role": role},
     )
+    if n_changed:
+        _tell(project, [user.pk], Kind.ROLE, actor, now)
+    elif is_new:
+        count_again(users=[user.pk])
     return membership
 
 
@@ -162,6 +174,26 @@ def remove_member(*, membership: Membership, actor: User | None, now: datetime) 
         now=now,
         detail={"role": membership.role},
     )
+    count_again(users=[user.pk])
+
+
+@transaction.atomic
+def set_away(*, membership: Membership, until: date | None, actor: User, now: datetime) -> None:
+    """Say that the member is away up to that day, so that others may read what is assigned to them; None: back.
+
+    Raises ProjectError for a day gone by.
+    """
+    if until is not None and until < timezone.localdate(now):
+        raise ProjectError("the day is over: give today or a later one, or none")
+    Membership.objects.filter(pk=membership.pk).update(away_until=until)
+    record_event(
+        project=membership.project.public_id,
+        actor=actor,
+        verb="member.away",
+        object_id=membership.user.public_id,
+        now=now,
+        detail={"until": until.isoformat() if until else None},
+    )
 
 
 @transaction.atomic
@@ -176,6 +208,17 @@ def set_audits(*, project: Project, audits: str, actor: User, now: datetime) -> 
         now=now,
         detail={"audits": audits},
     )
+
+
+def _tell(
+    project: Project,
+    users: Iterable[int],
+    kind: Kind,
+    actor: User | None,
+    now: datetime,
+    detail: Mapping[str, int] | None = None,
+) -> None:
+    notify(users=users, kind=kind, project=project.public_id, detail=detail, actor=actor, now=now)
 
 
 def _refuse_last_lead(*, project: Project, user: User) -> None:

@@ -20,6 +20,7 @@ _SCOPES: dict[Action, tuple[Scope, ...]] = {
     Action.REVIEW: (Scope.REVIEW,),
     Action.IMPORT: (Scope.IMPORT,),
     Action.RUN: (Scope.RUN,),
+    Action.ADJUDICATE: (Scope.REVIEW,),
     Action.BUILD: (Scope.BUILD,),
     Action.MEASURE: (Scope.READ,),
     Action.MANAGE: (Scope.MANAGE,),

@@ -8,17 +8,21 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
-from annotator.adjudication.models import Choice, Gold
+from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
+from annotator.notices.models import Notice
+from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
-from annotator.readings.models import Adjudication
-from annotator.review.models import Decision, ReviewItem
+from annotator.quality.models import AgreementReport
+from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
+from annotator.review.models import Decision, ReviewItem, Round, RoundReader
 from annotator.suggestions.models import (
+    Candidate,
     ExamplePool,
     Labeler,
     LabelJob,
@@ -32,6 +36,9 @@ _Table = tuple[type[Model], str, str]
 
 # What belongs to a note: the table, its way to the note, and what it is counted as.
 OF_NOTES: tuple[_Table, ...] = (
+    (Difference, "document", "n_differences"),
+    (Comparison, "document", "n_comparisons"),
+    (TokenRatings, "document", "n_token_ratings"),
     (Gold, "choice__adjudication__document", "n_gold"),
     (Choice, "adjudication__document", "n_choices"),
     (Adjudication, "document", "n_adjudications"),
@@ -45,12 +52,19 @@ OF_NOTES: tuple[_Table, ...] = (
     (Annotation, "set__document", "n_annotations"),
     (AnnotationSet, "document", "n_sets"),
     (Suggestion, "document", "n_suggestions"),
+    (Candidate, "document", "n_candidates"),
     (LabelJob, "document", "n_label_jobs"),
     (PromptExample, "document", "n_prompt_examples"),
     (Document, "pk", "n_notes"),
 )
 # What else belongs to a project, once its notes are gone, with its way to the project.
 OF_PROJECTS: tuple[_Table, ...] = (
+    (RoundReader, "round__project", "n_round_readers"),
+    (Round, "project", "n_rounds"),
+    (ReaderPair, "project", "n_reader_pairs"),
+    (WorkDay, "project", "n_work_days"),
+    (LabelDay, "project", "n_label_days"),
+    (CountedProject, "project", "n_counted"),
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),
@@ -66,10 +80,13 @@ OF_PROJECTS: tuple[_Table, ...] = (
 
 
 def lock_notes(document_ids: Iterable[int]) -> None:
-    """Wait for labelers and reviewers who are saving, and keep others waiting; in the order in which those lock."""
+    """Wait for labelers, reviewers and adjudicators who are saving, and keep others waiting; in the order in which
+    those lock.
+    """
     ids = list(document_ids)
     list(LabelJob.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
     list(ReviewItem.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
+    list(Adjudication.objects.select_for_update().filter(document__in=ids).order_by("pk").values_list("pk"))
 
 
 def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
@@ -82,8 +99,11 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     return _delete_all(OF_NOTES, ids)
 
 
-def delete_work(table: type[Import] | type[DatasetBuild], project: Project) -> int:
-    """Delete the project's imports or builds, each with its job; how many.
+_Work = type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport]
+
+
+def delete_work(table: _Work, project: Project) -> int:
+    """Delete the project's imports, builds, applied rules or reports, each with its job; how many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """
@@ -96,8 +116,9 @@ def delete_work(table: type[Import] | type[DatasetBuild], project: Project) -> i
 
 
 def delete_project(project: Project) -> Counter[str]:
-    """Delete the project, which has no note, import or build any more; how many rows of what."""
+    """Delete the project, which has no note, import, build or report any more; how many rows of what."""
     counts = _delete_all(OF_PROJECTS, [project.pk])
+    counts["n_notices"] = _delete(Notice.objects.filter(project=project.public_id))  # nobody's count holds them now
     project.delete()
     return counts
 

@@ -7,6 +7,7 @@ import time
 from django.conf import settings
 from django.db import connection
 
+from annotator.adjudication.models import Choice
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
@@ -14,10 +15,10 @@ from annotator.exchange.models import Import
 from annotator.projects.models import Project, SchemaVersion
 from annotator.purges.models import Tombstone
 from annotator.review.models import Decision, ReviewItem
-from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+from annotator.suggestions.models import Candidate, Labeler, LabelJob, LabelRun, Suggestion
 
 _HAD_TEXT = (
-    *(Document, Suggestion, LabelJob, Annotation, AnnotationSet, Decision, ReviewItem),
+    *(Document, Suggestion, Candidate, LabelJob, Annotation, AnnotationSet, Choice, Decision, ReviewItem),
     *(Import, DatasetBuild, Labeler, LabelRun, SchemaVersion, Project, Tombstone),
 )
 _PATIENCE_SECONDS = 60.0

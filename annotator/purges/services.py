@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from annotator.accounts.models import ApiToken, User
+from annotator.adjudication.models import RuleRun
 from annotator.audit.services import record_event
 from annotator.builds.models import DatasetBuild
 from annotator.builds.services import stop_builds, sweep_builds, withdraw_files
@@ -26,6 +27,8 @@ from annotator.exchange.models import Import
 from annotator.exchange.spool import remove_folder
 from annotator.jobs.models import Job
 from annotator.jobs.services import advance_job, create_job, finish_job, start_job
+from annotator.notices.services import count_again
+from annotator.progress.services import forget_types
 from annotator.projects.models import Invitation, Membership, Project
 from annotator.projects.services import lock_projects
 from annotator.purges.deletion import delete_notes, delete_project, delete_work, lock_notes
@@ -33,6 +36,8 @@ from annotator.purges.disk import clear_disk
 from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed, builds_holding, doomed_notes
 from annotator.purges.traces import forget_notes
+from annotator.quality.models import AgreementReport
+from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import LabelJob, LabelRun
 
 BATCH = 50
@@ -52,6 +57,7 @@ def purge_notes(*, project: Project, doomed: Doomed, actor: User | None, now: da
     """
     lock_projects(project)
     notes = doomed_notes(project=project, doomed=doomed)
+    lock_notes(notes.values_list("pk", flat=True))
     if not notes.exists():
         asked = _asked_already(project, doomed)
         if asked is None:
@@ -84,6 +90,7 @@ def purge_project(
         raise PurgeRefused("its last day has been put off")
     notes = Document.objects.filter(project=project)
     tombstone = _bury(project, Tombstone.Subject.PROJECT, cause, actor, now, notes)
+    members = list(Membership.objects.filter(project=project).values_list("user", flat=True))
     Membership.objects.filter(project=project).delete()
     Invitation.objects.filter(project=project).delete()
     ApiToken.objects.filter(project=project.public_id, revoked_at=None).update(revoked_at=now)
@@ -92,6 +99,7 @@ def purge_project(
     )
     _cancel_labelling(LabelJob.objects.filter(run__project=project), now)
     Project.objects.filter(pk=project.pk).update(slug=_slug(tombstone), name=NAME, retain_until=None)
+    count_again(users=members)
     return tombstone
 
 
@@ -209,9 +217,13 @@ def _slug(tombstone: Tombstone) -> str:
 
 
 def _take(tombstone: Tombstone, notes: QuerySet[Document], now: datetime) -> int:
-    """Put the notes out of reach; how many."""
+    """Put the notes, which are locked, out of reach, with what is to be and was decided in them; how many notes."""
     grave, _ = Project.objects.get_or_create(slug=_slug(tombstone), defaults={"name": NAME, "created_at": now})
-    return notes.order_by().update(project=grave)
+    Decision.objects.filter(note_item__document__in=notes).update(project=grave)
+    ReviewItem.objects.filter(document__in=notes).update(project=grave)
+    n_notes = notes.order_by().update(project=grave)
+    forget_types(project_id=tombstone.project)
+    return n_notes
 
 
 def _graves(tombstone: Tombstone) -> list[Project]:
@@ -236,6 +248,7 @@ def _next_batch(tombstone: Tombstone) -> list[int]:
     if not late.exists():
         return []
     with transaction.atomic():
+        lock_notes(late.values_list("pk", flat=True))
         _take(tombstone, late, tombstone.asked_at)
     return _next_batch(tombstone)
 
@@ -260,7 +273,12 @@ def _delete_graves(tombstone: Tombstone) -> None:
     with transaction.atomic():
         for project in _graves(tombstone):
             Project.objects.select_for_update().get(pk=project.pk)  # wholly: nothing may come to refer to it now
-            counts = Counter(n_builds=delete_work(DatasetBuild, project)) + delete_project(project)
+            counts = Counter(
+                n_rule_runs=delete_work(RuleRun, project),
+                n_builds=delete_work(DatasetBuild, project),
+                n_agreement_reports=delete_work(AgreementReport, project),
+            )
+            counts += delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:
                 _count(tombstone, counts)
 

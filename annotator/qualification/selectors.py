@@ -11,12 +11,12 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, When
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
-from annotator.annotations.selectors import spans_by_set
 from annotator.core.readings import Reading, ReadNote, ReadSpan
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import current_schema
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
+from annotator.readings.notes import said_in_sets
 
 MOST_OFFERED = 100
 _Kind, _Submitted = AnnotationSet.Kind, AnnotationSet.Status.SUBMITTED
@@ -216,7 +216,7 @@ def offered_sets(project: Project, *, chosen: Collection[int] = ()) -> QuerySet[
 
 
 def tried_notes(trial: Trial) -> list[TriedNote]:
-    """The notes of a try in their order, with the spans of labels that the schema has. Four queries."""
+    """The notes of a try in their order, with the spans of labels that the schema has. Five queries."""
     labels = set(current_schema(trial.qualification.project).schema.label_names)
     notes = list(
         trial.notes.filter(document__project=trial.qualification.project_id).select_related("document").order_by("pk")
@@ -225,19 +225,19 @@ def tried_notes(trial: Trial) -> list[TriedNote]:
         annotator=trial.user_id, kind=_Kind.TRIAL, document__in=[note.document_id for note in notes]
     )
     own = dict(sets.values_list("document_id", "pk"))
-    spans = spans_by_set([*own.values(), *(note.reference_id for note in notes)])
+    said = said_in_sets([*own.values(), *(note.reference_id for note in notes)])
 
-    def of_labels(set_id: int) -> list[ReadSpan]:
-        return [span for span in spans[set_id] if span.label in labels]
+    def of_labels(set_id: int | None) -> list[ReadSpan]:
+        return [span for span in said[set_id].spans if span.label in labels] if set_id else []
 
     return [
-        TriedNote(note.document, said=of_labels(own.get(note.document_id, 0)), reference=of_labels(note.reference_id))
+        TriedNote(note.document, said=of_labels(own.get(note.document_id)), reference=of_labels(note.reference_id))
         for note in notes
     ]
 
 
 def read_notes(trial: Trial) -> list[ReadNote]:
-    """The notes of a try for `core.qualification.judge`. Four queries."""
+    """The notes of a try for `core.qualification.judge`. Five queries."""
     return [
         ReadNote(
             document=note.document.public_id,

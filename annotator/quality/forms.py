@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlencode
 
 from django import forms
 
@@ -38,3 +39,58 @@ class QualityForm(forms.Form):
 def _words(choice: LabelerChoice) -> str:
     number = choice.labeler.schema_version.number
     return f"{choice.labeler.name}, schema {number}, {choice.labeler.digest[:6]}: {counted(choice.n_read, 'note')} read"
+
+
+_SCHEMES = [("strict", "Exact match"), ("overlap", "Overlap")]
+PERIODS = [("0", "All time"), ("90", "Last 90 days"), ("30", "Last 30 days")]
+_CELL_SEPARATOR = "|"
+
+
+class AgreementForm(forms.Form):
+    """What of the agreement is shown, and which differences are listed; what is not on offer is ignored."""
+
+    scheme = forms.ChoiceField(required=False, choices=_SCHEMES)
+    days = forms.ChoiceField(required=False, choices=PERIODS)
+    label = forms.ChoiceField(required=False)
+    pair = forms.CharField(required=False, widget=forms.HiddenInput)
+    cell = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Mapping[str, str], labels: Sequence[str]) -> None:
+        super().__init__(data, auto_id="agreement_%s")
+        self._labels = labels
+        self.fields["label"].choices = [("", "Any label"), *((label, label) for label in labels)]  # type: ignore[attr-defined]
+        self.is_valid()
+
+    @property
+    def is_strict(self) -> bool:
+        return self.cleaned_data.get("scheme") != "overlap"
+
+    @property
+    def chosen_days(self) -> int:
+        """Of the last so many days; 0 for all time."""
+        return int(self.cleaned_data.get("days") or 0)
+
+    @property
+    def chosen_label(self) -> str:
+        return self.cleaned_data.get("label") or ""
+
+    @property
+    def chosen_pair(self) -> str:
+        return self.cleaned_data.get("pair") or ""
+
+    @property
+    def chosen_cell(self) -> tuple[str, str] | None:
+        """The labels that the two readers give; empty where one gives none."""
+        sides = self.cleaned_data.get("cell", "").split(_CELL_SEPARATOR)
+        known = len(sides) == 2 and sides != ["", ""] and all(side in {"", *self._labels} for side in sides)
+        return (sides[0], sides[1]) if known else None
+
+    def asked(self, **changed: str | None) -> str:
+        """The query of the page that differs from this one in what is `changed`."""
+        chosen = {name: self.cleaned_data.get(name) for name in self.fields} | changed
+        return urlencode({name: value for name, value in chosen.items() if value not in {None, "", "0"}})
+
+
+def cell_key(label_a: str, label_b: str) -> str:
+    """What names a cell of the table of confusion in an address."""
+    return f"{label_a}{_CELL_SEPARATOR}{label_b}"

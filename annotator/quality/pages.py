@@ -79,7 +79,7 @@ def lead(gold: GoldNotes | None, evaluation: Evaluation | None) -> Lead:
             f"{basis}", f" with {counted(evaluation.strict.n_gold, 'gold span')}: too few to say how good it is."
         )
     return Lead(
-        f"F1 {_share(evaluation.strict.f1)} strict, {_share(evaluation.overlap.f1)} by overlap",
+        f"F1 {share(evaluation.strict.f1)} strict, {share(evaluation.overlap.f1)} by overlap",
         f", on {counted(evaluation.strict.n_gold, 'gold span')} of {basis}.",
     )
 
@@ -144,9 +144,9 @@ def score_figures(evaluation: Evaluation) -> list[Figure]:
             enough_overlap or _with_interval(score.auroc_overlap, score.auroc_overlap_interval),
             "The same, where an overlap counts as right",
         ),
-        Figure("Calibration error", few or _share(score.ece), "Mean distance of score and share right (ECE)"),
-        Figure("Brier score", few or _share(score.brier), "Mean squared distance of score and truth; lower is better"),
-        Figure("Risk-coverage area", few or _share(score.risk_coverage_area), "Mean share wrong over all coverages"),
+        Figure("Calibration error", few or share(score.ece), "Mean distance of score and share right (ECE)"),
+        Figure("Brier score", few or share(score.brier), "Mean squared distance of score and truth; lower is better"),
+        Figure("Risk-coverage area", few or share(score.risk_coverage_area), "Mean share wrong over all coverages"),
     ]
 
 
@@ -158,8 +158,8 @@ def signal_rows(evaluation: Evaluation) -> list[SignalRow]:
         SignalRow(
             name.replace("_", " "),
             ranked.n,
-            "–" if _why_no_auroc(ranked.n_right, ranked.n) else _share(ranked.auroc),
-            "–" if _why_no_auroc(ranked.n_right_overlap, ranked.n) else _share(ranked.auroc_overlap),
+            "–" if _why_no_auroc(ranked.n_right, ranked.n) else share(ranked.auroc),
+            "–" if _why_no_auroc(ranked.n_right_overlap, ranked.n) else share(ranked.auroc_overlap),
         )
         for name, ranked in evaluation.signals.items()
     ]
@@ -176,7 +176,7 @@ def score_charts(evaluation: Evaluation) -> ScoreCharts | None:
     return ScoreCharts(
         reliability=line_chart(
             values=right,
-            times=[_share(found.mean_score) for found in score.bins],
+            times=[share(found.mean_score) for found in score.bins],
             summary=f"Share of right spans by score, in per cent: {right[0]:.0f} at the lowest scores, "
             f"{right[-1]:.0f} at the highest",
             unit="right, %",
@@ -209,10 +209,10 @@ def _label_row(label: str, strict: Measure, overlap: Measure) -> LabelRow:
 def _cells(measure: Measure) -> Cells:
     interval = measure.f1_interval
     return Cells(
-        precision=_share(measure.precision) if measure.n_found else "–",
-        recall=_share(measure.recall),
-        f1=_share(measure.f1),
-        interval=_interval(interval) if interval else "–",
+        precision=share(measure.precision) if measure.n_found else "–",
+        recall=share(measure.recall),
+        f1=share(measure.f1),
+        interval=interval_words(interval) if interval else "–",
     )
 
 
@@ -229,13 +229,14 @@ def _rate(n: int, of: int) -> str:
 
 
 def _with_interval(value: float | None, interval: Interval | None) -> str:
-    return f"{_share(value)} ({_interval(interval)})" if interval else _share(value)
+    return f"{share(value)} ({interval_words(interval)})" if interval else share(value)
 
 
-def _interval(interval: Sequence[float]) -> str:
-    return f"{_share(interval[0])}–{_share(interval[1])}"
+def interval_words(interval: Sequence[float]) -> str:
+    """`.70–.74`."""
+    return f"{share(interval[0])}–{share(interval[1])}"
 
 
-def _share(value: float | None) -> str:
+def share(value: float | None) -> str:
     """`.72`, `1.00`."""
     return "–" if value is None else f"{value:.2f}".removeprefix("0")

@@ -98,9 +98,12 @@ def _with_labels(comparison: Comparison) -> dict[str, Any]:
 
 
 def _scores_json(pair: Pair, scores: Scores) -> dict[str, Any]:
+    return {"a": pair.a, "b": pair.b, **scores_json(scores)}
+
+
+def scores_json(scores: Scores) -> dict[str, Any]:
+    """How many spans there are, and precision, recall and F1 by both schemes."""
     return {
-        "a": pair.a,
-        "b": pair.b,
         "n_a": scores.tally.n_a,
         "n_b": scores.tally.n_b,
         "strict": _score_json(scores.strict),
@@ -124,13 +127,14 @@ def _each_reliability(found: Mapping[str, Reliability]) -> dict[str, Any]:
 
 def _reliability_json(found: Reliability) -> dict[str, Any]:
     return {
-        "krippendorff_alpha": _coefficient_json(found.alpha),
-        "fleiss_kappa": _coefficient_json(found.fleiss),
-        "cohen_kappa": [{"a": a, "b": b, **_coefficient_json(kappa)} for (a, b), kappa in found.cohen.items()],
+        "krippendorff_alpha": coefficient_json(found.alpha),
+        "fleiss_kappa": coefficient_json(found.fleiss),
+        "cohen_kappa": [{"a": a, "b": b, **coefficient_json(kappa)} for (a, b), kappa in found.cohen.items()],
     }
 
 
-def _coefficient_json(found: Coefficient) -> dict[str, Any]:
+def coefficient_json(found: Coefficient) -> dict[str, Any]:
+    """Its value with what it is of."""
     return {
         "n_units": found.n_units,
         "value": found.estimate.value,
@@ -199,3 +203,60 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, n_names: int) 
         ).rstrip()
 
     return [line(cells) for cells in (head, *rows)]
+
+
+def report_json(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A stored report in the words of `agreement_json`, without single notes and what only ratings of all tell."""
+    rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in Kind}
+    for pair in data["pairs"]:
+        rows[pair["kind"]].append(
+            {**{key: each for key, each in pair.items() if key not in {"id", "kind", "gap"}}, **_named(pair, names)}
+        )
+    people = data["pools"].get("people")
+    return {
+        "n_documents": data["n_documents"],
+        "n_waiting": data["n_waiting"],
+        **_pairs_json(rows[Kind.ANNOTATORS]),
+        "labels": people["labels"] if people else {},
+        "coefficients": {"tokenizer": TOKENIZER, "tokens": {"krippendorff_alpha": data["alpha"]}},
+        "labelers": rows[Kind.LABELER],
+        "gold": rows[Kind.GOLD] or None,
+        "confusion": [{"a": label_a, "b": label_b, "n": n} for label_a, label_b, n in data["confusion"]],
+        "weeks": [
+            dict(zip(("week", "n_a", "n_b", "n_strict", "n_overlap"), week, strict=True)) for week in data["weeks"]
+        ],
+    }
+
+
+def _named(pair: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    return {side: names[pair[side]] for side in ("a", "b")}
+
+
+CSV_HEAD = (
+    *("kind", "a", "b", "label", "n_documents", "n_patients", "n_a", "n_b"),
+    *(f"{scheme}_{figure}" for scheme in ("strict", "overlap") for figure in ("p", "r", "f1", "low", "high", "caveat")),
+)
+
+
+def csv_rows(data: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Sequence[Any]]:
+    """A stored report as a table: each pair over all labels, then each label over all pairs of people."""
+    yield CSV_HEAD
+    for pair in data.get("pairs", ()):
+        a, b = map(spreadsheet_safe, _named(pair, names).values())
+        yield (pair["kind"], a, b, "", pair["n_documents"], pair["n_patients"], *_score_columns(pair))
+    people = data.get("pools", {}).get("people")
+    if people:
+        for label, scores in people["labels"].items():
+            yield ("annotators", "", "", label, data["n_documents"], people["n_patients"], *_score_columns(scores))
+
+
+def spreadsheet_safe(text: str) -> str:
+    """The text, with a sign before it that keeps a spreadsheet from taking it for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+
+
+def _score_columns(scores: Mapping[str, Any]) -> Iterator[Any]:
+    yield from (scores["n_a"], scores["n_b"])
+    for scheme in ("strict", "overlap"):
+        found = scores[scheme]
+        yield from (found["p"], found["r"], found["f1"], *(found["interval"] or (None, None)), found["caveat"])

@@ -6,16 +6,21 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from django.db.models import Count, Max
 
+from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
 from annotator.builds.selectors import readiness
+from annotator.core.agreement import GOLD
 from annotator.core.evaluation import EvaluatedNote, FoundSpan, is_in_text
 from annotator.core.matching import Labelled
 from annotator.core.spans import Span
 from annotator.documents.models import Document
-from annotator.projects.models import Project
+from annotator.projects.access import Action, may
+from annotator.projects.models import Membership, Project
+from annotator.readings.models import MODEL
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Labeler, LabelJob, Suggestion
 
@@ -116,6 +121,22 @@ def gold_notes(*, project: Project, labeler: Labeler, source: GoldSource) -> Gol
     )
 
 
+def names_of_readers(membership: Membership, report: Mapping[str, Any]) -> dict[str, str]:
+    """Whom a report of agreement names: people by their user names for who manages the project, else by numbers. Two
+    queries.
+    """
+    keys = {name for pair in report.get("pairs", ()) for name in (pair["a"], pair["b"])}
+    people = sorted(int(name) for name in keys if name.isdigit())
+    names = {GOLD: "gold"} | {str(pk): f"Reader {number}" for number, pk in enumerate(people, 1)}
+    if may(role=membership.role, action=Action.MANAGE):
+        names |= {str(pk): name for pk, name in User.objects.filter(pk__in=people).values_list("pk", "username")}
+    rows = Labeler.objects.filter(project=membership.project).order_by("pk").values_list("pk", "name", "digest")
+    n_of_name = Counter(name for _, name, _ in rows)
+    return names | {
+        f"{MODEL}{pk}": f"{name} {digest[:6]}" if n_of_name[name] > 1 else name for pk, name, digest in rows
+    }
+
+
 def _last_jobs(labeler: Labeler, *, among: Collection[int]) -> dict[int, int]:
     """The last reading of each of the notes by the labeler, in the notes' random order."""
     rows = (
@@ -129,9 +150,7 @@ def _last_jobs(labeler: Labeler, *, among: Collection[int]) -> dict[int, int]:
 
 def _decided(project: Project) -> set[tuple[int, str]]:
     """Who decided in which note: they read it with suggestions on the page."""
-    decisions = Decision.objects.filter(
-        note_item__document__project=project, note_item__unit=ReviewItem.Unit.NOTE
-    ).order_by()
+    decisions = Decision.objects.filter(project=project, note_item__unit=ReviewItem.Unit.NOTE).order_by()
     return set(decisions.values_list("note_item__document_id", "reviewer__public_id").distinct())
 
 

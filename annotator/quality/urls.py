@@ -2,7 +2,11 @@
 
 from django.urls import path
 
-from annotator.quality import views
+from annotator.quality import agreement_views, views
 
 app_name = "quality"
-urlpatterns = [path("", views.quality, name="quality")]
+urlpatterns = [
+    path("quality/", views.quality, name="quality"),
+    path("agreement/", agreement_views.agreement, name="agreement"),
+    path("agreement/csv/", agreement_views.agreement_csv, name="agreement_csv"),
+]

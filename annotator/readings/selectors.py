@@ -6,11 +6,16 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
+
+from django.db.models import QuerySet
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.core.cases import Reading, SaidSpan, SaidTie
 from annotator.readings.models import Adjudication
+
+_Said = TypeVar("_Said", Annotation, Relation, DocumentValue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +44,21 @@ def readings_of_several(adjudications: Collection[Adjudication]) -> dict[int, li
             document__in=drawn, kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED
         ).select_related("annotator")
     )
-    spans, ties, values = (_live_by_set(model, sets) for model in (Annotation, Relation, DocumentValue))
+    spans = _by_set(Annotation.objects.all(), sets)
+    ties = _by_set(Relation.objects.all(), sets)
+    values = _by_set(DocumentValue.objects.all(), sets)
     found: dict[int, list[NoteReading]] = {document_id: [] for document_id in drawn}
     for each in sorted(sets, key=lambda one: _draw(drawn[one.document_id], one.annotator)):
         found[each.document_id].append(_reading(each, spans[each.pk], ties[each.pk], values[each.pk]))
     return found
 
 
-def _live_by_set(model: type, sets: Collection[AnnotationSet]) -> dict[int, list]:
-    rows: dict[int, list] = defaultdict(list)
-    for row in model._default_manager.filter(set__in=[each.pk for each in sets], status="live").order_by("pk"):
-        rows[row.set_id].append(row)
-    return rows
+def _by_set(rows: QuerySet[_Said], sets: Collection[AnnotationSet]) -> dict[int, list[_Said]]:
+    """What of the rows is live, by set."""
+    found: dict[int, list[_Said]] = defaultdict(list)
+    for row in rows.filter(set__in=[each.pk for each in sets], status=Annotation.Status.LIVE).order_by("pk"):
+        found[row.set_id].append(row)
+    return found
 
 
 def _reading(

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from annotator.annotations.models import AnnotationSet
+from annotator.readings.comparing import compare_notes
 from annotator.readings.models import Adjudication
 
 _PAGE = 1000
@@ -21,11 +22,12 @@ def notes_read(*, document_ids: Collection[int], waiting: Collection[int]) -> No
 
     `waiting` are those that another reader is still to come to; call it in the transaction that changes them. A note
     whose readings change after it was settled is to be looked at again, and its gold is no longer submitted. Four
-    queries for a thousand notes, and three more where any of them changes.
+    queries for a thousand notes, three more where any of them changes, and those of `compare_notes`.
     """
     ids = sorted(document_ids)
     for first in range(0, len(ids), _PAGE):
         _page_read(ids[first : first + _PAGE], set(waiting))
+    compare_notes(document_ids=ids)
 
 
 def _page_read(document_ids: Collection[int], waiting: Collection[int]) -> None:

@@ -9,6 +9,7 @@ from annotator.annotations.models import Annotation
 from annotator.core.spans import Span
 from annotator.core.tokens import Edge, move_boundary, set_bounds
 from annotator.review import services
+from annotator.review.filters import BY_SPAN
 from annotator.review.models import ReviewItem
 from annotator.review.relations import relation_for
 from annotator.review.selectors import source_of, target_for
@@ -17,8 +18,7 @@ _ASKED = (
     *("target", "fragments", "verdict", "label", "dismiss", "attribute", "move", "bounds", "alike"),
     *("relate", "relation", "unrelate", "classify"),
 )
-_OF_THE_NOTE: dict[str, type[services.Undo | services.Redo | services.FinishNote]] = {
-    "undo": services.Undo,
+_OF_THE_NOTE: dict[str, type[services.Redo | services.FinishNote]] = {
     "redo": services.Redo,
     "note_done": services.FinishNote,
 }
@@ -33,6 +33,8 @@ def act_of(
     note_item: ReviewItem, target: ReviewItem | Annotation | None, data: Mapping[str, Any]
 ) -> services.Act | None:
     """What the checked form asks for of its target; None where that is gone. Raises DecisionRefused."""
+    if data["verdict"] == "undo":
+        return services.Undo(is_own=data["queue"] == BY_SPAN)
     if data["verdict"] in _OF_THE_NOTE:
         return _OF_THE_NOTE[data["verdict"]]()
     if data["classify"]:

@@ -54,7 +54,7 @@ class ReviewItems(ApiView):
         """The notes that the caller has open or has finished."""
         membership = membership_of(request, project_id, Action.REVIEW)
         found = ReviewItem.objects.filter(
-            document__project=membership.project, unit=ReviewItem.Unit.NOTE, leased_by=membership.user
+            project=membership.project, unit=ReviewItem.Unit.NOTE, leased_by=membership.user
         )
         if "status" in self.query:
             found = found.filter(status=self.query["status"])
@@ -113,7 +113,7 @@ class ReviewPutBack(ApiView):
         """Let the note go unfinished; what was decided in it stays. 409 where it is not the caller's."""
         membership = membership_of(request, project_id, Action.REVIEW)
         note_item = _note_of(membership, item_id)
-        if note_item.leased_by_id != membership.user_id:
+        if not note_item.is_read_by(membership.user):
             raise Conflict(_NOT_YOURS)
         leases.put_back(note_item=note_item, reviewer=membership.user, now=timezone.now())
         return Response(status=204)
@@ -251,7 +251,7 @@ def _held(membership: Membership, item_id: str) -> Response:
     """The note with its text and marks, for who holds it."""
     note_item = _note_of(membership, item_id)
     is_put_back = note_item.status == ReviewItem.Status.OPEN and note_item.lease_expires_at is None
-    if note_item.leased_by_id != membership.user_id or is_put_back:
+    if not note_item.is_read_by(membership.user) or is_put_back:
         raise Conflict(_NOT_YOURS)
     record_read(
         project=membership.project.public_id,

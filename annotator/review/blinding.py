@@ -62,7 +62,7 @@ def has_unmasked(decision: Decision) -> bool:
 
 def blind_notes(project: Project) -> QuerySet[ReviewItem]:
     """The note items whose readers are to see no suggestion."""
-    return ReviewItem.objects.filter(IS_READ_BLIND, document__project=project)
+    return ReviewItem.objects.filter(IS_READ_BLIND, project=project)
 
 
 def hidden_suggestions(project: Project) -> Q:
@@ -71,7 +71,7 @@ def hidden_suggestions(project: Project) -> Q:
     if project.audits != Project.Audits.BLIND:
         return hidden
     masked = ReviewItem.objects.filter(
-        document__project=project,
+        project=project,
         unit=ReviewItem.Unit.SPAN,
         status=ReviewItem.Status.OPEN,
         stream=ReviewItem.Stream.AUDIT,

@@ -84,7 +84,7 @@ def _answer(
     if not is_partial(request) and not error:
         url = reverse("review:note", args=[note_item.document.project.public_id, note_item.public_id])
         return see_other(request, f"{url}?focus={key}#remarks" if key else f"{url}#remarks")
-    is_mine = note_item.leased_by_id == user.pk
+    is_mine = note_item.is_read_by(user)
     about = named_by(note_item=note_item, key=key) if is_mine else None
     context = remarks_context(note_item, about=about, is_mine=is_mine) | {
         "remark_error": f"{error} Nothing was saved." if error else "",

@@ -14,6 +14,7 @@ from annotator.review.blinding import is_read_blind
 from annotator.review.leases import LeaseConflict, hold
 from annotator.review.models import ReviewItem
 from annotator.review.selectors import Source, span_items
+from annotator.review.telling import tell_of_questions
 
 
 def comment_on(*, note_item: ReviewItem, reviewer: User, key: str, kind: str, body: str, now: datetime) -> Comment:
@@ -27,7 +28,11 @@ def comment_on(*, note_item: ReviewItem, reviewer: User, key: str, kind: str, bo
         if key and about is None:
             raise CommentRefused("This span is not in the note.")
         own = open_set(document=note_item.document, annotator=reviewer, kind=note_item.set_kind)
-        return add_comment(target=own, author=reviewer, about=about, kind=kind, body=body, now=now)
+        comment = add_comment(target=own, author=reviewer, about=about, kind=kind, body=body, now=now)
+        if comment.created_at == now:  # it did not stand there before
+            new = Comment.objects.filter(pk=comment.pk)
+            tell_of_questions(new, project=note_item.document.project, now=now)
+        return comment
 
 
 def take_back(*, note_item: ReviewItem, reviewer: User, comment: Comment, now: datetime) -> None:

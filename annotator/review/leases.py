@@ -3,23 +3,29 @@
 `leased_by` stays after a lease has run out: it names the reader whose set the note's annotations are in. Who takes the
 note over takes that set over too, so that nothing done in it is lost or left behind; every annotation and decision
 keeps the name of who made it.
+
+In a round a note is for whom it is assigned to (`is_for`), and a lease that has run out changes nothing of that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import hand_over, open_set
 from annotator.audit.services import record_event
 from annotator.documents.models import Document
-from annotator.projects.models import Project
+from annotator.notices.models import Kind
+from annotator.notices.services import notify
+from annotator.projects.models import Membership, Project
 from annotator.qualification.selectors import is_on_trial, open_notes
-from annotator.review.models import ReviewItem
+from annotator.review.models import ReviewItem, RoundReader
 from annotator.review.queue import queue_trial
 
 LEASE = timedelta(minutes=10)
@@ -32,8 +38,9 @@ class LeaseConflict(Exception):
 def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
     """Lease the note that a minute of reading buys most on; None where no note is left for this person.
 
-    A note that the person holds already comes first, so that a second click does not hold two. Who has to qualify gets
-    the notes of their try, which begins with the first.
+    A note that the person holds already comes first, so that a second click does not hold two; then what is assigned
+    to them, the first due first; what they left for later comes last. Who has to qualify gets the notes of their try,
+    which begins with the first.
     """
     if is_on_trial(project=project, user=reviewer):
         queue_trial(project=project, reviewer=reviewer, now=now)
@@ -42,7 +49,8 @@ def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
         return item if item is None or is_held or _take(item, reviewer=reviewer, now=now) else None
     while True:
         held = held_notes(project=project, reviewer=reviewer, now=now).first()
-        item = held or takeable_notes(project=project, reviewer=reviewer, now=now).first()
+        notes = takeable_notes(project=project, reviewer=reviewer, now=now)
+        item = held or _assigned(notes, reviewer).first() or notes.first()
         if item is None or item == held or _take(item, reviewer=reviewer, now=now):
             return item
 
@@ -53,7 +61,7 @@ def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewIte
     item = items.filter(document=document).first()
     if item is None or not _take(item, reviewer=reviewer, now=now):
         raise LeaseConflict(
-            "This note cannot be taken: someone else is reading it, it is done, or it has no labels yet."
+            "This note cannot be taken: it is someone else's to read, it is done, or it has no labels yet."
         )
     return item
 
@@ -71,14 +79,15 @@ def take_note_of(*, item: ReviewItem, reviewer: User, now: datetime) -> ReviewIt
 def hold(*, note_item: ReviewItem, reviewer: User, now: datetime) -> bool:
     """Lock the note for work that is being saved, and renew its lease; call it in the transaction that saves.
 
-    Late work counts: False only where someone else has taken the note.
+    Late work counts: False only where someone else has taken the note, or it was given to others of its round.
     """
-    return bool(ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer).update(lease_expires_at=now + LEASE))
+    mine = ReviewItem.objects.filter(_is_read_by(reviewer), pk=note_item.pk)
+    return bool(mine.update(lease_expires_at=now + LEASE))
 
 
 def renew(*, note_item: ReviewItem, reviewer: User, now: datetime) -> bool:
     """Push the lease on while the reviewer is active; False where the note is no longer theirs."""
-    mine = ReviewItem.objects.filter(pk=note_item.pk, leased_by=reviewer, status=ReviewItem.Status.OPEN)
+    mine = ReviewItem.objects.filter(_is_read_by(reviewer), pk=note_item.pk, status=ReviewItem.Status.OPEN)
     return bool(mine.update(lease_expires_at=now + LEASE))
 
 
@@ -97,20 +106,18 @@ def release(*, note_item: ReviewItem, reviewer: User) -> None:
 
 
 def let_go(*, project: Project, reviewer: User) -> None:
-    """End all leases of someone who reviews in the project no longer: others may take these notes over at once."""
-    ReviewItem.objects.filter(
-        document__project=project,
-        unit=ReviewItem.Unit.NOTE,
-        status=ReviewItem.Status.OPEN,
-        leased_by=reviewer,
-        lease_expires_at__isnull=False,
-    ).update(lease_expires_at=None)
+    """End all leases of someone who reviews in the project no longer: others may take these notes over at once, and
+    those of a round whoever reads in it.
+    """
+    notes = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
+    notes.filter(leased_by=reviewer, lease_expires_at__isnull=False).update(lease_expires_at=None)
+    notes.filter(assigned_to=reviewer).update(assigned_to=None, version=F("version") + 1)
 
 
 def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:
     """Open notes that the reviewer holds, the one that runs out last first."""
     return ReviewItem.objects.filter(
-        document__project=project,
+        project=project,
         unit=ReviewItem.Unit.NOTE,
         status=ReviewItem.Status.OPEN,
         leased_by=reviewer,
@@ -119,25 +126,54 @@ def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[R
 
 
 def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held: bool = False) -> QuerySet[ReviewItem]:
-    """Open notes that nobody else holds and of which the reviewer has no other slot and no set yet, best first.
-
-    Of who has to qualify, those of their try.
+    """Open notes for the reviewer that nobody else holds and of which they have no other slot and no set yet, best
+    first; a note once for each slot that is free. Of who has to qualify, those of their try.
     """
     if is_on_trial(project=project, user=reviewer):
         return trial_notes(project=project, reviewer=reviewer)
+    notes = takeable_in([project], reviewer=reviewer, now=now, with_held=with_held)
+    return notes.select_related("document__project").order_by(F("skipped_at").asc(nulls_first=True), "-priority", "pk")
+
+
+def takeable_in(
+    projects: Collection[Project], *, reviewer: User, now: datetime, with_held: bool = False
+) -> QuerySet[ReviewItem]:
+    """Those of several projects in which the reviewer has not to qualify first, in no order."""
     is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
     if with_held:
         is_free |= Q(leased_by=reviewer)
     # Lists of ids, not EXISTS for each row: SQLite would look through the wrong index, ten thousand times.
-    others = Q(document__in=ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, leased_by=reviewer).values("document"))
+    items = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE)
+    others = Q(document__in=items.filter(leased_by=reviewer).values("document"))
+    others |= Q(document__in=items.filter(assigned_to=reviewer).values("document"))
     others |= Q(document__in=AnnotationSet.objects.filter(annotator=reviewer).values("document"))
-    return (
-        ReviewItem.objects.filter(document__project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
-        .filter(is_free)
-        .filter(Q(leased_by=reviewer) | ~others)
-        .select_related("document__project")
-        .order_by(F("skipped_at").asc(nulls_first=True), "-priority", "pk")
+    notes = ReviewItem.objects.filter(project__in=projects, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
+    is_new = Q(leased_by=reviewer) | Q(assigned_to=reviewer) | ~others
+    return notes.filter(is_free).filter(is_for(reviewer, now=now)).filter(is_new)
+
+
+def is_for(reviewer: User, *, now: datetime) -> Q:
+    """Note items that are this person's to read: those of no round; those assigned to them; and, of the rounds that
+    they read in, what someone else handed back and what is assigned to who is away.
+    """
+    rounds = RoundReader.objects.filter(user=reviewer).values("round")
+    away = Membership.objects.filter(away_until__gte=timezone.localdate(now))
+    of_who_is_away = Q(assigned_to__in=away.values("user")) & Exists(
+        away.filter(project=OuterRef("project"), user=OuterRef("assigned_to"))
     )
+    is_handed_back = Q(assigned_to=None) & ~Q(handed_back_by=reviewer)
+    return Q(round=None) | Q(assigned_to=reviewer) | Q(is_handed_back | of_who_is_away, round__in=rounds)
+
+
+def _is_read_by(reviewer: User) -> Q:
+    """`ReviewItem.is_read_by`, asked of the database."""
+    return Q(Q(round=None) | Q(assigned_to=reviewer), leased_by=reviewer)
+
+
+def _assigned(notes: QuerySet[ReviewItem], reviewer: User) -> QuerySet[ReviewItem]:
+    """Of the notes those assigned to the reviewer and not left for later, the first due first."""
+    mine = notes.filter(assigned_to=reviewer, skipped_at=None)
+    return mine.order_by(F("round__due_on").asc(nulls_last=True), "round__number", "-priority", "pk")
 
 
 def trial_notes(*, project: Project, reviewer: User) -> QuerySet[ReviewItem]:
@@ -156,7 +192,11 @@ def trial_notes(*, project: Project, reviewer: User) -> QuerySet[ReviewItem]:
 def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
     """Lease the item as it was read; False where it has changed since."""
     taken = ReviewItem.objects.filter(pk=item.pk, version=item.version, status=ReviewItem.Status.OPEN).update(
-        leased_by=reviewer, lease_expires_at=now + LEASE, version=F("version") + 1
+        leased_by=reviewer,
+        lease_expires_at=now + LEASE,
+        assigned_to=reviewer if item.round_id else None,
+        handed_back_by=None,
+        version=F("version") + 1,
     )
     if not taken:
         return False
@@ -172,5 +212,13 @@ def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
         now=now,
         detail={"slot": item.slot, "from": item.leased_by_id if item.leased_by_id != reviewer.pk else None},
     )
+    if item.lease_expires_at is not None and item.leased_by_id != reviewer.pk:  # who let it go knows
+        notify(
+            users=[item.leased_by_id],
+            kind=Kind.NOTE_TAKEN,
+            project=document.project.public_id,
+            actor=reviewer,
+            now=now,
+        )
     item.refresh_from_db()
     return True

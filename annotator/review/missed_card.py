@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from annotator.core.missed import Candidate
+from annotator.core.doubts import level, second_reader
+from annotator.core.missed import Missed
 from annotator.core.schema import Label
 from annotator.core.text import excerpt
 from annotator.core.wording import counted
@@ -31,7 +32,7 @@ class Offered:
     why: str
 
 
-def missed_context(view: NoteView, found: Sequence[Candidate], number: int) -> dict[str, Any]:
+def missed_context(view: NoteView, found: Sequence[Missed], number: int) -> dict[str, Any]:
     """The likeliest for the card, the one of that `number` or the last in focus; nothing where there is none.
 
     A label that the schema has no longer is not offered.
@@ -54,12 +55,7 @@ def missed_context(view: NoteView, found: Sequence[Candidate], number: int) -> d
     }
 
 
-def _offered(text: str, number: int, one: Candidate, label: Label) -> Offered:
-    if one.n_here or one.record is None:
-        why = f"labelled {label.name} {_times(one.n_here)} in this note"
-    else:
-        notes = counted(one.record.n_notes, "other note")
-        why = f"labelled {label.name} {_times(one.record.n_spans)} in {notes}"
+def _offered(text: str, number: int, one: Missed, label: Label) -> Offered:
     before = text[max(one.start - _CONTEXT, 0) : one.start]
     return Offered(
         number=number,
@@ -69,8 +65,18 @@ def _offered(text: str, number: int, one: Candidate, label: Label) -> Offered:
         before=before.partition(" ")[2] if one.start > _CONTEXT else before,
         surface=excerpt(text[one.start : one.end], 80),
         after=text[one.end : one.end + _CONTEXT],
-        why=why,
+        why=_why(one),
     )
+
+
+def _why(one: Missed) -> str:
+    if one.found is not None:
+        who = second_reader(one.found.reader)
+        return f"{one.label} by {who} only: {level(one.found.score).lower()} score"
+    if one.n_here or one.record is None:
+        return f"labelled {one.label} {_times(one.n_here)} in this note"
+    notes = counted(one.record.n_notes, "other note")
+    return f"labelled {one.label} {_times(one.record.n_spans)} in {notes}"
 
 
 def _times(n: int) -> str:

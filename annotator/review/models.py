@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from datetime import date
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.documents.models import Document
+from annotator.projects.models import Project
 from annotator.suggestions.models import Suggestion
 from annotator.web.ids import new_public_id
 
@@ -20,6 +24,57 @@ REVEALED = "revealed"
 FIRST_TRIAL = 1000
 
 
+class Round(models.Model):
+    """Notes that are read together: by how many people each, by whom, and until when.
+
+    Its note items say who reads which note. `seed` is what the draw can be made again from.
+    """
+
+    class Assistance(models.TextChoices):
+        SHOWN = "shown", "Everybody sees the suggestions"
+        HIDDEN = "hidden", "Nobody sees them until the note is submitted"
+        MIXED = "mixed", "One reader of each note, drawn at random, reads without"
+
+    class Draw(models.TextChoices):
+        STRATIFIED = "stratified", "Each note type in proportion, a patient's notes with the same readers"
+        RANDOM = "random", "At random, whatever type or patient"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="rounds")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=120, blank=True)
+    n_readers = models.PositiveSmallIntegerField(help_text="how many people read each note")
+    assistance = models.CharField(max_length=20, choices=Assistance, default=Assistance.SHOWN)
+    draw = models.CharField(max_length=20, choices=Draw, default=Draw.STRATIFIED)
+    seed = models.PositiveIntegerField()
+    due_on = models.DateField(null=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="round_number"),
+            models.CheckConstraint(condition=Q(n_readers__gte=1, n_readers__lte=10), name="round_has_readers"),
+        ]
+
+    def is_overdue(self, today: date) -> bool:
+        """Whether what is left of it is late."""
+        return self.due_on is not None and self.due_on < today
+
+
+class RoundReader(models.Model):
+    """Who reads in a round, and may take over what others of it hand back. `n_notes` is what was asked of them at the
+    start: empty for an equal share.
+    """
+
+    round = models.ForeignKey(Round, on_delete=models.PROTECT, related_name="readers")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    n_notes = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["round", "user"], name="round_reader_once")]
+
+
 class ReviewItem(models.Model):
     """What is leased and decided.
 
@@ -28,7 +83,11 @@ class ReviewItem(models.Model):
     its own above FIRST_TRIAL, whose spans are of unit *trial span*: whatever asks for notes and spans sees neither, and
     nobody else is ever given it. `version` grows with every change, and every change names the version
     it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. Of a span,
-    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the next by either.
+    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either.
+    `project` is the note's, and moves with it when a purge takes the note (`purges.services`).
+
+    A note item of a `round` is for `assigned_to`; for any other reader of the round where that is empty, but for who
+    handed it back. `review.leases.is_for` is the rule.
     """
 
     class Unit(models.TextChoices):
@@ -47,6 +106,7 @@ class ReviewItem(models.Model):
         DECIDED = "decided"
         CLOSED = "closed"
 
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+", db_index=False)
     document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="review_items")
     suggestion = models.ForeignKey(Suggestion, on_delete=models.PROTECT, null=True, related_name="review_items")
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
@@ -62,6 +122,13 @@ class ReviewItem(models.Model):
     skipped_at = models.DateTimeField(null=True)
     leased_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     lease_expires_at = models.DateTimeField(null=True)
+    round = models.ForeignKey(Round, on_delete=models.PROTECT, null=True, related_name="items", db_index=False)
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    handed_back_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
 
     class Meta:
         constraints = [
@@ -70,6 +137,15 @@ class ReviewItem(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["document", "slot"], condition=Q(unit__in=["note", "trial"]), name="review_item_of_note"
+            ),
+            models.UniqueConstraint(
+                fields=["document", "assigned_to"],
+                condition=Q(unit="note", assigned_to__isnull=False),
+                name="review_item_once_a_reader",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit="note", round__isnull=False) | Q(assigned_to=None, handed_back_by=None, round=None),
+                name="review_item_of_round",
             ),
             models.CheckConstraint(
                 condition=Q(unit__in=["note", "trial"], suggestion=None)
@@ -84,14 +160,22 @@ class ReviewItem(models.Model):
         ]
         indexes = [
             models.Index(fields=["document", "slot", "unit", "status"], name="review_item_queue"),
-            models.Index(fields=["unit", "status", "-priority"], name="review_item_next"),
+            models.Index(fields=["project", "unit", "status", "-priority"], name="review_item_next"),
             models.Index(
-                fields=["stream", "audit_key"],
+                fields=["project", "stream", "audit_key"],
                 condition=Q(unit="span", status="open", skipped_at=None),
                 name="review_item_audit",
             ),
             models.Index(
-                fields=["leased_by", "status", "unit"], condition=Q(leased_by__isnull=False), name="review_item_held"
+                fields=["leased_by", "project", "unit", "status"],
+                condition=Q(leased_by__isnull=False),
+                name="review_item_held",
+            ),
+            models.Index(
+                fields=["round", "assigned_to", "status"], condition=Q(round__isnull=False), name="review_item_round"
+            ),
+            models.Index(
+                fields=["assigned_to", "status"], condition=Q(assigned_to__isnull=False), name="review_item_reader"
             ),
         ]
 
@@ -104,6 +188,10 @@ class ReviewItem(models.Model):
         """What the sets are that this note item is worked on in."""
         return AnnotationSet.Kind.TRIAL if self.is_trial else AnnotationSet.Kind.READING
 
+    def is_read_by(self, user: User) -> bool:
+        """Whether the note is this person's: they took it last, and it was not given to others of its round since."""
+        return self.leased_by_id == user.pk and (self.round_id is None or self.assigned_to_id == user.pk)
+
 
 # The units that wait for no reader of a note.
 OF_NO_READER = (ReviewItem.Unit.SPAN, ReviewItem.Unit.TRIAL, ReviewItem.Unit.TRIAL_SPAN)
@@ -114,7 +202,7 @@ class Decision(models.Model):
 
     `withdrew` and `made` are the annotations before and after, and so for relations and the values of document labels;
     undo swaps them back. A redo has the verdict of what it does again. What was dismissed is no annotation and no item:
-    its label and place stand here.
+    its label and place stand here. `project` is that of the note.
     """
 
     class Verdict(models.TextChoices):
@@ -130,6 +218,7 @@ class Decision(models.Model):
         UNDO = "undo"
         NOTE_DONE = "note_done"
 
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+", db_index=False)
     note_item = models.ForeignKey(ReviewItem, on_delete=models.PROTECT, related_name="decisions_on_note")
     item = models.ForeignKey(ReviewItem, on_delete=models.PROTECT, null=True, related_name="decisions")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -156,4 +245,5 @@ class Decision(models.Model):
             models.Index(fields=["note_item", "reviewer", "-id"], name="decision_of_note"),
             models.Index(fields=["batch"], condition=~Q(batch=""), name="decision_of_batch"),
             models.Index(fields=["reviewer", "decided_at"], name="decision_of_reviewer"),
+            models.Index(fields=["project", "reviewer", "decided_at"], name="decision_in_project"),
         ]

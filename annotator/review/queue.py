@@ -29,11 +29,25 @@ class Queued:
     reason: str
 
 
+@transaction.atomic
 def ensure_note_items(*, document: Document, n_slots: int, priority: float) -> list[ReviewItem]:
-    """The note's items, one for each reader, made where they are missing; `priority` is set on the open ones."""
+    """The note's items, one for each reader, made where they are missing; `priority` is set on the open ones.
+
+    `n_slots` are wanted where the note is in no round, which says how many read it. The note is locked, so that no
+    round comes between.
+    """
+    list(Document.objects.select_for_update(no_key=True).filter(pk=document.pk).values_list("pk"))
+    rounds = ReviewItem.objects.filter(document=document, unit=ReviewItem.Unit.NOTE, round__isnull=False)
+    n_slots = rounds.values_list("round__n_readers", flat=True).first() or n_slots
     ReviewItem.objects.bulk_create(
         (
-            ReviewItem(document=document, unit=ReviewItem.Unit.NOTE, slot=slot, priority=priority)
+            ReviewItem(
+                project_id=document.project_id,
+                document=document,
+                unit=ReviewItem.Unit.NOTE,
+                slot=slot,
+                priority=priority,
+            )
             for slot in range(1, n_slots + 1)
         ),
         ignore_conflicts=True,
@@ -42,6 +56,54 @@ def ensure_note_items(*, document: Document, n_slots: int, priority: float) -> l
     items.filter(status=ReviewItem.Status.OPEN).update(priority=priority)
     fill_slots(sets=AnnotationSet.objects.filter(document=document))
     return list(items.order_by("slot"))
+
+
+def fit_slots(*, project: Project, documents: Collection[int], n_slots: int) -> None:
+    """Give each of these notes of the project, which are locked and nobody has begun, exactly so many note items. A new
+    one gets the spans of the first. A fixed number of queries.
+    """
+    items = ReviewItem.objects.filter(document__in=documents).exclude(slot__gte=FIRST_TRIAL)
+    items.filter(slot__gt=n_slots).delete()
+    first: dict[int, float] = {}
+    has: set[tuple[int, int]] = set()
+    # `exclude`, since SQLite would take an index of all units: see review.similar.is_finished.
+    notes, spans = items.exclude(unit=ReviewItem.Unit.SPAN), items.exclude(unit=ReviewItem.Unit.NOTE)
+    for document_id, slot, priority in notes.values_list("document", "slot", "priority"):
+        has.add((document_id, slot))
+        first[document_id] = priority
+    missing = {
+        document_id: [slot for slot in range(1, n_slots + 1) if (document_id, slot) not in has]
+        for document_id in documents
+    }
+    rows = [
+        ReviewItem(
+            project=project,
+            document_id=document_id,
+            unit=ReviewItem.Unit.NOTE,
+            slot=slot,
+            priority=first.get(document_id, 0.0),
+        )
+        for document_id, slots in missing.items()
+        for slot in slots
+    ]
+    for span in spans.filter(slot=1):
+        rows += [
+            ReviewItem(
+                project=project,
+                document_id=span.document_id,
+                suggestion_id=span.suggestion_id,
+                unit=span.unit,
+                slot=slot,
+                stream=span.stream,
+                reason=span.reason,
+                status=span.status,
+                confidence=span.confidence,
+                priority=span.priority,
+                audit_key=span.audit_key,
+            )
+            for slot in missing[span.document_id]
+        ]
+    ReviewItem.objects.bulk_create(rows, batch_size=500)
 
 
 def queue_spans(
@@ -86,6 +148,7 @@ def queue_spans(
             closed_as = LATE
         rows.append(
             ReviewItem(
+                project_id=note_item.project_id,
                 document_id=note_item.document_id,
                 suggestion=entry.suggestion,
                 unit=ReviewItem.Unit.SPAN,
@@ -117,11 +180,17 @@ def queue_trial(*, project: Project, reviewer: User, now: datetime) -> None:
         slot = FIRST_TRIAL if last is None else last + 1
         stream = ReviewItem.Stream.UNCERTAIN if is_shown else ReviewItem.Stream.BLIND
         ReviewItem.objects.create(
-            document_id=note.document_id, unit=ReviewItem.Unit.TRIAL, slot=slot, stream=stream, leased_by=reviewer
+            project=project,
+            document_id=note.document_id,
+            unit=ReviewItem.Unit.TRIAL,
+            slot=slot,
+            stream=stream,
+            leased_by=reviewer,
         )
         first = of_note.filter(unit=ReviewItem.Unit.SPAN, slot=1).exclude(reason__in=[SUPERSEDED, INHERITED])
         ReviewItem.objects.bulk_create(
             ReviewItem(
+                project=project,
                 document_id=note.document_id,
                 suggestion_id=item.suggestion_id,
                 unit=ReviewItem.Unit.TRIAL_SPAN,
@@ -147,7 +216,7 @@ def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
     """Give each of these submitted readings, which came from outside, a reader's slot of its note; how many got one.
 
     The slot is done, as if its reader had reviewed the note here: the note waits for one reader less. Slots that
-    someone has begun stay theirs.
+    someone has begun stay theirs. In a round it is the reader's own, else one assigned to nobody, else the last.
     """
     submitted = sets.filter(kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED)
     free = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN, leased_by=None)
@@ -162,12 +231,17 @@ def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
     filled: list[ReviewItem] = []
     for found in submitted.filter(document__in=list(slots)).order_by("pk"):
         if slots[found.document_id] and (found.document_id, found.annotator_id) not in readers:
-            item = slots[found.document_id].pop(0)
+            item = _slot_for(found.annotator_id, slots[found.document_id])
+            slots[found.document_id].remove(item)
             item.status, item.leased_by_id = ReviewItem.Status.DECIDED, found.annotator_id
             filled.append(item)
     for item in filled:
         ReviewItem.objects.filter(pk=item.pk, version=item.version).update(
-            status=item.status, leased_by=item.leased_by_id, version=F("version") + 1
+            status=item.status,
+            leased_by=item.leased_by_id,
+            assigned_to=item.leased_by_id if item.round_id else None,
+            handed_back_by=None,
+            version=F("version") + 1,
         )
         ReviewItem.objects.filter(
             document_id=item.document_id, slot=item.slot, unit=ReviewItem.Unit.SPAN, status=ReviewItem.Status.OPEN
@@ -176,3 +250,10 @@ def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
     if read:
         tell_read(document_ids=read)
     return len(filled)
+
+
+def _slot_for(annotator_id: int, free: Sequence[ReviewItem]) -> ReviewItem:
+    """Of the free slots of a note, in their order, the one that a reading from outside takes."""
+    own = [item for item in free if item.assigned_to_id == annotator_id]
+    unassigned = [item for item in free if item.assigned_to_id is None]
+    return (own or unassigned or list(free[-1:]))[0]

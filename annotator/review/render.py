@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from django.template.defaultfilters import floatformat
 from django.template.loader import render_to_string
@@ -18,6 +19,7 @@ from django.utils.html import escape, format_html, format_html_join
 from django.utils.text import Truncator
 
 from annotator.core.layout import Piece, lay_out
+from annotator.core.schema import Schema
 from annotator.core.spans import Span
 from annotator.review.selectors import Mark, NoteView
 
@@ -29,15 +31,16 @@ _QUEUE_ROW = (
     '<span class="item-text">{text}</span><span class="item-value">{score}</span>'
     '<span class="label-code c-{colour}">{code}</span>{chip}</a></li>'
 )
-_LINE = '<p class="line" id="l{}" data-start="{}" data-kind="{}">{}</p>'
+_LINE = '<p class="line"{}>{}</p>'
+_KINDS = {kind: format_html(' data-kind="{}"', kind) for kind in ("heading", "table", "blank")}
 # By whether a piece has its span's start and its end.
 _OPENING = {
-    edges: f'<mark class="span c-{{}}" data-span="{{}}" data-state="{{}}" data-edges="{name}"'
-    for edges, name in {
-        (True, True): "both",
-        (True, False): "start",
-        (False, True): "end",
-        (False, False): "none",
+    edges: f'<mark class="span c-{{}}" data-state="{{}}"{missing} data-span="{{}}"'
+    for edges, missing in {
+        (True, True): "",
+        (True, False): ' data-edges="start"',
+        (False, True): ' data-edges="end"',
+        (False, False): ' data-edges="none"',
     }.items()
 }
 _LAST_WORD = re.compile(r"\S+\s*\Z")
@@ -45,7 +48,10 @@ _LAST_WORD = re.compile(r"\S+\s*\Z")
 
 @dataclass(frozen=True, slots=True)
 class DrawnLine:
-    number: int
+    """A line; `place` counts from 1 within its section."""
+
+    section: int
+    place: int
     start: int
     kind: str
     html: str
@@ -63,16 +69,16 @@ class DrawnSection:
 
     @property
     def html(self) -> str:
-        return format_html_join("", _LINE, ((line.number, line.start, line.kind, line.html) for line in self.lines))
+        return format_html_join("", _LINE, ((_KINDS.get(line.kind, ""), line.html) for line in self.lines))
 
 
 def draw_note(view: NoteView, *, current: str) -> list[DrawnSection]:
     """The whole note, the span of key `current` in focus."""
     marks_on = _marks_by_line(view, view.marks.values())
     lines: dict[int, list[DrawnLine]] = {}
-    for number, (start, _) in enumerate(view.lines):
+    for number in range(len(view.lines)):
         drawn = _draw_line(view, number, marks_on.get(number, ()), current)
-        lines.setdefault(view.layout.section_at(start), []).append(drawn)
+        lines.setdefault(drawn.section, []).append(drawn)
     return _sections(view, range(len(view.sections)), lines)
 
 
@@ -168,12 +174,33 @@ def _sections(view: NoteView, numbers: Iterable[int], lines: Mapping[int, list[D
 
 def _draw_line(view: NoteView, number: int, marks: Sequence[Mark], current: str) -> DrawnLine:
     start, end = view.lines[number]
-    kind = view.layout.kinds[number]
-    if not marks:
-        return DrawnLine(number=number, start=start, kind=kind, html=escape(view.document.text[start:end]))
-    pen = _Pen(view, {mark.key: mark for mark in marks}, current)
+    if marks:
+        html = draw_text(
+            view.document.text, (start, end), marks, schema=view.schema, current=(current,), n_ties=view.n_ties
+        )
+    else:
+        html = escape(view.document.text[start:end])
+    section = view.layout.section_at(start)
+    place = number - view.layout.first_lines[section] + 1
+    return DrawnLine(section=section, place=place, start=start, kind=view.layout.kinds[number], html=html)
+
+
+def draw_text(
+    text: str,
+    bounds: tuple[int, int],
+    marks: Sequence[Mark],
+    *,
+    schema: Schema,
+    current: Collection[str] = (),
+    n_ties: Mapping[str, int] = MappingProxyType({}),
+) -> str:
+    """A stretch of a note's text with the marks on it, those of the keys `current` in focus. `n_ties` says of a thread
+    how many relations it has.
+    """
+    start, end = bounds
+    pen = _Pen(text, {mark.key: mark for mark in marks}, schema, current, n_ties)
     pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
-    return DrawnLine(number=number, start=start, kind=kind, html=pen.html())
+    return pen.html()
 
 
 class _Pen:
@@ -182,11 +209,18 @@ class _Pen:
     A template for each piece took most of the time of a page.
     """
 
-    def __init__(self, view: NoteView, marks: Mapping[str, Mark], current: str) -> None:
-        self._text = view.document.text
+    def __init__(
+        self,
+        text: str,
+        marks: Mapping[str, Mark],
+        schema: Schema,
+        current: Collection[str],
+        n_ties: Mapping[str, int],
+    ) -> None:
+        self._text = text
         self._marks = marks
-        self._schema = view.schema
-        self._n_ties = view.n_ties
+        self._schema = schema
+        self._n_ties = n_ties
         self._current = current
         self._template: list[str] = []
         self._values: list[object] = []
@@ -216,7 +250,7 @@ class _Pen:
 
     def _draw_piece(self, piece: Piece) -> None:
         mark = self._marks[piece.key]
-        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.key, mark.state)
+        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.state, mark.name)
         if piece.is_crossing:
             self._write(" data-cross")
         if piece.is_gap:
@@ -225,12 +259,12 @@ class _Pen:
             self._write(" data-masked")
         if mark.said:
             self._write(" data-said={}", mark.said)
-        if mark.key == self._current:
+        if mark.key in self._current:
             self._write(" data-current")
+            if piece.start == mark.span.start:
+                self._write(" id={}", mark.key)
         if piece.inner:
             self._write(" data-height={}", _height(piece))
-        if piece.start == mark.span.start:
-            self._write(" id={}", mark.key)
         self._write(">")
         self.draw(piece.start, piece.end, piece.inner, mark if piece.is_last else None)
         self._write("</mark>")
@@ -247,7 +281,7 @@ class _Pen:
             if mark.attributes.get(attribute.name, attribute.default) != attribute.default
         ]
         words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
-        n_ties = self._n_ties[mark.thread]
+        n_ties = self._n_ties.get(mark.thread, 0)
         words += f", {n_ties} relation{'s' if n_ties > 1 else ''}" if n_ties else ""
         self._write(
             '<i class="code" data-code="{}" data-words=" ({})"></i>', "" if mark.is_masked else mark.label.code, words

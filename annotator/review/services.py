@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import transaction
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, Relation
+from annotator.annotations.models import Annotation, Comment, Relation
 from annotator.annotations.services import NewAnnotation, open_set
 from annotator.audit.services import record_event
 from annotator.core.spans import Span
@@ -23,15 +23,17 @@ from annotator.review.deciding import accepted, edited, rejected
 from annotator.review.desk import DecisionConflict as DecisionConflict
 from annotator.review.desk import DecisionRefused as DecisionRefused
 from annotator.review.desk import Desk, Outcome
-from annotator.review.leases import LeaseConflict, hold
+from annotator.review.leases import LeaseConflict, hold, take_note_of
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relating import classified, related, unrelated, with_relations
 from annotator.review.spreading import spread
+from annotator.review.telling import tell_of_questions
 from annotator.review.undoing import redo, undo
 
 Verdict = Decision.Verdict
 UNASKED = "unasked"
 GONE = "This span has been decided or changed already."
+NOT_BACK = "Someone else is reading or has finished the note of your last decision, so it stays for now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,11 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """Undo the last decision in the note, if it is the reviewer's own."""
+    """Undo the last decision in the note, if it is the reviewer's own; or (`is_own`) the reviewer's last in it, if
+    nothing that others did since rests on it: then the note need not be in their hands, if it is in nobody's.
+    """
+
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +170,15 @@ def decide(
         repeat = repeat_of(key=key, note_item=note_item, reviewer=reviewer, asked=asked)
         if repeat is not None:
             return repeat
+        if isinstance(act, Undo) and act.is_own and not is_held:
+            is_held = take_note_of(item=note_item, reviewer=reviewer, now=now) is not None
+            if not is_held:
+                raise DecisionConflict(NOT_BACK)
         if not is_held:
             raise LeaseConflict("Someone else has taken this note since your lease ran out.")
         if act is None:
             raise DecisionConflict(GONE)
-        note_item.refresh_from_db(fields=["status", "version", "reason"])
+        note_item.refresh_from_db(fields=["project", "status", "version", "reason", "leased_by"])
         if note_item.status != ReviewItem.Status.OPEN and not isinstance(act, Undo):
             raise DecisionConflict("This note is done. Reopen it with Undo to change it.")
         desk = Desk(
@@ -181,6 +191,7 @@ def decide(
         outcomes = _ACTS[type(act)](desk, act)
         decisions = Decision.objects.bulk_create(
             Decision(
+                project_id=note_item.project_id,
                 note_item=note_item,
                 item=outcome.item,
                 reviewer=reviewer,
@@ -213,6 +224,9 @@ def decide(
             now=now,
             detail={"decision": decisions[0].pk} | ({"n_decisions": len(decisions)} if len(decisions) > 1 else {}),
         )
+        if decisions[0].verdict == Verdict.NOTE_DONE and not note_item.is_trial:
+            others = Comment.objects.filter(set__document=document).exclude(set__annotator=reviewer)
+            tell_of_questions(others, project=document.project, now=now)
         return decisions[0]
 
 
@@ -257,7 +271,7 @@ _ACTS: dict[type, Callable[..., list[Outcome]]] = {
     Add: _add,
     Dismiss: _dismiss,
     Skip: _skip,
-    Undo: lambda desk, act: undo(desk),
+    Undo: lambda desk, act: undo(desk, is_own=act.is_own),
     Redo: lambda desk, act: redo(desk),
     Spread: lambda desk, act: with_relations(desk, spread(desk, act.target, is_rejected=act.is_rejected)),
     Relate: lambda desk, act: [related(desk, type=act.type, head=act.head, tail=act.tail)],

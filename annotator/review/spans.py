@@ -38,8 +38,39 @@ def take_next_span(
 
 
 def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
-    """The span that comes next for this person, with its note and project. Three queries at most, each by an index."""
-    waiting = _waiting(project=project, reviewer=reviewer, now=now).select_related("document__project")
+    """The span that comes next for this person, with its note and project: of the notes assigned to them, then of any.
+
+    Eight queries at most, each by an index. Spans are looked through only where there is such a note: those of other
+    people's would be looked through to the last.
+    """
+    notes = _notes(project=project, reviewer=reviewer, now=now).order_by()
+    mine, others = notes.filter(assigned_to=reviewer), notes.exclude(assigned_to=reviewer)
+    spans = _spans(project)
+    found = _first(spans.filter(document__in=mine.values("document")), mine) if mine.exists() else None
+    return found or (_first(spans, others) if others.exists() else None)
+
+
+def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem:
+    """The note of the reviewer's last decision in the project, which Undo by span takes back; of the decision made
+    under `key` where there is one already. Raises DecisionRefused where there is none, or that note is read as a whole.
+    """
+    made = Decision.objects.filter(reviewer=reviewer, project=project)
+    made = made.select_related("note_item__document__project")
+    last = (
+        made.filter(idempotency_key=key).first()
+        or made.filter(undone_by=None).exclude(verdict=Decision.Verdict.UNDO).order_by("-decided_at", "-pk").first()
+    )
+    if last is None:
+        raise DecisionRefused("There is nothing of yours to undo.")
+    if last.verdict == Decision.Verdict.NOTE_DONE or last.note_item.stream == Stream.BLIND or last.note_item.is_trial:
+        raise DecisionRefused("Your last decision was made in a whole note. Open that note to undo it.")
+    return last.note_item
+
+
+def _first(spans: QuerySet[ReviewItem], notes: QuerySet[ReviewItem]) -> ReviewItem | None:
+    """Of the spans that are in one of the notes, in its slot, the one that comes first."""
+    of_notes = Exists(notes.filter(document=OuterRef("document"), slot=OuterRef("slot")))
+    waiting = spans.filter(of_notes).select_related("document__project")
     fresh = waiting.filter(skipped_at=None)
     in_order = (
         fresh.filter(stream=Stream.AUDIT).order_by("audit_key"),
@@ -49,35 +80,12 @@ def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
     return next((found for part in in_order if (found := part.first()) is not None), None)
 
 
-def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem | None:
-    """The note of the reviewer's last decision in the project, which Undo by span takes back; of the decision made
-    under `key` where there is one already. Raises DecisionRefused where that note is read as a whole.
-    """
-    made = Decision.objects.filter(reviewer=reviewer, note_item__document__project=project)
-    made = made.select_related("note_item__document__project")
-    last = (
-        made.filter(idempotency_key=key).first()
-        or made.filter(undone_by=None).exclude(verdict=Decision.Verdict.UNDO).order_by("-decided_at", "-pk").first()
-    )
-    if last is None:
-        return None
-    if last.verdict == Decision.Verdict.NOTE_DONE or last.note_item.stream == Stream.BLIND or last.note_item.is_trial:
-        raise DecisionRefused("Your last decision was made in a whole note. Open that note to undo it.")
-    return last.note_item
-
-
-def _waiting(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:
-    notes = _notes(project=project, reviewer=reviewer, now=now).order_by()
-    return _spans(project).filter(Exists(notes.filter(document=OuterRef("document"), slot=OuterRef("slot"))))
-
-
 def _notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:
-    """The notes in which this person may decide on a span."""
+    """The notes in which this person may decide on a span; none of a try, which are read as a whole."""
     notes = takeable_notes(project=project, reviewer=reviewer, now=now, with_held=True)
-    return notes.exclude(stream=Stream.BLIND)
+    return notes.filter(unit=ReviewItem.Unit.NOTE).exclude(stream=Stream.BLIND)
 
 
 def _spans(project: Project) -> QuerySet[ReviewItem]:
-    return ReviewItem.objects.filter(
-        document__project=project, unit=ReviewItem.Unit.SPAN, status=ReviewItem.Status.OPEN
-    ).exclude(stream=Stream.BLIND)
+    spans = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.SPAN, status=ReviewItem.Status.OPEN)
+    return spans.exclude(stream=Stream.BLIND)

@@ -2,6 +2,9 @@
 
 An undo is a decision that `undoes` another; the decisions that went together (`batch`) come back together. A redo is a
 decision of its own, of the same verdict, that `redoes` the undo: whoever counts decisions need not know of it.
+
+By note, nothing is taken back past what someone else did since. By span, where readers come and go in a note, it is the
+reviewer's own last decision, unless what others did since rests on it.
 """
 
 from __future__ import annotations
@@ -16,21 +19,33 @@ from annotator.qualification.selectors import trial_of
 from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close, reopen, swap
 from annotator.review.models import LATE, UNSEEN, Decision, ReviewItem
 from annotator.review.queue import tell_read
-from annotator.review.selectors import decisions_with, last_decision, last_undo, span_items
+from annotator.review.selectors import (
+    changed_spans,
+    decisions_since,
+    decisions_with,
+    last_decision,
+    last_undo,
+    span_items,
+)
 
 _Verdict = Decision.Verdict
 
 
-def undo(desk: Desk) -> list[Outcome]:
-    """Take back the note's last decision. Raises DecisionRefused where there is none, or it is someone else's."""
-    last = last_decision(note_item=desk.note_item)
+def undo(desk: Desk, *, is_own: bool) -> list[Outcome]:
+    """Take back the note's last decision, or (`is_own`) the reviewer's last in it. Raises DecisionRefused where there
+    is none, it is someone else's, or others have gone on from it.
+    """
+    last = last_decision(note_item=desk.note_item, reviewer=desk.reviewer if is_own else None)
     if last is None:
         raise DecisionRefused("There is nothing to undo in this note.")
     if last.reviewer_id != desk.reviewer.pk:
         raise DecisionRefused("The last decision in this note is someone else's.")
     if last.verdict != _Verdict.NOTE_DONE and desk.note_item.status != ReviewItem.Status.OPEN:
         raise DecisionConflict("This note is done.")
-    return [_undone(desk, decision) for decision in reversed(decisions_with(last))]
+    together = decisions_with(last)
+    if is_own and _is_rested_on(together):
+        raise DecisionRefused("Someone else has gone on from your last decision, so it stays.")
+    return [_undone(desk, decision) for decision in reversed(together)]
 
 
 def redo(desk: Desk) -> list[Outcome]:
@@ -39,6 +54,27 @@ def redo(desk: Desk) -> list[Outcome]:
     if undo is None or undo.reviewer_id != desk.reviewer.pk:
         raise DecisionRefused("There is nothing to redo in this note.")
     return _redone(desk, list(reversed(decisions_with(undo))))
+
+
+def _is_rested_on(decisions: Sequence[Decision]) -> bool:
+    """Whether a standing decision made since is about a place, a span or a label of the note that these are about.
+
+    The same place is enough: a span there may have been left unsaid because it was said already.
+    """
+    since = decisions_since(decisions[-1])
+    mine, theirs = changed_spans(decisions), changed_spans(since)
+    if any(one.start < other.end and other.start < one.end for one in mine for other in theirs):
+        return True
+    return bool(_threads_and_labels(decisions) & _threads_and_labels(since))
+
+
+def _threads_and_labels(decisions: Sequence[Decision]) -> set[str]:
+    found = set()
+    for each in decisions:
+        found |= {said.thread for said in (each.withdrew, each.made) if said is not None}
+        found |= {end for tie in (each.withdrew_relation, each.made_relation) if tie for end in (tie.head, tie.tail)}
+        found |= {value.name for value in (each.withdrew_value, each.made_value) if value is not None}
+    return found
 
 
 def _undone(desk: Desk, last: Decision) -> Outcome:

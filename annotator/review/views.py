@@ -64,9 +64,10 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {
         "counts": counts | {"total": counts["n_open"] + counts["n_done"]},
-        "n_takeable": leases.takeable_notes(
-            project=project, reviewer=reviewer, now=timezone.now(), with_held=True
-        ).count(),
+        "n_takeable": leases.takeable_in([project], reviewer=reviewer, now=timezone.now(), with_held=True)
+        .values("document")
+        .distinct()
+        .count(),
         "lists": [
             ("Yours, not done", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.OPEN)),
             ("Done by you", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.DECIDED)),
@@ -115,11 +116,11 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     if "unsaved" in request.GET:
         messages.warning(request, UNSAVED)
         return redirect("review:note", project_id, item_id)
-    if note_item.leased_by_id != membership.user.pk:
+    if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item)
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     view = note_view(note_item=note_item)
-    focus = request.GET.get("focus", "")
+    focus = view.key_of(request.GET.get("focus", ""))
     relate, queue = request.GET.get("relate", ""), request.GET.get("queue", "")
     if is_partial(request) and any(key and key not in view.marks for key in (focus, relate)):
         return _refused(request, membership, note_item, services.GONE, 409)
@@ -145,12 +146,12 @@ def note(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
 def new_span(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     """The card of a span to be added: the selection `?start=&end=`, grown to whole tokens unless `&exact=on`."""
     membership, note_item = _note_of(request, project_id, item_id)
-    if note_item.leased_by_id != membership.user.pk:
+    if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item)
     record_read(project=project_id, actor=membership.user, object_id=note_item.document.public_id, now=timezone.now())
     form = NewSpanForm(request.GET)
     view = note_view(note_item=note_item)
-    focus, queue = request.GET.get("focus", ""), request.GET.get("queue", "")
+    focus, queue = view.key_of(request.GET.get("focus", "")), request.GET.get("queue", "")
     context = pages.note_context(view, focus=focus, membership=membership, now=timezone.now(), queue=queue)
     error = ""
     if form.is_valid():
@@ -186,7 +187,7 @@ def decide(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
         if isinstance(target, ReviewItem) and is_masked(target) and (data["move"] or data["bounds"]):
             return _refused(request, membership, note_item, _LABEL_WANTED, 422, moved=(target, data))
         if data["queue"] == BY_SPAN and data["verdict"] == "undo":
-            where = note_to_undo_in(project=membership.project, reviewer=membership.user, key=data["key"]) or note_item
+            where = note_to_undo_in(project=membership.project, reviewer=membership.user, key=data["key"])
         decision = services.decide(
             note_item=where,
             reviewer=membership.user,
@@ -210,7 +211,7 @@ def renew(request: HttpRequest, project_id: str, item_id: str) -> HttpResponse:
     membership, note_item = _note_of(request, project_id, item_id)
     if leases.renew(note_item=note_item, reviewer=membership.user, now=timezone.now()):
         return HttpResponse(status=204)
-    is_theirs = note_item.leased_by_id == membership.user.pk
+    is_theirs = note_item.is_read_by(membership.user)
     why = DONE if is_theirs else TAKEN
     return HttpResponse(why, status=409, content_type="text/plain; charset=utf-8")
 
@@ -269,7 +270,7 @@ def _answered(
         return _on_in_trial(request, membership, note_item)
     if decision.verdict == Decision.Verdict.NOTE_DONE and not n_unseen(note_item):
         return _to_next_note(request, membership)
-    if note_item.leased_by_id != membership.user.pk:
+    if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item, is_saved=True)
     if decision.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
@@ -317,7 +318,7 @@ def _refused(
     elsewhere where the page shows something that is gone (409). `new` is the span that was to be added, `moved` one
     whose bounds wait for its label, with the checked form that moves them; raises SpanError where they cannot be so.
     """
-    if note_item.leased_by_id != membership.user.pk:
+    if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item, error=error)
     view = note_view(note_item=note_item)
     view, place = pages.with_bounds(view, *moved) if moved else (view, None)

@@ -184,3 +184,28 @@ class Suggestion(models.Model):
     def span(self) -> Span:
         """Raises SpanError where the suggestion is unaligned."""
         return Span.parse(self.fragments)
+
+
+class Candidate(models.Model):
+    """A place that only the job's second reader labelled: no suggestion, asked about when a note is all decided."""
+
+    job = models.ForeignKey(LabelJob, on_delete=models.PROTECT, related_name="candidates")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="candidates")
+    label = models.CharField(max_length=40)
+    fragments = models.CharField(max_length=500, help_text="'START END;START END', code points")
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    surface = models.TextField()
+    score = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["job", "label", "fragments"], name="candidate_once"),
+            models.CheckConstraint(
+                condition=Q(start__gte=0, end__gt=F("start")) & ~Q(fragments=""), name="candidate_has_a_place"
+            ),
+        ]
+
+    @property
+    def span(self) -> Span:
+        return Span.parse(self.fragments)

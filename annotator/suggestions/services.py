@@ -8,29 +8,36 @@ from __future__ import annotations
 
 import hashlib
 import json
-import random
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
-from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.jobs.bell import LABEL_QUEUE, ROUTE_QUEUE, ring
 from annotator.projects.models import Guideline, Project, SchemaVersion
 from annotator.projects.services import lock_projects
 from annotator.suggestions.disclosure import ServerNotAllowed, refuse_undisclosed, remote_server
-from annotator.suggestions.models import ExamplePool, Labeler, LabelJob, LabelRun, Suggestion
+from annotator.suggestions.models import ExamplePool, Labeler, LabelJob, LabelRun
 from annotator.suggestions.prompts import PoolIncomplete, refuse_incomplete
-from annotator.web.ids import new_public_id
-from annotator.web.inserts import insert_rows
+from annotator.suggestions.recording import (
+    NewSuggestion,
+    SuggestionRow,
+    add_candidates,
+    add_suggestions,
+    candidate_rows,
+    count_placed,
+    distinct,
+    suggestion_row,
+)
+from annotator.suggestions.telling import hold_up, tell_of_end
 
 LABEL_TASK = "llm_labeler.label_run"
 ROUTE_TASK = "annotator.route_jobs"
@@ -73,52 +80,6 @@ class LabelerSpec:
         if self.pool is not None:
             named |= {"pool": self.pool.digest, "n_examples": self.n_examples}
         return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class NewSuggestion:
-    """One labelled span as a model gave it; `span` is None where the quote was not found in the note."""
-
-    span: Span | None
-    surface: str
-    label: str
-    attributes: Mapping[str, str]
-    alignment: str
-    score: float
-    signals: Mapping[str, Any] = field(default_factory=dict)
-
-
-class SuggestionRow(NamedTuple):
-    """A suggestion as it is stored: `suggestion_row` makes one. Each field is a column."""
-
-    public_id: str
-    label: str
-    fragments: str
-    start: int | None
-    end: int | None
-    surface: str
-    attributes: dict[str, str]
-    alignment: str
-    score: float
-    signals: dict[str, Any]
-    audit_key: float
-
-
-def suggestion_row(new: NewSuggestion) -> SuggestionRow:
-    """`new` with an id and a place in the order of audits."""
-    return SuggestionRow(
-        public_id=new_public_id(),
-        label=new.label,
-        fragments=str(new.span) if new.span else "",
-        start=new.span.start if new.span else None,
-        end=new.span.end if new.span else None,
-        surface=new.surface,
-        attributes=dict(new.attributes),
-        alignment=new.alignment,
-        score=new.score,
-        signals=dict(new.signals),
-        audit_key=random.SystemRandom().random(),
-    )
 
 
 def labeler_for(*, project: Project, schema_version: SchemaVersion, spec: LabelerSpec, now: datetime) -> Labeler:
@@ -245,11 +206,20 @@ def renew_jobs(*, jobs: Sequence[LabelJob], now: datetime) -> set[int]:
 
 @transaction.atomic
 def commit_job(
-    *, job: LabelJob, suggestions: Sequence[NewSuggestion], now: datetime, n_truncated: int = 0, n_problems: int = 0
+    *,
+    job: LabelJob,
+    suggestions: Sequence[NewSuggestion],
+    now: datetime,
+    others: Sequence[NewSuggestion] = (),
+    n_truncated: int = 0,
+    n_problems: int = 0,
 ) -> bool:
-    """Write the note's suggestions and mark it done; False, and nothing written, where the claim was lost."""
-    rows = _distinct(map(suggestion_row, suggestions))
-    n_suggestions, n_unaligned = _count(rows)
+    """Write the note's suggestions and mark it done; False, and nothing written, where the claim was lost.
+
+    Of `others`, which a second reader found, what is not suggested is kept as candidates.
+    """
+    rows = distinct(map(suggestion_row, suggestions))
+    n_suggestions, n_unaligned = count_placed(rows)
     held = LabelJob.objects.filter(pk=job.pk, run_token=job.run_token, status=Status.RUNNING).update(
         status=Status.DONE,
         finished_at=now,
@@ -262,20 +232,11 @@ def commit_job(
     if not held:
         return False
     add_suggestions(found=[(job, rows)])
+    add_candidates(job=job, rows=candidate_rows(text=job.document.text, found=others, suggested=rows))
     LabelRun.objects.filter(pk=job.run_id).exclude(trouble="").update(trouble="")
     _close_if_finished(run_id=job.run_id, now=now)
     ring(ROUTE_TASK, job.pk, queue=ROUTE_QUEUE)
     return True
-
-
-def add_suggestions(*, found: Iterable[tuple[LabelJob, Sequence[SuggestionRow]]]) -> None:
-    """The one writer of suggestions, as (job, what it found). A span stands once under one label of a job."""
-    insert_rows(
-        model=Suggestion,
-        columns=("job", "document", *SuggestionRow._fields),
-        rows=((job.pk, job.document_id, *row) for job, rows in found for row in rows),
-        same={},
-    )
 
 
 def hand_back(*, job: LabelJob, error: str, now: datetime) -> None:
@@ -295,7 +256,7 @@ def hand_back(*, job: LabelJob, error: str, now: datetime) -> None:
         ring(LABEL_TASK, job.run_id, queue=LABEL_QUEUE)
 
 
-def put_off(*, jobs: Sequence[LabelJob], begun: Collection[int], reason: str) -> None:
+def put_off(*, jobs: Sequence[LabelJob], begun: Collection[int], reason: str, now: datetime) -> None:
     """Give claims back because the model is away; the run's page says why its notes wait. `begun`: the ids of those
     whose attempt was counted, which it is no more. Safe to repeat.
 
@@ -306,7 +267,7 @@ def put_off(*, jobs: Sequence[LabelJob], begun: Collection[int], reason: str) ->
         LabelJob.objects.filter(run_token__in=tokens, status=Status.RUNNING).update(
             status=Status.QUEUED, attempts=F("attempts") - n_counted, lease_expires_at=None, started_at=None
         )
-    LabelRun.objects.filter(pk__in={job.run_id for job in jobs}).update(trouble=reason[:500])
+    hold_up(runs={job.run_id for job in jobs}, trouble=reason[:500], now=now)
 
 
 def fail_run(*, run_id: int, jobs: Sequence[LabelJob], reason: str, now: datetime) -> None:
@@ -386,7 +347,7 @@ def import_run(
     """
     run = _create_run(project=project, labeler=labeler, actor=actor, now=now)
     left = iter(suggestions)
-    while page := [(document_id, _distinct(rows)) for document_id, rows in islice(left, _PAGE)]:
+    while page := [(document_id, distinct(rows)) for document_id, rows in islice(left, _PAGE)]:
         LabelJob.objects.bulk_create(_done_job(run, document_id, rows, now) for document_id, rows in page)
         found = dict(page)
         jobs = LabelJob.objects.filter(run=run, document_id__in=list(found)).order_by("pk")
@@ -433,22 +394,8 @@ def _ring_for(run: LabelRun, *, n_jobs: int) -> None:
         ring(LABEL_TASK, run.pk, queue=LABEL_QUEUE)
 
 
-def _distinct(rows: Iterable[SuggestionRow]) -> list[SuggestionRow]:
-    """The rows, of equal spans under one label only the first; quotes without a place all stay."""
-    first: dict[tuple[str, ...], SuggestionRow] = {}
-    for row in rows:
-        first.setdefault((row.label, row.fragments) if row.fragments else (row.public_id,), row)
-    return list(first.values())
-
-
-def _count(rows: Sequence[SuggestionRow]) -> tuple[int, int]:
-    """How many of them have a place, and how many have none."""
-    n_placed = sum(1 for row in rows if row.fragments)
-    return n_placed, len(rows) - n_placed
-
-
 def _done_job(run: LabelRun, document_id: int, rows: Sequence[SuggestionRow], now: datetime) -> LabelJob:
-    n_suggestions, n_unaligned = _count(rows)
+    n_suggestions, n_unaligned = count_placed(rows)
     return LabelJob(
         run=run,
         document_id=document_id,
@@ -495,3 +442,4 @@ def _close_if_finished(*, run_id: int, now: datetime) -> None:
     run = LabelRun.objects.select_for_update().filter(pk=run_id).first()
     if run is not None and run.status == LabelRun.Status.RUNNING and not left.exists():
         LabelRun.objects.filter(pk=run_id).update(status=LabelRun.Status.DONE, finished_at=now)
+        tell_of_end(run, now=now)

@@ -1,5 +1,5 @@
 /**
- * What every page shares: theme, dialogs, messages, file drop zones. All listeners are delegated, so they survive swaps.
+ * What every page shares: theme, dialogs, messages, file drop zones, the bell's key. All listeners are delegated, so they survive swaps.
  * Markup: data-theme-toggle, data-open-dialog="id", data-close-dialog, data-dismiss, .drop, dialog[data-open].
  */
 
@@ -64,11 +64,16 @@ function onClick(event) {
   else if (target.closest("[data-theme-toggle]")) toggleTheme();
 }
 
+/** The keys of every page. @type {Record<string, () => void>} */
+const KEYS = { "?": () => openDialog("help"), "shift+B": () => document.getElementById("bell")?.click() };
+
 /** @param {KeyboardEvent} event */
 function onKeydown(event) {
-  if (event.key !== "?" || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isField(event.target)) return;
+  const act = KEYS[event.key] ?? (event.shiftKey ? KEYS[`shift+${event.key}`] : undefined);
+  if (!act || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || isField(event.target)) return;
   if (areKeysOff() || document.querySelector("dialog[open]")) return;
-  openDialog("help");
+  event.preventDefault(); // a page's own keys are let alone
+  act();
 }
 
 /** @param {DragEvent} event */

@@ -31,14 +31,14 @@ export function init(root) {
   root.addEventListener("visibilitychange", () => count(performance.now()));
   setInterval(() => count(performance.now()), TICK_MS);
   root.addEventListener("htmx:configRequest", (event) => {
-    if (event.detail.verb !== "post" || event.detail.target?.id !== "card") return;
+    if (event.detail.verb !== "post" || event.detail.elt.id !== "card") return;
     count(performance.now());
     event.detail.parameters.set("active_seconds", seconds.toFixed(1));
     sent = seconds;
     seconds = 0;
   });
   root.addEventListener("htmx:afterRequest", (event) => {
-    const { requestConfig, target, xhr } = event.detail;
-    if (target?.id === "card" && requestConfig.verb === "post" && REFUSED.includes(xhr.status)) seconds += sent;
+    const { elt, requestConfig, xhr } = event.detail;
+    if (elt.id === "card" && requestConfig.verb === "post" && REFUSED.includes(xhr.status)) seconds += sent;
   });
 }

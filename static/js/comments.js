@@ -3,6 +3,8 @@
  * with the span it was begun on, though the card goes on to the next. Its span tells that something was said.
  */
 
+import { piecesOf } from "./marks.js";
+
 /** @param {KeyboardEvent} event */
 function onKeydown(event) {
   if (!(event.target instanceof HTMLTextAreaElement) || event.target.id !== "remark") return;
@@ -17,7 +19,7 @@ function onKeydown(event) {
 function showSaid() {
   const { focus, said } = document.querySelector("#remarks .remark-new")?.dataset ?? {};
   if (!focus) return;
-  for (const place of document.querySelectorAll(`#queue [data-span-key="${CSS.escape(focus)}"], #note [data-span="${CSS.escape(focus)}"]`)) {
+  for (const place of [...document.querySelectorAll(`#queue [data-span-key="${CSS.escape(focus)}"]`), ...piecesOf(focus)]) {
     if (said) place.dataset.said = said;
     else delete place.dataset.said;
   }

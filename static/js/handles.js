@@ -5,7 +5,7 @@
 
 import { isExact } from "./exact.js";
 import { isBusy } from "./exchange.js";
-import { caretAt, codePoints, domPosition, noteOffset, unitsOf } from "./offsets.js";
+import { caretAt, codePoints, noteOffset, positionOf, startOf, unitsOf } from "./offsets.js";
 import { charactersOf, tokensOf } from "./tokens.js";
 
 const pane = document.getElementById("note-pane");
@@ -50,14 +50,9 @@ export function placeHandles(found = pieces) {
 
 /** @param {number} start @param {number} end @returns {Range} of the note's text */
 function rangeOf(start, end) {
-  const lines = [...note.querySelectorAll(".line")];
-  const at = (offset, isEnd) => {
-    const line = lines.findLast((one) => Number(one.dataset.start) <= offset - (isEnd ? 1 : 0));
-    return domPosition(line, unitsOf(line.textContent, offset - Number(line.dataset.start)));
-  };
   const range = document.createRange();
-  range.setStart(...at(start, false));
-  range.setEnd(...at(end, true));
+  range.setStart(...positionOf(start));
+  range.setEnd(...positionOf(end, true));
   return range;
 }
 
@@ -67,7 +62,7 @@ function boundAt(event, edge) {
   const caret = caretAt(Math.min(Math.max(event.clientX, box.left + 1), box.right - 1), event.clientY);
   const line = caret && (caret[0] instanceof Element ? caret[0] : caret[0].parentElement)?.closest("#note .line");
   if (!line) return null;
-  const start = Number(line.dataset.start);
+  const start = startOf(line);
   const units = unitsOf(line.textContent, noteOffset(...caret) - start);
   const bounds = (isExact() ? charactersOf : tokensOf)(line.textContent).map((token) => token[edge]);
   if (!bounds.length) return null;

@@ -3,15 +3,9 @@
  * not decided stands there as a span.
  */
 
-import { domPosition, unitsOf } from "./offsets.js";
+import { positionOf } from "./offsets.js";
 
 const NAME = "missed";
-
-/** @param {number} offset in code points @returns {[Node, number] | null} where that is on the page */
-function positionOf(offset) {
-  const line = [...document.querySelectorAll("#note .line")].findLast((one) => Number(one.dataset.start) <= offset);
-  return line ? domPosition(line, unitsOf(line.textContent, offset - Number(line.dataset.start))) : null;
-}
 
 /** Paint the place that the card is about, or nothing. @returns {Range | undefined} it */
 export function markMissed() {

@@ -17,6 +17,25 @@ export function unitsOf(text, count) {
   return units;
 }
 
+const starts = /** @type {WeakMap<Element, number>} */ (new WeakMap());
+
+/**
+ * Where a line begins: as it says itself, or counted from the first that is drawn, whose section says it.
+ * @param {HTMLElement} line @returns {number}
+ */
+export function startOf(line) {
+  if (line.dataset.start) return Number(line.dataset.start);
+  if (!starts.has(line)) {
+    const lines = line.closest(".note").querySelectorAll(".line");
+    let start = Number(lines[0].parentElement.dataset.start);
+    for (const one of lines) {
+      starts.set(one, start);
+      start += codePoints(one.textContent);
+    }
+  }
+  return starts.get(line);
+}
+
 /**
  * The offset in the note of a DOM position, or null where it is not in a line of it.
  * @param {Node} node @param {number} offset @returns {number | null}
@@ -28,7 +47,7 @@ export function noteOffset(node, offset) {
   const range = document.createRange();
   range.setStart(line, 0);
   range.setEnd(node, offset);
-  return Number(line.dataset.start) + codePoints(range.toString());
+  return startOf(line) + codePoints(range.toString());
 }
 
 /**
@@ -43,6 +62,16 @@ export function domPosition(line, units) {
     node = walker.nextNode();
   }
   return node ? [node, units] : [line, line.childNodes.length];
+}
+
+/**
+ * Where an offset of the note is on the page, as the `isEnd` of what is before it or the start of what comes; null where
+ * no line shows it.
+ * @param {number} offset @param {boolean} isEnd @returns {[Node, number] | null}
+ */
+export function positionOf(offset, isEnd = false) {
+  const line = [...document.querySelectorAll("#note .line")].findLast((one) => startOf(one) <= offset - (isEnd ? 1 : 0));
+  return line ? domPosition(line, unitsOf(line.textContent, offset - startOf(line))) : null;
 }
 
 /** @param {number} x @param {number} y @returns {[Node, number] | null} where a caret would stand on the screen */

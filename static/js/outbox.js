@@ -3,16 +3,17 @@
  * each under the key it was made with, so that it counts once. Where one is refused the rest waits for the person.
  */
 
+import { keepRevealed, leave, putAside, showAnswer } from "./answer.js";
 import { box, doneTo, hasKept, isSame, show } from "./kept.js";
 import { meaningOf, whyNot } from "./meaning.js";
 import { isSealed, post, renewToken, troubleOf, waitAfter } from "./send.js";
-import { clearNote, drawCard, nextOpen, putAside, QUEUED, showAnswer } from "./standin.js";
+import { clearNote, drawCard, nextOpen, QUEUED } from "./standin.js";
 import { clock, showState, tell } from "./status.js";
 
 const sent = /** @type {Set<string>} */ (new Set()); // the targets of what was sent since all was well
-let nTries = 0;
-let timer = 0;
+let [nTries, timer] = [0, 0];
 let isSending = false;
+let onward = ""; // where the last answer leads
 let fetchCard = /** @type {(key: string) => void} */ (() => {});
 
 /** Keep a decision behind the others, or take the last back. @param {string} path @param {Record<string, string>} values */
@@ -39,8 +40,8 @@ function add(path, values, isTried) {
   const entry = { path, values, words: meaningOf(values), isTried };
   box.kept.push(entry);
   const [done, { target }] = [doneTo(), values];
-  const isQueued = values.verdict in QUEUED && target;
-  drawCard(isQueued ? nextOpen(target, done) : target, isQueued ? undefined : done.get(target) ?? "kept");
+  if (values.verdict in QUEUED && target) drawCard(nextOpen(target, done), undefined);
+  else drawCard(target, target ? done.get(target) : "kept");
   document.getElementById("told").prepend(`${entry.words}, not sent. `);
   show();
   return entry;
@@ -61,22 +62,21 @@ export async function sendAll() {
     }
     box.kept.shift();
     nTries = 0;
-    if (answer.goesTo || isSealed(box.trouble)) {
-      if (!hasKept()) location.assign(answer.goesTo || location.pathname);
-      continue;
-    }
+    keepRevealed(answer.html);
+    onward = answer.goesTo || (isSealed(box.trouble) ? location.pathname : "");
+    if (onward) continue;
     if (first.values.target) sent.add(first.values.target);
     putAside(answer.html);
-    show();
     if (!hasKept()) onAllSent(answer.html);
+    show();
   }
   isSending = false;
+  if (onward) leave(onward);
 }
 
 /** @param {string} html the last answer, with the card that the server would show */
 function onAllSent(html) {
   box.trouble = "";
-  tell("");
   showState("saved", `saved ${clock(true)}`);
   const { focus = "", standIn } = document.getElementById("card").dataset;
   if (sent.has(focus) || standIn !== undefined && !focus) showAnswer(html);
@@ -128,7 +128,7 @@ function leaveOut() {
 /** @param {(key: string) => void} fetchCard_ from the server, once it answers again */
 export function init(fetchCard_) {
   fetchCard = fetchCard_;
-  const retry = () => box.trouble === "refused" || sendAll();
+  const retry = () => hasKept() && box.trouble !== "refused" && sendAll();
   document.querySelector("#strip [data-way=send]").addEventListener("click", sendAll);
   document.querySelector("#strip [data-way=out]").addEventListener("click", leaveOut);
   addEventListener("online", retry);

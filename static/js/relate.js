@@ -4,6 +4,8 @@
  * input[name=relate] from the first span of a relation to its last, which goes along with every card until then.
  */
 
+import { piecesOf } from "./marks.js";
+
 const GAP_PX = 5; // under a mark, in the middle between two lines
 const GUTTER_PX = 10; // left of the text
 const note = document.getElementById("note");
@@ -14,14 +16,9 @@ export function isRelating() {
   return document.querySelector("#card input[name=relate]") !== null;
 }
 
-/** Join with the span of that key once its card has come, if it can be meant in one way only. @param {string} key */
-export function choose(key) {
-  chosen = isRelating() ? key : "";
-}
-
-/** @param {string} key @returns {HTMLElement[]} */
-function piecesOf(key) {
-  return [...note.querySelectorAll(`[data-span="${CSS.escape(key)}"]`)];
+/** Join with the span of that name once its card has come, if it can be meant in one way only. @param {string} name */
+export function choose(name) {
+  chosen = isRelating() ? name : "";
 }
 
 /** @param {Element} piece @returns {{x: number, y: number}} under its start, in the pane */
@@ -46,7 +43,7 @@ function route(from, to) {
 export function showTies() {
   for (const piece of note.querySelectorAll("[data-related]")) delete piece.dataset.related;
   const card = document.getElementById("card");
-  const [here] = piecesOf(card.dataset.focus ?? "");
+  const [here] = piecesOf(card.dataset.focus);
   const lines = [];
   for (const { dataset } of here ? card.querySelectorAll("[data-tie]") : []) {
     const pieces = piecesOf(dataset.tie);
@@ -69,7 +66,7 @@ function goAlong({ detail }) {
 /** @param {Event} event */
 function onAnswered({ detail }) {
   if (detail.target?.id !== "card" || !chosen) return;
-  if (document.getElementById("card").dataset.focus === chosen) document.querySelector('#card [data-also~="Enter"]')?.click();
+  if (document.getElementById("card").dataset.focus.startsWith(chosen)) document.querySelector('#card [data-also~="Enter"]')?.click();
   chosen = "";
 }
 

@@ -7,6 +7,7 @@ import { init as initExact } from "./exact.js";
 import { fetchCard, init as initExchange } from "./exchange.js";
 import { init as initHandles, placeHandles } from "./handles.js";
 import { init as initKeys } from "./keys.js";
+import { piecesOf } from "./marks.js";
 import { markMissed } from "./missed.js";
 import { init as initQueue, showInQueue } from "./queue.js";
 import { init as initRegions, restoreFocus } from "./regions.js";
@@ -21,18 +22,13 @@ const note = document.getElementById("note");
 let isActive = false;
 let innermost = ""; // of the spans at the place that was chosen last
 
-/** @param {string | undefined} key @returns {Element[]} the pieces of a span, found from its first, which has its key as id */
-function piecesOf(key) {
-  return key && document.getElementById(key) ? [...note.querySelectorAll(`[data-span="${CSS.escape(key)}"]`)] : [];
-}
-
 /** Ring the pieces of the span that the card is about, and bring it into view where it is not. */
 function showFocus() {
   const key = document.getElementById("card")?.dataset.focus;
-  for (const piece of note.querySelectorAll("[data-current]")) {
-    if (piece.dataset.span !== key) delete piece.dataset.current;
-  }
   const pieces = piecesOf(key);
+  for (const piece of note.querySelectorAll("[data-current]")) {
+    if (!pieces.includes(piece)) delete piece.dataset.current;
+  }
   for (const piece of pieces) {
     if (!("current" in piece.dataset)) piece.dataset.current = "";
   }
@@ -67,17 +63,18 @@ function placeLeader(piece) {
 
 /** Open the innermost span at a place; chosen again, the one around it, and so on. @param {Element | null} place */
 function openSpan(place) {
-  const keys = [];
+  const names = [];
   for (let mark = place?.closest("#note .span"); mark; mark = mark.parentElement.closest("#note .span")) {
-    if (!keys.includes(mark.dataset.span)) keys.push(mark.dataset.span);
+    if (!names.includes(mark.dataset.span)) names.push(mark.dataset.span);
   }
-  if (!keys.length) return;
-  const focus = keys.indexOf(document.getElementById("card").dataset.focus);
-  const key = focus === 0 || keys[0] === innermost ? keys[(focus + 1) % keys.length] : keys[0];
-  innermost = keys[0];
+  if (!names.length) return;
+  const key = document.getElementById("card").dataset.focus;
+  const focus = names.findIndex((name) => key?.startsWith(name));
+  const name = focus === 0 || names[0] === innermost ? names[(focus + 1) % names.length] : names[0];
+  innermost = names[0];
   cancelSelection();
-  choose(key);
-  fetchCard(`${document.getElementById("place").dataset.note}?focus=${key}`);
+  choose(name);
+  fetchCard(`${document.getElementById("place").dataset.note}?focus=${name}`);
 }
 
 /** @param {MouseEvent} event */

@@ -2,7 +2,7 @@
 
 import { dropCard, fetchCard } from "./exchange.js";
 import { holdKeys, releaseKeys } from "./keys.js";
-import { codePoints, domPosition, noteOffset, pressedAt, unitsOf } from "./offsets.js";
+import { codePoints, domPosition, noteOffset, pressedAt, startOf, unitsOf } from "./offsets.js";
 import { isRelating } from "./relate.js";
 import { tokensOf as tokensIn } from "./tokens.js";
 
@@ -36,8 +36,8 @@ function selected() {
   const lines = [...document.querySelectorAll("#note .line")].filter((line) => range.intersectsNode(line));
   if (!lines.length) return null;
   const [first, last] = [lines[0], lines[lines.length - 1]];
-  const start = noteOffset(range.startContainer, range.startOffset) ?? Number(first.dataset.start);
-  const end = noteOffset(range.endContainer, range.endOffset) ?? Number(last.dataset.start) + codePoints(last.textContent);
+  const start = noteOffset(range.startContainer, range.startOffset) ?? startOf(first);
+  const end = noteOffset(range.endContainer, range.endOffset) ?? startOf(last) + codePoints(last.textContent);
   return start < end ? { start, end } : null;
 }
 
@@ -70,13 +70,13 @@ function cursor() {
   const node = selection?.focusNode;
   const line = node && (node instanceof Element ? node : node.parentElement)?.closest("#note .line");
   if (line) {
-    const offset = noteOffset(node, selection.focusOffset) - Number(line.dataset.start);
+    const offset = noteOffset(node, selection.focusOffset) - startOf(line);
     return { line, units: unitsOf(line.textContent, offset) };
   }
   const mark = document.querySelector("#note .span[data-current]");
   const fallback = mark?.closest(".line") ?? document.querySelector("#note .line");
   if (!mark) return { line: fallback, units: 0 };
-  const start = noteOffset(mark, 0) - Number(fallback.dataset.start);
+  const start = noteOffset(mark, 0) - startOf(fallback);
   return { line: fallback, units: unitsOf(fallback.textContent, start) };
 }
 
@@ -109,7 +109,7 @@ function onDoubleClick(event) {
   const place = pressedAt(event);
   if (!place) return;
   const line = place[0].parentElement.closest(".line");
-  const units = unitsOf(line.textContent, noteOffset(...place) - Number(line.dataset.start));
+  const units = unitsOf(line.textContent, noteOffset(...place) - startOf(line));
   const token = tokensOf(line).find(({ start, end }) => start <= units && units < end);
   if (!token) return;
   selectToken(line, token, false, 1);

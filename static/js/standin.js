@@ -3,12 +3,9 @@
  * the queue, enough to accept, reject or skip it. Rows and spans whose decision is not sent yet say so (`data-kept`).
  */
 
-export const QUEUED = { accept: "accepted", reject: "rejected", skip: "skipped" };
+import { piecesOf } from "./marks.js";
 
-/** @param {string} key @returns {HTMLElement[]} the pieces of a span, in the order of the text */
-function piecesOf(key) {
-  return key ? [...document.querySelectorAll(`#note [data-span="${CSS.escape(key)}"]`)] : [];
-}
+export const QUEUED = { accept: "accepted", reject: "rejected", skip: "skipped" };
 
 /** @param {string} key @returns {string} what a span says; empty where the note has it no longer */
 export function surfaceOf(key) {
@@ -18,8 +15,8 @@ export function surfaceOf(key) {
 
 /** @param {string} key @returns {string} label, attributes and state in words, as they are heard in the note */
 function wordsOf(key) {
-  const code = document.querySelector(`#note [data-span="${CSS.escape(key)}"] > .tail > .code`);
-  return (code?.dataset.words ?? "").replace(/^ \(|\)$/g, "");
+  const codes = piecesOf(key).map((piece) => piece.querySelector(":scope > .tail > .code"));
+  return (codes.find(Boolean)?.dataset.words ?? "").replace(/^ \(|\)$/g, "");
 }
 
 /** @returns {string[]} the keys of the queue as far as the page shows it, in its order */
@@ -46,7 +43,8 @@ export function drawLinked(path, kept) {
   const { pathname, searchParams } = new URL(path, location.origin);
   if (pathname !== document.getElementById("place").dataset.note) return false;
   const step = Number(searchParams.get("step"));
-  const key = searchParams.get("focus") || neighbour(document.getElementById("card").dataset.focus, step);
+  const name = searchParams.get("focus") || neighbour(document.getElementById("card").dataset.focus, step);
+  const key = [...queue(), ...kept.keys()].find((known) => known.startsWith(name)) ?? name;
   drawCard(key, kept.get(key));
   return true;
 }
@@ -54,7 +52,8 @@ export function drawLinked(path, kept) {
 /** Mark what is decided and not sent, and nothing else. @param {Map<string, string>} kept what was done, by key */
 export function markKept(kept) {
   for (const place of document.querySelectorAll("#queue [data-span-key], #note [data-span]")) {
-    const done = kept.get(place.dataset.spanKey ?? place.dataset.span);
+    const name = place.dataset.spanKey ?? place.dataset.span;
+    const [, done] = [...kept].find(([key]) => key.startsWith(name)) ?? [];
     if (done) place.dataset.kept = done;
     else if ("kept" in place.dataset) delete place.dataset.kept;
   }
@@ -86,7 +85,7 @@ export function drawCard(key, done) {
   const isMasked = isOpen && "masked" in pieces[0].dataset;
   card.dataset.focus = card.dataset.back = pieces.length ? key : "";
   card.querySelector("[name=key]").value = newKey();
-  card.querySelector("[name=target]").value = pieces.length ? key : "";
+  card.querySelector("[name=target]").value = pieces.length && pieces[0].dataset.span !== key ? key : ""; // a name alone is no target
   const wanted = isMasked ? "masked" : isOpen ? "open" : done ? "kept" : pieces.length ? "yours" : "none";
   const title = {
     open: `Suggestion ${place} of ${document.getElementById("queue-count").textContent}`,
@@ -129,20 +128,4 @@ export function clearNote(title, text) {
   card.querySelector("h2").textContent = title;
   card.querySelectorAll(".card-head a").forEach((step) => step.remove());
   card.querySelector("[data-for] p").textContent = text;
-}
-
-/** Show the parts of an answer beside the card: the card is the one that the person looks at. @param {string} html */
-export function putAside(html) {
-  const came = new DOMParser().parseFromString(html, "text/html");
-  for (const part of came.querySelectorAll("[hx-swap-oob]:not(#actions, #remarks, #told)")) {
-    const place = document.getElementById(part.id);
-    place?.replaceChildren(...part.childNodes);
-    if (place) htmx.process(place);
-  }
-}
-
-/** Show the card of an answer, and all else in it. @param {string} html */
-export function showAnswer(html) {
-  htmx.swap("#card", html, { swapStyle: "outerHTML", swapDelay: 0, settleDelay: 0 });
-  document.getElementById("card").dispatchEvent(new CustomEvent("card:drawn", { bubbles: true }));
 }

@@ -1,5 +1,6 @@
 /** What the page says about saving: the corner of the action bar, the strip above it, and both to those who hear it. */
 
+export const GOOD = "Saved."; // the lead of what is no trouble
 const SAY_EVERY_MS = 5000;
 let saidAt = -SAY_EVERY_MS;
 let timer = 0;
@@ -41,6 +42,7 @@ export function showState(state, text) {
 export function tell(text, lead = "", ways = {}) {
   const strip = document.getElementById("strip");
   strip.hidden = !(lead || text);
+  strip.toggleAttribute("data-good", lead === GOOD);
   for (const way of strip.querySelectorAll("[data-way]")) {
     way.hidden = !(way.dataset.way in ways);
     if (!way.hidden) way.textContent = ways[way.dataset.way];

@@ -24,7 +24,16 @@ from tests.test_routes import NO, ROUTES, known_routes
 Act = Callable[[Page, Tour], None]
 Theme = Literal["light", "dark"]
 # What answers GET, and is no page for people: programs ask for it, or the browser.
-NO_PAGE = {"healthz", "readyz", "metrics", "accounts:idle", "accounts:two_factor_qr", "builds:download"}
+NO_PAGE = {
+    "healthz",
+    "readyz",
+    "metrics",
+    "accounts:idle",
+    "accounts:two_factor_qr",
+    "builds:download",
+    "progress:people_csv",
+    "quality:agreement_csv",
+}
 
 
 def page_routes() -> set[str]:
@@ -133,6 +142,7 @@ def lose_the_note(page: Page, tour: Tour) -> None:
 SIGN_IN = {"HX-Redirect": "/accounts/sign-in/"}
 FIRST = "?focus={open_key}"
 EMPTY = {"project_id": "empty_id"}
+READ = {"project_id": "read_id"}
 NOTHING = {"token": "nothing"}
 
 PAGES: tuple[Row, ...] = (
@@ -141,6 +151,8 @@ PAGES: tuple[Row, ...] = (
     Row("home-no-project", "home", who="erin"),
     Row("menu", "home", act=press("account of alice", exact=False)),
     Row("help", "home", act=press_key("?")),
+    Row("notices", "browse:notices"),
+    Row("notices-empty", "browse:notices", who="erin"),
     # Signing in.
     Row("sign-in", "accounts:sign_in", who=""),
     Row(
@@ -220,6 +232,17 @@ PAGES: tuple[Row, ...] = (
     ),
     Row("qualification-trial", "qualification:trial"),
     Row("qualification-own", "qualification:trial", who="nina"),
+    Row("rounds", "browse:rounds"),
+    Row("rounds-empty", "browse:rounds", EMPTY),
+    Row("round", "browse:round"),
+    Row("round-refused", "browse:round", act=both(type_in(due_on="2020-01-01"), press("Save"), see("day is over"))),
+    Row(
+        "round-new",
+        "browse:new_round",
+        act=both(lambda page, tour: page.get_by_role("checkbox", name="bob").check(), see("2 different people")),
+    ),
+    Row("round-new-refused", "browse:new_round", act=both(press("Start the round"), see("Choose who reads"))),
+    Row("round-of-a-reader", "review:round", who="bob"),
     Row("guideline", "browse:guideline"),
     Row("guideline-older", "browse:guideline", query="?version=1"),
     Row("guideline-empty", "browse:guideline", EMPTY),
@@ -297,13 +320,25 @@ PAGES: tuple[Row, ...] = (
     Row("import-waiting", "exchange:import", {"import_id": "import_waiting"}),
     Row("import-done", "exchange:import", {"import_id": "import_done"}),
     Row("import-refused", "exchange:import", {"import_id": "import_refused"}),
-    # Runs, quality, datasets.
+    # Adjudication.
+    Row("adjudicate-start", "adjudication:notes"),
+    Row("adjudicate-start-empty", "adjudication:notes", EMPTY),
+    Row("adjudicate-rules", "adjudication:rules"),
+    Row("adjudicate", "adjudication:note"),
+    Row("adjudicate-third", "adjudication:note", act=both(press_key("e"), see("A third version"))),
+    Row("adjudicate-not-yours", "adjudication:note", who="adam"),
+    # Runs, agreement, quality, datasets.
     Row("runs", "suggestions:runs"),
     Row("runs-empty", "suggestions:runs", EMPTY),
     Row("run", "suggestions:run"),
     Row("run-cancel", "suggestions:run", act=press("Cancel")),
+    Row("agreement", "quality:agreement", READ),
+    Row("agreement-pair", "quality:agreement", READ, query="?pair={pair_id}&cell=Problem%7CMedication"),
+    Row("agreement-empty", "quality:agreement", EMPTY),
     Row("quality", "quality:quality"),
     Row("quality-empty", "quality:quality", EMPTY),
+    Row("progress", "progress:progress"),
+    Row("progress-empty", "progress:progress", EMPTY),
     Row("datasets", "builds:builds"),
     Row("datasets-empty", "builds:builds", EMPTY),
     Row("dataset-sheet", "builds:builds", act=both(open_dialog("Build a dataset"), see("Patients in each part"))),

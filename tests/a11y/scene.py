@@ -18,11 +18,14 @@ from annotator.accounts.models import User
 from annotator.accounts.services import create_user, reset_link, sign_in_link
 from annotator.accounts.sessions import session_of
 from annotator.accounts.tokens import make_token
+from annotator.adjudication.services import take
 from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.services import NewAnnotation
 from annotator.builds.options import BuildOptions
 from annotator.builds.pools import freeze_pool
 from annotator.builds.services import create_build, write_build
 from annotator.core.prompting import FULL
+from annotator.core.spans import Span
 from annotator.demo.services import NOTES, demo_schema, ensure_demo
 from annotator.documents.models import Document
 from annotator.exchange import uploads
@@ -30,27 +33,34 @@ from annotator.exchange.models import Import
 from annotator.exchange.services import import_annotations
 from annotator.exchange.sources import in_order, source_at
 from annotator.jobs.services import record_beat, run_job
+from annotator.notices.models import Notice
+from annotator.notices.services import mark_read
 from annotator.projects.invitations import invite
 from annotator.projects.models import Membership, Project
-from annotator.projects.services import add_guideline, create_project, set_audits, set_member
+from annotator.projects.services import add_guideline, create_project, set_audits, set_away, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
 from annotator.qualification.models import Trial
 from annotator.qualification.services import NewQualification, ask_to_qualify
+from annotator.readings.models import Adjudication, ReaderPair
 from annotator.review.commenting import comment_on
 from annotator.review.leases import take_next, take_note
 from annotator.review.models import ReviewItem
-from annotator.review.queue import fill_slots
+from annotator.review.queue import fill_slots, tell_read
+from annotator.review.rounds import Chosen, hand_back
 from annotator.review.selectors import Mark, note_view, source_of, target_for
 from annotator.review.services import Accept, Add, FinishNote, Relate, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
-from annotator.suggestions.services import begin_job, claim_jobs, hand_back
+from annotator.suggestions.services import begin_job, claim_jobs
+from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
 from tests.browse.settled import settle
+from tests.cast import make_round, make_set
 from tests.exchange.test_uploads import options, upload
+from tests.quality.reading_scene import make_read
 
 PASSWORD = "seven wet umbrellas"
 GUIDELINE = """## Spans
@@ -113,7 +123,39 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
     ids |= _purges(project, alice, now)
     ids |= _notes(project, alice, people["bob"], now)
+    ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
+    ids["round_id"] = _round(project, people, now)
+    _notices(alice, now)
+    ids |= _double_read(people, now)
     return Tour(people=people, ids=ids, second_factor=secret)
+
+
+def _round(project: Project, people: Mapping[str, User], now: datetime) -> str:
+    """Bob and Adam read six notes; Bob has handed one back, and Adam is away."""
+    alice, bob, adam = (people[name] for name in ("alice", "bob", "adam"))
+    made = make_round(
+        project,
+        alice,
+        bob,
+        adam,
+        name="Pilot",
+        chosen=Chosen(n_notes=6),
+        due_on=now.date() + timedelta(days=5),
+        now=now,
+    )
+    hand_back(reading=made.items.filter(assigned_to=bob)[0], reader=bob, now=now)
+    away = Membership.objects.get(project=project, user=adam)
+    set_away(membership=away, until=now.date() + timedelta(days=3), actor=alice, now=now)
+    return made.public_id
+
+
+def _double_read(people: Mapping[str, User], now: datetime) -> dict[str, str]:
+    """A project of notes that two of three people have read, and a labeler."""
+    project = create_project(name="Round 3", schema=demo_schema(), lead=people["alice"], now=now)
+    readers = [people[name] for name in ("adam", "bob", "erin")]
+    make_read(project, readers, n_notes=60, n_weeks=4, labeler="MedGemma")
+    pair = ReaderPair.objects.filter(project=project, kind="annotators").latest("pk")
+    return {"read_id": project.public_id, "pair_id": pair.public_id}
 
 
 def _people(now: datetime) -> dict[str, User]:
@@ -154,7 +196,7 @@ def _read(run: LabelRun, *, n_read: int, now: datetime) -> None:
     for _ in range(3):
         for job in claim_jobs(run_id=run.pk, worker="label-2@ward", now=now, limit=1):
             begin_job(job=job, now=now)
-            hand_back(job=job, error="the answer was cut off", now=now)
+            hand_back_job(job=job, error="the answer was cut off", now=now)
     for job in claim_jobs(run_id=run.pk, worker="label-1@ward", now=now, limit=1):
         begin_job(job=job, now=now)
 
@@ -240,6 +282,36 @@ def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str,
         "start": str(word.start()),
         "end": str(word.end()),
     }
+
+
+def _notices(alice: User, now: datetime) -> None:
+    """Alice has read the oldest of what she was told."""
+    oldest = Notice.objects.filter(pk=alice.notices.earliest("pk").pk)
+    oldest.update(created_at=now - timedelta(days=1))
+    mark_read(user=alice, notices=oldest, now=now)
+
+
+def _adjudication(project: Project, alice: User, bob: User, adam: User, now: datetime) -> dict[str, str]:
+    """A note that Adam read otherwise than Bob, in Alice's hands: other labels, shorter spans, and some of them not."""
+    reading = AnnotationSet.objects.filter(document__project=project, annotator=bob, status="submitted")
+    bobs = reading.select_related("document").order_by("-document__n_chars").first()
+    assert bobs is not None
+    labels = demo_schema().label_names
+    adams = []
+    for number, row in enumerate(bobs.annotations.filter(status="live").order_by("start", "end", "pk")):
+        span, label = row.span, row.label
+        if number % 7 == 3:
+            continue
+        if number % 5 == 2:
+            label = labels[(labels.index(label) + 1) % len(labels)]
+        if number % 6 == 4 and " " in row.surface and not span.is_discontinuous:
+            span = Span.of(span.start, span.start + row.surface.index(" "))
+        adams.append(NewAnnotation(span=span, label=label, attributes={}))
+    make_set(bobs.document, adam, *adams, now=now)
+    tell_read(document_ids=[bobs.document_id])
+    found = Adjudication.objects.select_related("document__project").get(document=bobs.document)
+    take(adjudication=found, adjudicator=alice, now=now)
+    return {"adjudication_id": found.public_id}
 
 
 def _forget(note_item: ReviewItem) -> None:

@@ -9,7 +9,9 @@ from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.readings.models import Adjudication
+from annotator.readings.selectors import readings_of
 from annotator.review.queue import tell_read
+from annotator.web.ids import new_public_id
 from tests.cast import make_document, make_set
 
 TEXT = (
@@ -44,12 +46,16 @@ def said(document: Document, *spans: _Said) -> list[NewAnnotation]:
 def make_adjudication(
     project: Project, *readings: tuple[User, tuple[_Said, ...]], name: str = "n1", text: str = TEXT
 ) -> Adjudication:
-    """The adjudication of a note with these readings."""
+    """The adjudication of a note with these readings, of which the first is drawn as A."""
     document = make_document(project, text=text, external_id=name)
     for reader, spans in readings:
         make_set(document, reader, *said(document, *spans))
     tell_read(document_ids=[document.pk])
-    return Adjudication.objects.select_related("document__project").get(document=document)
+    found = Adjudication.objects.select_related("document__project").get(document=document)
+    while readings_of(found)[0].reader != readings[0][0]:
+        found.public_id = new_public_id()
+    found.save()
+    return found
 
 
 def gold_of(adjudication: Adjudication) -> list[tuple[str, str, dict[str, str]]]:

@@ -31,6 +31,7 @@ from annotator.core.schema import SchemaError, schema_from_json
 from annotator.core.spans import Span
 from annotator.projects.models import Project
 from annotator.projects.services import create_project
+from annotator.purges.deletion import delete_notes
 from annotator.readings.models import Adjudication
 from annotator.review.queue import ensure_note_items, tell_read
 from tests.adjudication.scene import ADAMS, BOBS, gold_of, make_adjudication, said
@@ -141,7 +142,8 @@ def test_undo_and_redo_go_step_by_step_and_a_new_choice_ends_redo(adjudication: 
         act(Undo())
     settle(adjudication, alice, "nausea", What.VERSION, "Problem")
     settle(adjudication, alice, "nausea", What.VERSION, "Medication")
-    first, second = ("nausea", "Problem", {"assertion": "present"}), ("nausea", "Medication", {})
+    first = ("nausea", "Problem", {"assertion": "present"})
+    second: tuple[str, str, dict[str, str]] = ("nausea", "Medication", {})
     assert gold_of(adjudication) == [PAIN, second]
     act(Undo())
     assert gold_of(adjudication) == [PAIN, first]
@@ -247,8 +249,8 @@ def test_relations_and_labels_of_the_note_are_settled_too_and_follow_their_ends(
         version = next(v.digest for v in case.versions if v.spans[0].span.surface(document.text) == surface)
         settle(adjudication, alice, "Metformin", What.VERSION, version=version)
         assert relations() == [(surface, "diabetes")]
-    smoking = case_file(adjudication).cases[-1]
-    third = Settle(smoking.key, smoking.digest, What.EDIT, version=smoking.versions[0].digest, value="current")
+    value = case_file(adjudication).cases[-1]
+    third = Settle(value.key, value.digest, What.EDIT, version=value.versions[0].digest, value="current")
     choose(adjudication=adjudication, adjudicator=alice, act=third, key="smoking", now=NOW)
     assert [(row.name, row.value) for row in target.document_values.filter(status="live")] == [("smoking", "current")]
     finish(adjudication=adjudication, adjudicator=alice, now=NOW)
@@ -281,3 +283,10 @@ def test_queries_do_not_grow_with_what_is_agreed(
     with django_assert_max_num_queries(34):
         settle(found, alice, "word29", What.VERSION, "Problem")
     assert len(gold_of(found)) == 30
+
+
+def test_what_was_settled_goes_with_a_note_that_is_deleted(adjudication: Adjudication, alice: User) -> None:
+    settle(adjudication, alice, "nausea", What.ALL)
+    choose(adjudication=adjudication, adjudicator=alice, act=Undo(), key="undo", now=NOW)
+    counts = delete_notes([adjudication.document_id])
+    assert (counts["n_choices"], counts["n_gold"], counts["n_adjudications"]) == (3, 3, 1)

@@ -26,9 +26,10 @@ from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.suggestions.models import Suggestion
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from annotator.web.ids import new_public_id
-from tests.cast import NOW, make_document, make_set
+from tests.cast import NOW, make_document, make_notice, make_round, make_set
 
 CANARY = "Zebrafever"
 ROOT = "/api/v1/"
@@ -153,6 +154,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
     held = take_note(document=document, reviewer=reader, now=timezone.now())
     done = make_document(project, text=f"{CANARY} is done.", external_id=f"mrn-done-{project.slug}")
     make_set(done, reader)
+    make_document(project, text=f"{CANARY} in a round.", external_id=f"mrn-round-{project.slug}")
     own = open_set(document=document, annotator=reader)
     comment = add_comment(target=own, author=reader, about=None, kind="discuss", body=CANARY, now=NOW)
     return {
@@ -160,7 +162,9 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "document_id": document.public_id,
         "item_id": held.public_id,
         "comment_id": comment.public_id,
+        "notice_id": make_notice(project, reader).public_id,
         "run_id": suggestions[0].job.run.public_id,
+        "round_id": make_round(project, reader, reader).public_id,
         "import_id": make_upload(project, uploader),
         "build_id": make_build(project, uploader),
         "name": "manifest.json",

@@ -55,6 +55,8 @@ _NOTE = {"id": "new-1", "text": "New note."}
 #                          anonymous, outsider, lead, annotator, adjudicator, data scientist
 OPERATIONS: dict[str, Row] = {
     "description_get": Row("401 200 200 200 200 200", ANY),
+    "notices_list": Row("401 200 200 200 200 200", ANY),
+    "notices_read": Row("401 404 404 204 404 404", ANY),
     "projects_list": Row("401 200 200 200 200 200", ANY),
     "projects_create": Row("401 201 201 201 201 201", "manage", lambda ids: {"name": "New", "schema": SCHEMA}),
     "projects_get": Row("401 404 200 200 200 200", ANY),
@@ -94,6 +96,12 @@ OPERATIONS: dict[str, Row] = {
         "review",
         lambda ids: {"key": uuid4().hex, "verdict": "add", "fragments": [[11, 14]], "label": "Problem"},
     ),
+    "rounds_list": Row("401 404 200 403 403 403", "manage read"),
+    "rounds_create": Row(
+        "401 404 422 403 403 403", "manage", lambda ids: {"readers": [{"id": "a" * 16}], "n_readers": 1}
+    ),
+    "rounds_get": Row("401 404 200 403 403 403", "manage read"),
+    "agreement_get": Row("401 404 200 403 403 200", "read"),
     "builds_list": Row("401 404 200 403 403 200", "build"),
     "builds_create": Row("401 404 201 403 403 201", "build", lambda ids: {"name": "Next"}),
     "builds_get": Row("401 404 200 403 403 200", "build"),

@@ -54,6 +54,27 @@ def test_a_project_that_makes_no_sense_is_a_400(api: Api, body: dict[str, Any], 
     assert [error["where"] for error in found["errors"]] == [where]
 
 
+def test_a_round_is_made_and_watched(api: Api, project: Project, bob: User, adam: User) -> None:
+    for number in range(4):
+        make_document(project, external_id=f"n-{number}")
+    readers = [{"id": bob.public_id, "n_notes": 1}, {"id": adam.public_id}]
+    asked = {"readers": readers, "n_readers": 1, "external_ids": ["n-0", "n-1", "n-2"], "due_on": "2099-03-01"}
+    response = api.post("./rounds/", asked)
+    assert response.status_code == 201
+    made = response.json()
+    assert (made["number"], made["progress"]) == (1, {"n_all": 3, "n_done": 0, "n_begun": 0, "n_left": 3})
+    assert [(each["username"], each["n_all"]) for each in made["readers"]] == [("adam", 2), ("bob", 1)]
+    assert api.get(f"./rounds/{made['id']}/").json() == made
+    assert [each["id"] for each in results(api.get("./rounds/"))] == [made["id"]]
+    for body, why in (
+        (asked, "entries 1, 2, 3"),
+        (asked | {"n_notes": 1}, "not both"),
+        ({"readers": readers, "n_readers": 2, "n_notes": 2}, "2 notes are wanted, and 1"),
+        ({"readers": [{"id": "a" * 16}], "n_readers": 1}, "does not review"),
+    ):
+        assert why in assert_problem(api.post("./rounds/", body), 422, "refused")["detail"]
+
+
 def test_a_name_without_a_letter_is_refused(api: Api) -> None:
     assert_problem(api.post("projects/", {"name": "…", "schema": SCHEMA}), 422, "refused")
 

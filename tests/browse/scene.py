@@ -13,7 +13,8 @@ from annotator.review.models import ReviewItem
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import LabelRun
-from annotator.suggestions.services import NewSuggestion, begin_job, claim_jobs, commit_job, hand_back, start_run
+from annotator.suggestions.recording import NewSuggestion
+from annotator.suggestions.services import begin_job, claim_jobs, commit_job, hand_back, start_run
 from tests.cast import NOW, make_document, make_set
 
 SPANS = (Span.of(15, 25), Span.of(27, 35))

@@ -58,7 +58,7 @@ def test_a_note_that_was_put_back_is_still_in_review(states: Project, bob: User)
 
 def test_a_note_that_a_second_reader_has_left_is_in_review(states: Project) -> None:
     document = Document.objects.get(external_id="5-reviewed")
-    ReviewItem.objects.create(document=document, unit="note", slot=2)
+    ReviewItem.objects.create(project=document.project, document=document, unit="note", slot=2)
     assert state_of(document) == NoteState.IN_REVIEW
 
 
@@ -88,7 +88,7 @@ def test_list_counts_open_suggestions_and_what_is_submitted(states: Project, bob
 def test_a_suggestion_counts_once_for_all_its_readers(states: Project) -> None:
     item = ReviewItem.objects.filter(document__external_id="3-to-review", unit="span").first()
     assert item is not None
-    ReviewItem.objects.create(document=item.document, suggestion=item.suggestion, unit="span", slot=2)
+    ReviewItem.objects.create(project=states, document=item.document, suggestion=item.suggestion, unit="span", slot=2)
     assert listed_notes(states, note=item.document.public_id).get().n_open == 2
 
 

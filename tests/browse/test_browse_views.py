@@ -18,6 +18,7 @@ from annotator.jobs.services import record_beat
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_schema_version
 from annotator.suggestions.models import LabelJob, LabelRun
+from tests.adjudication.scene import ADAMS, BOBS, make_adjudication
 from tests.browse.scene import make_states
 from tests.cast import HTMX, NOW, SCHEMA, TIED_SCHEMA, body, make_document, sign_in
 
@@ -132,10 +133,19 @@ def test_overview_leads_each_role_to_its_next_step(client: Client, states: Proje
         sign_in(client, User.objects.get(username=username))
         return body(client.get(url("overview", states.public_id))).split("In numbers")[0]
 
+    assert "Adjudicate 1" not in steps("adam")
+    make_adjudication(states, (User.objects.get(username="bob"), BOBS), (adam, ADAMS))
+    assert ("Adjudicate 1 note" in steps("adam"), "Adjudicate 1 note" in steps("bob")) == (True, False)
     lead = steps("alice")
-    for words in ("Pre-label 2 notes", "Look at 1 failed note", "Review 2 notes", "dataset from 1 reviewed note"):
+    for words in (
+        "Adjudicate 1 note",
+        "Pre-label 3 notes",
+        "Look at 1 failed note",
+        "Review 2 notes",
+        "dataset from 2 reviewed notes",
+    ):
         assert words in lead
-    assert ("Review 2 notes" in steps("bob"), "Pre-label 2" in steps("bob")) == (True, False)
+    assert ("Review 2 notes" in steps("bob"), "Pre-label 3" in steps("bob")) == (True, False)
     assert ("Review 2 notes" in steps("dana"), "dataset from" in steps("dana")) == (False, True)
 
 
@@ -178,7 +188,7 @@ def test_overview_takes_the_same_queries_for_many_notes(
     for number in range(30):
         make_document(states, external_id=f"more-{number}")
     alice_client.get(reverse("home"))  # the session's first request writes of its own
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         alice_client.get(url("overview", states.public_id))
 
 

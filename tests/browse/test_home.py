@@ -19,7 +19,7 @@ from annotator.jobs.services import record_beat
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import memberships_of
 from annotator.projects.services import create_project, set_member
-from annotator.review.leases import LEASE, put_back, take_next, take_note, takeable_notes
+from annotator.review.leases import LEASE, put_back, release, take_next, take_note, takeable_notes
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import LabelJob, LabelRun
 from tests.browse.scene import make_states
@@ -46,7 +46,7 @@ def add_note(project: Project, name: str, *, slots: int = 1) -> Document:
     """A note that waits for review."""
     document = make_document(project, external_id=name)
     for slot in range(1, slots + 1):
-        ReviewItem.objects.create(document=document, unit="note", slot=slot)
+        ReviewItem.objects.create(project=project, document=document, unit="note", slot=slot)
     return document
 
 
@@ -87,7 +87,9 @@ def test_who_has_left_the_project_has_nothing_of_it(states: Project, bob: User) 
 # Waiting
 
 
-def test_what_waits_is_what_may_be_taken(project: Project, bob: User, adam: User, alice: User) -> None:
+def test_what_waits_is_what_may_be_taken(
+    client: Client, project: Project, bob: User, adam: User, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The counts of the first page are those of the queue, for everybody and in every state of a note."""
     Project.objects.filter(pk=project.pk).update(n_readers=2)
     notes = [add_note(project, f"n-{number}", slots=2) for number in range(6)]
@@ -99,8 +101,23 @@ def test_what_waits_is_what_may_be_taken(project: Project, bob: User, adam: User
     take_note(document=notes[3], reviewer=alice, now=NOW)
     for user in (alice, bob, adam):
         free = takeable_notes(project=project, reviewer=user, now=NOW).exclude(leased_by=user)
-        assert home_for(user).waiting[project.pk].n_notes == free.count(), user.username
-    assert home_for(bob).waiting[project.pk].n_notes == 7
+        waits = len({item.document for item in free})
+        assert home_for(user).waiting[project.pk].n_notes == waits == 4, user.username
+    start = reverse("review:start", args=[project.public_id])
+    with monkeypatch.context() as clock:
+        clock.setattr("annotator.review.views.timezone.now", lambda: NOW)
+        assert "<b>5 notes</b> wait for you." in body(sign_in(client, bob).get(start)), "with the one in his hands"
+
+
+def test_a_note_that_was_only_looked_at_waits_beside_projects_of_several_readers(
+    project: Project, other_project: Project, bob: User
+) -> None:
+    set_member(project=other_project, user=bob, role=Membership.Role.ANNOTATOR, actor=None, now=NOW)
+    Project.objects.filter(pk=other_project.pk).update(n_readers=2)
+    add_note(other_project, "theirs", slots=2)
+    release(note_item=take_note(document=add_note(project, "seen"), reviewer=bob, now=NOW), reviewer=bob)
+    waiting = home_for(bob).waiting
+    assert (waiting[project.pk].n_notes, waiting[other_project.pk].n_notes) == (1, 1)
 
 
 def test_with_one_reader_too_what_waits_is_what_may_be_taken(states: Project, bob: User, adam: User) -> None:
@@ -125,6 +142,7 @@ def test_done_counts_today_and_this_week_without_what_was_taken_back(states: Pro
 
     def decide(verdict: str, days: int, **fields: Any) -> Decision:
         return Decision.objects.create(
+            project=states,
             note_item=item,
             reviewer=bob,
             verdict=verdict,
@@ -259,7 +277,7 @@ def test_it_takes_the_same_queries_for_many_projects_and_notes(
     ds = create_project(name="Theirs", schema=schema, lead=make_user("nora"), now=NOW)
     set_member(project=ds, user=alice, role=Membership.Role.DATA_SCIENTIST, actor=None, now=NOW)
     page_of(client, alice)  # the session's first request writes of its own
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         page = body(client.get(reverse("home")))
     assert page.count("Lead</td>") == 10
     assert page.count(">Continue</button>") == HELD_SHOWN

@@ -11,7 +11,8 @@ from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.suggestions.models import Suggestion
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, make_document, make_set
 
 FEVER = "Fever 🤒 since Monday.\nStiffness in the left and right knee.\nParacetamol ≥ 500 mg."

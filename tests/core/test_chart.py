@@ -6,7 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.chart import BOTTOM, LEFT, RIGHT, SMALLEST_SHARE, TOP, axis_top, line_chart, segments
+from annotator.core.chart import (
+    BOTTOM,
+    LEFT,
+    PLOT_LEFT,
+    PLOT_RIGHT,
+    RIGHT,
+    SMALLEST_SHARE,
+    TOP,
+    Measured,
+    axis_top,
+    bar_chart,
+    interval_plot,
+    line_chart,
+    segments,
+)
 
 
 def points(line: str) -> list[tuple[float, float]]:
@@ -70,3 +84,39 @@ def test_segments_fill_the_bar_in_order_and_none_is_lost(counts: list[int]):
 def test_a_part_too_small_to_see_is_widened():
     assert segments([("done", "Done", 9_999), ("failed", "Failed", 1)])[1].share == pytest.approx(0.8, abs=0.01)
     assert segments([("done", "Done", 9_999)])[0].count == "9,999"
+
+
+def test_marks_stand_at_their_steps():
+    chart = line_chart(values=[1, 2, 3], times=["a", "b", "c"], summary="s", unit="u", last_label="", marks=[(1, "m")])
+    assert [(mark.label, mark.x) for mark in chart.marks] == [("m", (LEFT + RIGHT) / 2)]
+
+
+@pytest.mark.parametrize(("lowest", "first_tick"), [(0.6, "0.5"), (0.4, "0")])
+def test_an_interval_is_held_against_the_target(lowest: float, first_tick: str):
+    figures = [
+        Measured("Test", "rust", 1.0, (0.9, 1.0), other=0.7),
+        Measured("Dose", "teal", 0.8, (lowest, 0.9)),
+        Measured("Age", "navy", 0.9),
+    ]
+    plot = interval_plot(figures, target=0.8)
+    assert [(row.name, row.words, row.is_clear) for row in plot.rows] == [
+        *(("Test", "1.00", True), ("Dose", "0.80", False), ("Age", "0.90", False))
+    ]
+    test, dose, age = plot.rows
+    assert (test.x, test.high, dose.x, age.low, age.other) == (PLOT_RIGHT, PLOT_RIGHT, plot.target, None, None)
+    assert sorted(filter(None, (PLOT_RIGHT, test.low, test.other, PLOT_LEFT))) == [
+        *(PLOT_LEFT, test.other, test.low, PLOT_RIGHT)
+    ]
+    assert (plot.ticks[0].label, plot.ticks[0].at) == (first_tick, PLOT_LEFT)
+
+
+def test_bars_stand_on_the_axis_and_nothing_has_none():
+    chart = bar_chart(values=[0, 40, 80], times=["a", "b", "c"], summary="s")
+    half, whole = chart.bars
+    assert (whole.y, whole.height) == (TOP, BOTTOM - TOP)
+    assert (half.y, half.height) == ((TOP + BOTTOM) / 2, (BOTTOM - TOP) / 2)
+    step = (RIGHT - LEFT) / 3
+    assert half.x + half.width / 2 == pytest.approx(LEFT + 1.5 * step, abs=0.1)
+    assert [(row.x, row.y) for row in chart.rows] == [("a", "0"), ("b", "40"), ("c", "80")]
+    with pytest.raises(ValueError, match="at least two"):
+        bar_chart(values=[1], times=["a"], summary="s")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.core.mentions import n_mentions
-from annotator.core.missed import MOST_TOKENS, Record, candidates, open_phrases
+from annotator.core.missed import MOST_TOKENS, Found, Record, may_be_missed, open_phrases
 from annotator.core.surfaces import normal_surface, surface_key, surface_keys
 
 TEXT = "Chest pain and X-ray of the left knee. No chest\npain today."
@@ -45,28 +45,47 @@ def test_words_labelled_in_the_note_come_before_the_records_of_others() -> None:
         "knee": Record("Anatomy", n_spans=9, n_notes=5, n_mentions=10, n_labelled=9),
         "x-ray": Record("Test", n_spans=2, n_notes=2, n_mentions=3, n_labelled=2),
     }
-    found = candidates(places, here={"chest pain": ("Problem", 2)}, records=records, refused=[])
+    found = may_be_missed(places, here={"chest pain": ("Problem", 2)}, records=records, refused=[], found={})
     assert [(one.label, one.start) for one in found] == [("Problem", 0), ("Anatomy", 30), ("Test", 15)]
 
 
-def test_words_that_people_mostly_leave_out_are_no_candidates() -> None:
+def test_words_that_people_mostly_leave_out_are_not_offered() -> None:
     record = Record("Problem", n_spans=3, n_notes=3, n_mentions=7, n_labelled=3)
-    assert candidates({"cold": [(0, 4)]}, here={}, records={"cold": record}, refused=[]) == []
+    assert may_be_missed({"cold": [(0, 4)]}, here={}, records={"cold": record}, refused=[], found={}) == []
 
 
 def test_a_refused_place_is_left_out_for_its_label_and_the_next_place_is_offered() -> None:
     places = {"chest pain": [(0, 10), (42, 52)]}
     here = {"chest pain": ("Problem", 1)}
-    (other,) = candidates(places, here=here, records={}, refused=[("Problem", 5, 6)])
+    (other,) = may_be_missed(places, here=here, records={}, refused=[("Problem", 5, 6)], found={})
     assert (other.start, other.end) == (42, 52)
-    (first,) = candidates(places, here=here, records={}, refused=[("Test", 5, 6)])
+    (first,) = may_be_missed(places, here=here, records={}, refused=[("Test", 5, 6)], found={})
     assert (first.start, first.end) == (0, 10)
 
 
 def test_of_candidates_that_overlap_the_longest_is_offered() -> None:
     places = {"pain": [(6, 10)], "chest pain": [(0, 10)]}
-    found = candidates(places, here={"pain": ("Problem", 3), "chest pain": ("Problem", 1)}, records={}, refused=[])
+    found = may_be_missed(
+        places, here={"pain": ("Problem", 3), "chest pain": ("Problem", 1)}, records={}, refused=[], found={}
+    )
     assert [(one.start, one.end) for one in found] == [(0, 10)]
+
+
+def test_what_a_second_reader_found_comes_behind_what_people_said_and_never_over_it() -> None:
+    places = {"pain": [(6, 10)], "chest pain": [(0, 10)], "x-ray": [(15, 20)], "knee": [(30, 34)], "cold": [(40, 44)]}
+    records = {
+        "pain": Record("Problem", n_spans=1, n_notes=1),
+        "x-ray": Record("", n_spans=0, n_notes=0),
+        "cold": Record("", n_spans=0, n_notes=0, n_mentions=1),
+    }
+    found = {words: [Found(*places[words][0], "Test", 0.5, "spacy")] for words in places}
+    found["knee"] = [Found(30, 34, "Anatomy", 0.8, "spacy"), Found(50, 54, "Anatomy", 0.7, "spacy")]
+    offered = may_be_missed(places, here={}, records=records, refused=[("Anatomy", 30, 34)], found=found)
+    assert [(one.start, one.label, one.found is None) for one in offered] == [
+        (6, "Problem", True),  # the longer words are the reader's alone
+        (50, "Anatomy", False),  # the first place was refused
+        (15, "Test", False),  # finished notes leave out what is not here
+    ]
 
 
 def test_mentions_are_whole_words() -> None:

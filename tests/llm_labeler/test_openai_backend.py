@@ -61,10 +61,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.n_now += 1
             self.server.n_most = max(self.server.n_most, self.server.n_now)
         try:
-            self._answer(self.server.reply(body))
+            reply = self.server.reply(body)
         finally:
-            with self.server.counting:
+            with self.server.counting:  # before it is sent: who has it may ask the next
                 self.server.n_now -= 1
+        self._answer(reply)
 
     def _answer(self, reply: Reply) -> None:
         code, content = reply

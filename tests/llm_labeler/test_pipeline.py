@@ -160,7 +160,7 @@ def test_an_answer_that_stays_cut_is_salvaged_and_marked() -> None:
 @pytest.mark.parametrize("text", ["", "  \n\t"])
 def test_a_blank_note_is_never_sent(text: str) -> None:
     backend = Scripted(words("rash"))
-    assert label(text, backend) == LabelResult((), (), 0, 0)
+    assert label(text, backend) == LabelResult((), (), (), 0, 0)
     assert backend.calls == []
 
 
@@ -402,7 +402,7 @@ def test_a_group_counts_all_answers_that_are_drawn() -> None:
 # Other opinions
 
 
-def test_a_second_labeler_tells_of_the_spans_and_adds_none() -> None:
+def test_a_second_labeler_tells_of_the_spans_and_adds_none_but_its_own_beside_them() -> None:
     first = Scripted(items(("chest pain", "Problem"), ("ECG", "Test"), ("fever", "Problem")))
     second = Scripted(items(("pain", "Problem"), ("ECG", "Problem"), ("rash", "Problem")))
     second.name = "spacy"
@@ -420,6 +420,11 @@ def test_a_second_labeler_tells_of_the_spans_and_adds_none() -> None:
         "ECG": ("spacy", 0.0, "Problem"),
         "fever": ("spacy", 0.0, None),
     }
+    assert [(str(one.span), one.label) for one in result.others] == [
+        ("6 10", "Problem"),
+        ("12 16", "Problem"),
+        ("25 28", "Problem"),
+    ]
 
 
 class Judge(Scripted):

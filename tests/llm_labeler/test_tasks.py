@@ -11,7 +11,7 @@ from django.db import OperationalError
 from annotator.core.prompting import Item, note_of, render_answer
 from annotator.jobs import patience
 from annotator.projects.models import Project
-from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+from annotator.suggestions.models import Candidate, Labeler, LabelJob, LabelRun, Suggestion
 from annotator.suggestions.services import CLAIM_SIZE, LABEL_TASK, MAX_ATTEMPTS, ROUTE_TASK, release_worker
 from llm_labeler import tasks
 from llm_labeler.backends import Answer, BackendAway, BackendError, Request
@@ -32,6 +32,7 @@ class Model:
     def __init__(self, group_size: int = 1) -> None:
         self.group_size = group_size
         self.notes: list[str] = []
+        self.found = [Item("chest pain", "Problem")]
         self.before: Callable[[str], None] = lambda note: None
 
     def generate(self, requests: Sequence[Request]) -> list[list[Answer]]:
@@ -39,7 +40,7 @@ class Model:
         for note in notes:
             self.notes.append(note)
             self.before(note)
-        return [[Answer(render_answer([Item("chest pain", "Problem")]), (), "stop")] for _ in notes]
+        return [[Answer(render_answer(self.found), (), "stop")] for _ in notes]
 
 
 @pytest.fixture
@@ -273,16 +274,21 @@ def test_a_second_labeler_is_loaded_where_the_labeler_has_one(
     labeler = Labeler.objects.get()
     labeler.decoding["second"] = "other"
     labeler.save()
+    second = Model()
+    second.found = [*model.found, Item("Assessment", "Medication")]
     asked: list[str] = []
 
     def load(name: str) -> Model:
         asked.append(name)
-        return model
+        return second if name == "other" else model
 
     monkeypatch.setattr(tasks, "_backend", load)
     label(only)
     assert asked == ["spacy", "other"]
     assert Suggestion.objects.get().signals["second_share"] == 1.0
+    assert list(Candidate.objects.values_list("label", "fragments", "surface")) == [
+        ("Medication", "0 10", "Assessment")
+    ]
 
 
 def test_a_claim_that_is_lost_while_the_model_reads_writes_nothing(

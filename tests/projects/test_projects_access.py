@@ -16,7 +16,7 @@ from annotator.projects.selectors import current_schema, memberships_of, project
 ALLOWED = {
     "alice": set(Action),
     "bob": {Action.VIEW, Action.REVIEW},
-    "adam": {Action.VIEW, Action.REVIEW, Action.READ_NOTES},
+    "adam": {Action.VIEW, Action.REVIEW, Action.READ_NOTES, Action.ADJUDICATE},
     "dana": {Action.VIEW, Action.READ_NOTES, Action.IMPORT, Action.BUILD, Action.MEASURE},
 }
 

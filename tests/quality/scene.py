@@ -10,7 +10,8 @@ from annotator.projects.models import Project
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.queue import ensure_note_items
 from annotator.suggestions.models import Labeler
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, TEXT, make_document, make_set
 
 # Of TEXT. The labeler finds the first, a part of the second, and one that is nothing; it invents a drug.
@@ -64,6 +65,7 @@ def review(document: Document, reviewer: User) -> None:
     finish(document, reviewer)
     (item,) = ensure_note_items(document=document, n_slots=1, priority=1.0)
     Decision.objects.create(
+        project=document.project,
         note_item=item,
         reviewer=reviewer,
         verdict=Decision.Verdict.NOTE_DONE,

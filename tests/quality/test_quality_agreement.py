@@ -143,7 +143,10 @@ def test_only_what_is_live_and_submitted_is_read(project: Project, alice: User, 
     reopen_set(target=AnnotationSet.objects.get(document=opened, annotator=bob))
     withdraw(AnnotationSet.objects.get(document=both, annotator=alice).annotations.get(label="Medication"))
     read(project, make_labeler(project), [both, unread], *FOUND)
-    first, second = read_notes(project)
+    gold = make_set(unread, dana)
+    AnnotationSet.objects.filter(pk=gold.pk).update(kind="gold")
+    first, second, third = read_notes(project)
+    assert (first.gold, third.annotators, third.gold) == (None, {}, Reading([], {}))
     pain = ReadSpan(CHEST_PAIN, "Problem", {"assertion": "present"})
     assert first.annotators == {"alice": Reading([pain], {}), "bob": Reading([pain], {})}
     assert sorted(each.span for each in first.labelers["Rules #1"].spans) == [WRONG, CHEST_PAIN, PART]

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import importlib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
@@ -19,6 +23,7 @@ from annotator.review.services import FinishNote, Undo, decide
 from tests.cast import NOW, make_document, make_set
 
 pytestmark = pytest.mark.django_db
+migration = importlib.import_module("annotator.migrations.0015_gold")
 
 
 def read(document: Document, reader: User) -> ReviewItem:
@@ -77,7 +82,8 @@ def test_imported_readings_wait_as_long_as_a_slot_does(
     fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
     assert [status_of(document) for document in notes] == ["waiting", "open", "open", "open"]
     ids = [document.pk for document in notes]
-    with django_assert_num_queries(2 + 2):  # beside the transaction's own two nothing is written
+    # Of the adjudications nothing is written: two queries, those of the transactions, and all that is compared.
+    with django_assert_num_queries(2 + 2 + 14):
         notes_read(document_ids=ids, waiting=ids[:1])
 
 
@@ -93,3 +99,16 @@ def test_readers_come_in_an_order_of_their_own_in_each_note(project: Project, bo
         firsts.append(readings_of(adjudication)[0].reader)
         assert readings_of(adjudication)[0].reader == firsts[-1]
     assert set(firsts) == {bob, adam}
+
+
+def test_notes_that_several_had_read_before_are_found_by_the_migration(project: Project, bob: User, adam: User) -> None:
+    notes = [make_document(project, external_id=f"n{number}") for number in range(3)]
+    for document in notes:
+        make_set(document, bob)
+    for document in notes[:2]:
+        make_set(document, adam)
+    ensure_note_items(document=notes[0], n_slots=3, priority=1.0)
+    Adjudication.objects.all().delete()
+    migration.find_notes_read_by_several(apps, SimpleNamespace(connection=connection))
+    assert [status_of(document) for document in notes[:2]] == ["waiting", "open"]
+    assert Adjudication.objects.count() == 2

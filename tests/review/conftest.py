@@ -14,7 +14,8 @@ from annotator.review.leases import take_next
 from annotator.review.models import ReviewItem
 from annotator.routing.services import route_job
 from annotator.suggestions.models import LabelJob
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import CandidateRow, NewSuggestion, add_candidates, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, TEXT, make_document
 
 CHEST_PAIN, DIABETES, METFORMIN = Span.of(15, 25), Span.of(27, 35), Span.of(40, 49)
@@ -27,9 +28,11 @@ def suggest(
     schema_version: SchemaVersion,
     labeler: str = "rules",
     attributes: dict[str, str] | None = None,
+    candidates: Sequence[tuple[Span, str, float]] = (),
     is_routed: bool = True,
 ) -> LabelJob:
-    """Route a finished run over one note: spans as (span, label, score)."""
+    """Route a finished run over one note: spans as (span, label, score), and what only its second reader found."""
+    decoding = {"second": "spacy"} if candidates else {}
     found = [
         NewSuggestion(
             span=span,
@@ -46,7 +49,7 @@ def suggest(
         labeler=labeler_for(
             project=document.project,
             schema_version=schema_version,
-            spec=LabelerSpec(name=labeler, backend="import", model_id=labeler, revision="1"),
+            spec=LabelerSpec(name=labeler, backend="import", model_id=labeler, revision="1", decoding=decoding),
             now=NOW,
         ),
         suggestions=[(document.pk, [suggestion_row(new) for new in found])],
@@ -54,6 +57,13 @@ def suggest(
         now=NOW,
     )
     job = run.jobs.get()
+    add_candidates(
+        job=job,
+        rows=[
+            CandidateRow(label, str(span), span.start, span.end, span.surface(document.text), score)
+            for span, label, score in candidates
+        ],
+    )
     if is_routed:
         route_job(label_job_id=job.pk, now=NOW)
     return job

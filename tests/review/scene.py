@@ -34,7 +34,8 @@ from annotator.documents.services import NewDocument, add_documents
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import create_project
 from annotator.routing.services import route_job
-from annotator.suggestions.services import LabelerSpec, NewSuggestion, import_run, labeler_for, suggestion_row
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, make_member
 
 START_SECONDS = 60.0

@@ -18,6 +18,7 @@ from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review.leases import take_note
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.selectors import NAMED_BY
 from tests.cast import NOW, make_document
 from tests.review.conftest import suggest
 
@@ -77,10 +78,8 @@ class Desk:
         """Where on the screen the caret stands before a code point of the note."""
         x, y = self.page.evaluate(
             """async (offset) => {
-              const { domPosition, unitsOf } = await import("/static/js/offsets.js");
-              const lines = [...document.querySelectorAll("#note .line")];
-              const line = lines.findLast((line) => Number(line.dataset.start) <= offset);
-              const place = domPosition(line, unitsOf(line.textContent, offset - line.dataset.start));
+              const { positionOf } = await import("/static/js/offsets.js");
+              const place = positionOf(offset);
               const range = document.createRange();
               range.setStart(...place);
               range.setEnd(...place);
@@ -335,8 +334,8 @@ def test_spans_that_lie_in_and_across_each_other(
     assert "".join(page.locator("#note .line").all_text_contents()) == text
     for span, _, score in spans:
         key = f"i{ReviewItem.objects.get(suggestion__score=score).public_id}"
-        pieces = page.locator(f'#note .span[data-span="{key}"]')
-        code = page.locator(f'#note .span[data-span="{key}"] > .tail > .code')
+        pieces = page.locator(f'#note .span[data-span="{key[:NAMED_BY]}"]')
+        code = page.locator(f'#note .span[data-span="{key[:NAMED_BY]}"] > .tail > .code')
         expect(code).to_have_count(1)
         if page.locator("#card").get_attribute("data-focus") != key:
             box = code.bounding_box()

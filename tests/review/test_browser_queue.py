@@ -210,7 +210,7 @@ def test_the_queue_is_a_rail_that_opens_over_the_note(desk: Desk, width: int) ->
     desk.open()
     assert overflow(desk) == []
     queue = page.locator("#queue")
-    box, line = queue.bounding_box(), page.locator("#l1").bounding_box()
+    box, line = queue.bounding_box(), page.locator("#note .line").nth(1).bounding_box()
     assert box is not None and line is not None
     assert (box["width"] if width > 720 else box["height"]) == (52 if width > 720 else 44)
     expect(page.locator("#queue .label-code").first).to_be_visible()
@@ -220,7 +220,7 @@ def test_the_queue_is_a_rail_that_opens_over_the_note(desk: Desk, width: int) ->
     toggle.click()
     expect(toggle).to_have_attribute("aria-expanded", "true")
     expect(page.locator("#queue .item-text").first).to_be_visible()
-    assert page.locator("#l1").bounding_box() == line, "the note stays where it is"
+    assert page.locator("#note .line").nth(1).bounding_box() == line, "the note stays where it is"
     assert overflow(desk) == []
     desk.answered(page.locator(".filter", has_text="Not yet proven").click)
     page.keyboard.press("Escape")

@@ -147,19 +147,35 @@ def test_a_decision_carries_the_seconds_that_it_took(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("by", ["key", "button"])
-def test_what_may_be_missed_is_painted_and_added_or_dismissed(desk: Desk, by: str) -> None:
+def test_what_may_be_missed_is_painted_and_added_or_dismissed(
+    desk: Desk, by: str, schema_version: SchemaVersion
+) -> None:
     page = desk.page
+    clinic = Span.of(TEXT.index("clinic"), TEXT.index("clinic") + 6)
+    suggest(
+        desk.item.document,
+        [],
+        candidates=[(clinic, "Medication", 0.9)],
+        schema_version=schema_version,
+        labeler="a model",
+    )
     for verdict in "axx":
         desk.press(verdict)
-    expect(desk.title).to_have_text("Anything missed? 1 of 1")
+    expect(desk.title).to_have_text("Anything missed? 1 of 2")
     expect(page.locator("#note .span")).to_have_count(1)  # what is offered is no span of the note
     assert page.evaluate("[...CSS.highlights.get('missed')].map(String)") == ["Chest pain"]
     desk.answered(way(page, by, "x", "Dismiss X"))
+    expect(desk.title).to_have_text("Anything missed? 1 of 1")
+    expect(page.locator(".offered [aria-current]")).to_contain_text("Medication by the dictionaries only: high score")
+    assert page.evaluate("[...CSS.highlights.get('missed')].map(String)") == ["clinic"]
+    desk.answered(way(page, by, "a", "Add as Medication A"))
     expect(desk.title).to_have_text("Nothing left to decide")
     assert page.evaluate("CSS.highlights.has('missed')") is False
     desk.press("u")
     expect(desk.title).to_have_text("Anything missed? 1 of 1")
+    desk.press("u")
+    expect(desk.title).to_have_text("Anything missed? 1 of 2")
     desk.answered(way(page, by, "a", "Add as Problem A"))
-    expect(desk.title).to_have_text("Nothing left to decide")
+    expect(desk.title).to_have_text("Anything missed? 1 of 1")
     assert desk.live() == [("chest pain", "Problem"), ("Chest pain", "Problem")]
-    assert desk.verdicts() == ["accept", "reject", "reject", "dismiss", "undo", "add"]
+    assert desk.verdicts() == ["accept", "reject", "reject", "dismiss", "add", "undo", "undo", "add"]

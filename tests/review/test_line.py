@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
 from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
-from annotator.projects.models import Project, SchemaVersion
+from annotator.projects.models import Project
 from annotator.review.leases import take_next, take_note
 from annotator.review.models import Decision, ReviewItem
 from tests.a11y.checks import give_axe, serious_violations
@@ -97,8 +98,8 @@ def fail_with(page: Page, status: int) -> None:
     page.route("**/decide/", lambda route: route.fulfill(status=status))
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
+@contextmanager
+def line_context(browser: Browser) -> Iterator[BrowserContext]:
     """Not the one of `page`, whose test fails where htmx reports on the console that no answer came."""
     opened = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
     opened.set_default_timeout(20_000)
@@ -109,16 +110,20 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     assert not errors, errors
 
 
-@pytest.fixture
-def note_item(
-    live_server: Any, project: Project, bob: User, schema_version: SchemaVersion, bells: object
-) -> ReviewItem:
+def take_suggested(project: Project, reader: User) -> ReviewItem:
+    """The note with its suggestions, in the reader's hands."""
     document = make_document(project, text=TEXT)
     spans = [
         (Span.of(TEXT.index(words), TEXT.index(words) + len(words)), label, score) for words, label, score in SPANS
     ]
-    suggest(document, spans, schema_version=schema_version)
-    return take_note(document=document, reviewer=bob, now=NOW)
+    suggest(document, spans, schema_version=project.schema_versions.get())
+    return take_note(document=document, reviewer=reader, now=NOW)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    with line_context(browser) as opened:
+        yield opened
 
 
 def sign_in(context: BrowserContext, user: User, url: str) -> None:
@@ -126,9 +131,9 @@ def sign_in(context: BrowserContext, user: User, url: str) -> None:
 
 
 @pytest.fixture
-def tab(context: BrowserContext, note_item: ReviewItem, bob: User, live_server: Any) -> Tab:
+def tab(context: BrowserContext, project: Project, bob: User, live_server: Any, bells: object) -> Tab:
     sign_in(context, bob, live_server.url)
-    return Tab(context.new_page(), note_item, live_server.url).open()
+    return Tab(context.new_page(), take_suggested(project, bob), live_server.url).open()
 
 
 def test_decisions_made_offline_are_sent_in_order_when_the_line_is_back(tab: Tab, context: BrowserContext) -> None:
@@ -143,6 +148,13 @@ def test_decisions_made_offline_are_sent_in_order_when_the_line_is_back(tab: Tab
     expect(tab.page.locator("#remark")).to_have_count(0)  # those that are there are about another span
     shown = tab.page.locator("#queue [data-kept]").evaluate_all("rows => rows.map((row) => row.dataset.kept)")
     assert shown == ["accepted", "rejected", "skipped"]
+    marked = tab.page.locator("#note [data-kept]").evaluate_all("marks => marks.map((mark) => mark.dataset.kept)")
+    assert sorted(marked) == sorted(shown)
+    tab.page.locator("#note .span[data-kept=rejected]").click()
+    expect(tab.title).to_have_text("Rejected, not sent")
+    tab.page.locator("#note .span:not([data-kept])").first.click()
+    expect(tab.title).to_have_text(re.compile("Suggestion [45] of 5"))
+    expect(tab.page.locator("#card [name=target]")).to_have_value(re.compile(r"^i\w{16}$"))
     assert tab.is_warned()
     assert verdicts() == []
     context.set_offline(False)
@@ -189,27 +201,6 @@ def test_one_may_look_around_offline_and_take_back_what_was_never_sent(tab: Tab,
     context.set_offline(False)
     expect(tab.strip).to_be_hidden()
     assert verdicts() == ["accept"]
-
-
-def test_a_blind_audit_has_nothing_to_accept_offline(
-    context: BrowserContext, note_item: ReviewItem, bob: User, live_server: Any
-) -> None:
-    Project.objects.filter(pk=note_item.document.project_id).update(audits="blind")
-    ReviewItem.objects.filter(suggestion__surface="diabetes").update(stream="audit")
-    sign_in(context, bob, live_server.url)
-    tab = Tab(context.new_page(), note_item, live_server.url).open()
-    tab.press("j")
-    context.set_offline(True)
-    tab.press("x", "k", "k")
-    expect(tab.title).to_have_text("Audit, 1 of 5")
-    expect(tab.page.locator("#card")).to_contain_text("to give a label needs the connection")
-    expect(tab.page.locator("#do-accept")).to_be_disabled()
-    tab.press("x")
-    expect(tab.title).to_have_text("Suggestion 3 of 5")
-    expect(tab.page.locator("#do-accept")).to_be_enabled()
-    context.set_offline(False)
-    expect(tab.corner).to_have_text(SAVED)
-    assert verdicts() == ["reject", "reject"]
 
 
 def test_an_answer_that_is_lost_counts_once(tab: Tab) -> None:

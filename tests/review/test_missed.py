@@ -12,7 +12,7 @@ from annotator.annotations.services import NewAnnotation
 from annotator.core.schema import SchemaError
 from annotator.core.spans import Span, SpanError
 from annotator.documents.models import Document
-from annotator.projects.models import Membership, Project
+from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.services import create_project
 from annotator.review import missed
 from annotator.review.leases import take_note
@@ -20,7 +20,7 @@ from annotator.review.missed import missed_in
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.queue import ensure_note_items
 from annotator.review.selectors import note_view
-from annotator.review.services import Add, Dismiss, Redo, Reject, Undo
+from annotator.review.services import Add, Dismiss, FinishNote, Redo, Reject, Undo
 from tests.cast import NOW, make_document, make_member, make_set, sign_in
 from tests.review.conftest import Desk, suggest
 from tests.review.test_services import do
@@ -100,7 +100,7 @@ def test_what_others_say_is_used_only_where_it_can_sway_no_reading(
     desk: Desk, project: Project, bob: User, carol: User
 ) -> None:
     waiting = said(project, carol, "Left knee.", ("Left knee", "Problem"), name="waits for a reader")
-    ReviewItem.objects.create(document=waiting, unit=ReviewItem.Unit.NOTE, slot=2)
+    ReviewItem.objects.create(project=project, document=waiting, unit=ReviewItem.Unit.NOTE, slot=2)
     still_open = said(project, carol, "Left knee.", ("Left knee", "Problem"), name="not submitted")
     still_open.annotation_sets.update(status="open")
     begun = said(project, carol, "Left knee.", ("Left knee", "Problem"), name="begun by Bob")
@@ -133,6 +133,58 @@ def test_what_was_rejected_or_removed_in_the_note_is_not_offered_there(
     assert added.made is not None
     do(desk, bob, Reject(added.made))
     assert offered(desk, bob) == []
+
+
+# What a second reader found
+
+ASPIRIN_AT, KNEE_AT = Span.of(AT, AT + 7), Span.of(TEXT.index(KNEE), TEXT.index(KNEE) + 9)
+
+
+def test_what_only_a_second_reader_found_is_offered_behind_what_people_said(
+    desk: Desk, project: Project, bob: User, schema_version: SchemaVersion
+) -> None:
+    beside = [(KNEE_AT, "Problem", 0.4), (ASPIRIN_AT, "Medication", 0.9), (PAINS[0], "Problem", 0.8)]
+    suggest(desk.document, [], candidates=beside, schema_version=schema_version)
+    do(desk, bob, Add(span=PAINS[0], label="Problem"))
+    found = [("chest pain", "Problem", 25), (ASPIRIN, "Medication", AT), (KNEE, "Problem", KNEE_AT.start)]
+    assert offered(desk, bob) == found
+    do(desk, bob, Dismiss(span=ASPIRIN_AT, label="Medication"))
+    assert offered(desk, bob) == [found[0], found[2]]
+    added = do(desk, bob, Add(span=KNEE_AT, label="Problem"))
+    assert added.made is not None and added.made.origin is None
+    assert offered(desk, bob) == [found[0]]
+    ReviewItem.objects.filter(pk=desk.note_item.pk).update(stream=ReviewItem.Stream.BLIND)
+    assert offered(desk, bob) == []
+
+
+def test_of_each_labeler_only_the_newest_run_is_asked(desk: Desk, bob: User, schema_version: SchemaVersion) -> None:
+    for labeler, span in (("one", PAINS[0]), ("other", KNEE_AT), ("one", ASPIRIN_AT)):
+        suggest(
+            desk.document,
+            [],
+            candidates=[(span, "Problem", 0.5)],
+            schema_version=schema_version,
+            labeler=labeler,
+        )
+    assert offered(desk, bob) == [(KNEE, "Problem", KNEE_AT.start), (ASPIRIN, "Problem", AT)]
+
+
+def test_what_a_second_reader_found_is_not_offered_where_finished_notes_reject_it_or_leave_it_out(
+    desk: Desk, project: Project, bob: User, carol: User, schema_version: SchemaVersion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = [(KNEE_AT, "Problem", 0.4), (ASPIRIN_AT, "Medication", 0.9)]
+    suggest(desk.document, [], candidates=beside, schema_version=schema_version)
+    assert len(offered(desk, bob)) == 2
+    other = make_document(project, external_id="rejected", text="LEFT  knee, aspirin.")
+    suggest(other, [(Span.of(0, 10), "Problem", 0.4)], schema_version=schema_version)
+    note_item = take_note(document=other, reviewer=carol, now=NOW)
+    held = Desk(document=other, note_item=note_item)
+    do(held, carol, Reject(held.item(Span.of(0, 10))))
+    assert len(offered(desk, bob)) == 2, "Carol is not done"
+    do(held, carol, FinishNote())
+    assert offered(desk, bob) == []
+    monkeypatch.setattr(missed, "SAMPLE", 0)
+    assert offered(desk, bob) == [(ASPIRIN, "Medication", AT)]
 
 
 # Dismissed
@@ -177,23 +229,28 @@ def post(desk: Desk, project: Project, bob: User, carol: User, client: Client) -
 
 
 def test_the_last_decision_asks_whether_anything_was_missed(
-    post: Any, desk: Desk, django_assert_max_num_queries: Any
+    post: Any, desk: Desk, schema_version: SchemaVersion, django_assert_max_num_queries: Any
 ) -> None:
+    beside = [(KNEE_AT, "Problem", 0.7)]
+    suggest(desk.document, [], candidates=beside, schema_version=schema_version, labeler="a model")
     n_items = ReviewItem.objects.count()
-    with django_assert_max_num_queries(41):
+    with django_assert_max_num_queries(43):
         html = post(target=f"i{desk.item(PAINS[0]).public_id}", verdict="accept")
     assert html.startswith("200")
-    assert "Anything missed? 1 of 2" in html
+    assert "Anything missed? 1 of 3" in html
     assert "labelled Problem once in this note" in html
     assert "labelled Medication once in 1 other note" in html
+    assert "Problem by the dictionaries only: medium score" in html
     assert 'data-missed="25:35"' in html
-    assert "Anything missed? 1 of 2: chest pain" in html.partition('id="told"')[2]
+    assert "Anything missed? 1 of 3: chest pain" in html.partition('id="told"')[2]
     html = post(fragments="25 35", label="Problem", missed="0")
-    assert "Anything missed? 1 of 2" in html
+    assert "Anything missed? 1 of 3" in html
     assert 'data-missed="60:70"' in html
     html = post(fragments="60 70", dismiss="Problem", missed="0")
     assert f'data-missed="{AT}:{AT + 7}"' in html
     html = post(fragments=f"{AT} {AT + 7}", dismiss="Medication", missed="0")
+    assert f'data-missed="{KNEE_AT.start}:{KNEE_AT.end}"' in html
+    html = post(fragments=str(KNEE_AT), dismiss="Problem", missed="0")
     assert "Every suggestion is decided" in html
     assert "Anything missed" not in html
     assert [(a.start, a.origin) for a in Annotation.objects.filter(set__document=desk.document)] == [
@@ -201,8 +258,8 @@ def test_the_last_decision_asks_whether_anything_was_missed(
         (25, None),
     ]
     assert ReviewItem.objects.count() == n_items
-    html = post(verdict="undo", fragments=f"{AT} {AT + 7}", missed="0")
-    assert f'data-missed="{AT}:{AT + 7}"' in html
+    html = post(verdict="undo", fragments=str(KNEE_AT), missed="0")
+    assert f'data-missed="{KNEE_AT.start}:{KNEE_AT.end}"' in html
 
 
 def test_a_walk_goes_from_one_to_the_next_and_numbers_beyond_them_to_the_last(

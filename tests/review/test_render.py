@@ -100,3 +100,4 @@ def test_lines_drawn_alone_are_those_of_the_whole_note(schema: Schema) -> None:
     view = view_of("no pain\nin legs\nPLAN:\nrest", [(Span.of(3, 15), "Problem"), (Span.of(11, 15), "Problem")], schema)
     whole = [line for section in draw_note(view, current="a0") for line in section.lines]
     assert draw_lines(view, {1, 3}, current="a0") == [whole[1], whole[3]]
+    assert [(line.section, line.place) for line in whole] == [(0, 1), (0, 2), (1, 1), (1, 2)]

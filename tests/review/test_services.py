@@ -211,7 +211,7 @@ def test_a_held_note_cannot_be_taken(desk: Desk, alice: User) -> None:
 def test_one_person_never_gets_two_slots_of_a_note(
     desk: Desk, project: Project, bob: User, schema_version: object
 ) -> None:
-    second = ReviewItem.objects.create(document=desk.document, unit="note", slot=2)
+    second = ReviewItem.objects.create(project=project, document=desk.document, unit="note", slot=2)
     desk.now += 2 * LEASE
     assert take_note(document=desk.document, reviewer=bob, now=desk.now) == desk.note_item
     carol = make_member(project, "carol", Membership.Role.ANNOTATOR)

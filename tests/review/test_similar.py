@@ -47,7 +47,7 @@ def found(desk: Desk, reader: User, surface: str = WORDS, **given: Any) -> list[
 
 
 def wait_for_reader(document: Document, *, slot: int = 2) -> ReviewItem:
-    return ReviewItem.objects.create(document=document, unit=ReviewItem.Unit.NOTE, slot=slot)
+    return ReviewItem.objects.create(project=document.project, document=document, unit=ReviewItem.Unit.NOTE, slot=slot)
 
 
 def test_own_decisions_on_the_same_words_come_newest_first_with_their_context(

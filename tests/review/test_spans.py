@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from annotator.accounts.models import User
+from annotator.annotations.models import Annotation
 from annotator.audit.models import AuditEvent
 from annotator.browse.selectors import tallies
 from annotator.browse.work import notes_in_hand, waiting_notes
@@ -19,8 +20,8 @@ from annotator.projects.models import Project, SchemaVersion
 from annotator.review import services, spans
 from annotator.review.leases import LEASE, release, take_note
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import notes_of
-from tests.cast import NOW, body, make_document, sign_in
+from annotator.review.selectors import live_annotations, notes_of
+from tests.cast import NOW, TIED_SCHEMA, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -128,7 +129,7 @@ def test_no_span_is_served_of_a_note_that_someone_holds_or_that_is_read_blind(
 def test_nobody_is_served_a_second_slot_of_a_note(notes: Notes, bob: User) -> None:
     take_note(document=notes.first, reviewer=bob, now=NOW)
     ReviewItem.objects.filter(document=notes.first, unit="span").update(slot=2)
-    ReviewItem.objects.create(document=notes.first, unit="note", slot=2)
+    ReviewItem.objects.create(project=notes.project, document=notes.first, unit="note", slot=2)
     assert notes.next(bob) == (notes.second, "chest pain")
 
 
@@ -228,7 +229,8 @@ def test_only_the_lines_around_the_span_are_drawn(notes: Notes, bob: User, schem
     suggest(long, [(Span.of(start, start + 7), "Problem", 0.01)], schema_version=schema_version)
     client = sign_in(Client(), bob)
     page = client.get(client.post(notes.url("next_span"))["Location"].split("#")[0]).content.decode()
-    assert [int(number) for number in re.findall(r'<p class="line" id="l(\d+)"', page)] == list(range(14, 27))
+    assert [int(number) for number in re.findall(r'<p class="line">.*?(\d+)[\n<]', page)] == list(range(14, 27))
+    assert f'data-start="{text.index("Line 14")}"' in page, "where the page begins to count"
 
 
 def test_undo_goes_back_to_the_note_before_once_for_a_key(notes: Notes, bob: User) -> None:
@@ -245,6 +247,85 @@ def test_undo_goes_back_to_the_note_before_once_for_a_key(notes: Notes, bob: Use
     assert notes.note_item(notes.second).lease_expires_at is None
     redone = notes.post(client, item, verdict="redo")
     assert target_of(redone) == f"i{here.public_id}"
+
+
+def test_undo_takes_back_ones_own_decision_beside_what_someone_else_decided_since(
+    notes: Notes, bob: User, adam: User
+) -> None:
+    bobs, adams = sign_in(Client(), bob), sign_in(Client(), adam)
+    bobs.post(notes.url("next_span"))
+    mine = notes.item(notes.first, CHEST_PAIN)
+    notes.post(bobs, mine, verdict="accept")
+    here = notes.item(notes.second, CHEST_PAIN)
+    take_note(document=notes.first, reviewer=adam, now=NOW)
+    notes.post(adams, notes.item(notes.first, METFORMIN), verdict="accept")
+    in_hand = notes.post(bobs, here, verdict="undo")
+    assert in_hand.status_code == 409 and services.NOT_BACK in body(in_hand), "Adam has the note"
+    assert notes.url("note", notes.note_item(notes.first)) not in body(in_hand), "and nothing of it is shown"
+    release(note_item=notes.note_item(notes.first), reviewer=adam)
+    undone = notes.post(bobs, here, verdict="undo")
+    assert target_of(undone) == f"i{mine.public_id}"
+    note = notes.note_item(notes.first)
+    assert (note.leased_by, note.lease_expires_at) == (bob, NOW + LEASE)
+    assert set(live_annotations(note).values_list("surface", "annotator")) == {("metformin", adam.pk)}
+    redone = notes.post(bobs, mine, verdict="redo")
+    assert redone.status_code == 200
+    assert list(Decision.objects.values_list("verdict", flat=True)) == ["accept", "accept", "undo", "accept"]
+
+
+def test_undo_leaves_what_someone_else_has_gone_on_from(
+    notes: Notes, schema_version: SchemaVersion, bob: User, adam: User
+) -> None:
+    SchemaVersion.objects.filter(pk=schema_version.pk).update(definition=TIED_SCHEMA)
+    client = sign_in(Client(), bob)
+    client.post(notes.url("next_span"))
+    notes.post(client, notes.item(notes.first, CHEST_PAIN), verdict="accept")
+    here = notes.item(notes.second, CHEST_PAIN)
+    ReviewItem.objects.filter(pk=notes.item(notes.first, DIABETES).pk).update(status="closed")
+
+    def by_adam(act: services.Act) -> Decision:
+        note = take_note(document=notes.first, reviewer=adam, now=NOW)
+        notes.n_keys += 1
+        made = services.decide(note_item=note, reviewer=adam, act=act, key=f"adam-{notes.n_keys}", now=NOW)
+        release(note_item=note, reviewer=adam)
+        return made
+
+    drug = by_adam(services.Accept(notes.item(notes.first, METFORMIN))).made
+    pain = Annotation.objects.get(annotator=bob)
+    for act in (
+        services.Reject(pain),
+        services.Edit(pain, label="Medication"),
+        services.Relate("treats", head=drug, tail=pain),
+        services.Add(span=CHEST_PAIN, label="Medication"),
+        services.FinishNote(),
+    ):
+        by_adam(act)
+        n_decided = Decision.objects.count()
+        refused = notes.post(client, here, verdict="undo")
+        assert refused.status_code in {409, 422} and "so it stays" in body(refused), act
+        assert Decision.objects.count() == n_decided
+        assert notes.note_item(notes.first).leased_by == adam, "the note is not taken for nothing"
+        if act == services.FinishNote():
+            services.decide(
+                note_item=notes.note_item(notes.first), reviewer=adam, act=services.Undo(), key="a", now=NOW
+            )
+            release(note_item=notes.note_item(notes.first), reviewer=adam)
+        else:
+            by_adam(services.Undo())
+    assert notes.post(client, here, verdict="undo").status_code == 200, "nothing of that stands"
+    assert Annotation.objects.get(annotator=bob).status == "withdrawn"
+    assert Annotation.objects.get(annotator=adam, status="live") == drug
+    for value in ("never", ""):
+        services.decide(
+            note_item=notes.note_item(notes.first),
+            reviewer=bob,
+            act=services.Classify("smoking", value),
+            key=f"bob-{value}",
+            now=NOW,
+        )
+    release(note_item=notes.note_item(notes.first), reviewer=bob)
+    by_adam(services.Classify("smoking", "current"))
+    assert "so it stays" in body(notes.post(client, here, verdict="undo"))
 
 
 def test_undo_by_span_reopens_no_note(notes: Notes, bob: User) -> None:

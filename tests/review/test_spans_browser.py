@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from annotator.accounts.models import User
+from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
+from annotator.review.leases import release, take_note
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.services import NOT_BACK
 from tests.cast import make_document
 from tests.review.conftest import CHEST_PAIN, DIABETES, suggest
 from tests.review.test_browser import sign_in_browser
@@ -88,3 +92,19 @@ def test_a_round_of_blind_audits(start: Page, by: str) -> None:
         page.get_by_role("link", name="Open the whole note").click()
     expect(title).to_have_text("Audit, 1 of 1")
     expect(page.locator("#note .line")).to_have_count(2)
+
+
+def test_undo_waits_for_who_has_the_note_and_comes_back_to_it(start: Page, adam: User) -> None:
+    page, note = start, start.locator("#note-head h1")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Work by span").click()
+    page.keyboard.press("x")
+    expect(note).to_have_text("The second note")
+    first = take_note(document=Document.objects.get(external_id="first"), reviewer=adam, now=timezone.now())
+    page.keyboard.press("u")
+    expect(page.locator("#card").get_by_role("alert")).to_contain_text(NOT_BACK)
+    expect(note).to_have_text("The second note")
+    release(note_item=first, reviewer=adam)
+    page.get_by_role("button", name="Undo U").click()
+    expect(note).to_have_text("The first note")
+    expect(page.locator("#card-title")).to_have_text("Audit")

@@ -55,6 +55,17 @@ def test_the_page_shows_the_note_and_its_queue_least_certain_first(client: Clien
     assert hidden(html, "target") == f"i{desk.item(CHEST_PAIN).public_id}"
 
 
+def test_a_span_is_opened_by_its_name_in_the_note_or_by_its_key(client: Client, desk: Desk, bob: User) -> None:
+    key = f"i{desk.item(METFORMIN).public_id}"
+    page = body(sign_in(client, bob).get(url(desk, "note"), {"focus": key}))
+    name = page.partition(f" id={key}>")[0].rpartition('data-span="')[2].partition('"')[0]
+    assert len(re.findall(r"<mark[^>]* id=", page)) == 1, "where an address with its key leads to without script"
+    for focus in (name, key):
+        assert hidden(body(client.get(url(desk, "note"), {"focus": focus}, **HTMX)), "target") == key
+    assert len(name) < len(key)
+    assert client.get(url(desk, "note"), {"focus": "i" + "a" * (len(name) - 1)}, **HTMX).status_code == 409
+
+
 def test_the_card_says_what_made_the_score_low_doubts_first(client: Client, desk: Desk, bob: User) -> None:
     suggestion = desk.item(CHEST_PAIN).suggestion
     assert suggestion is not None
@@ -85,7 +96,7 @@ def test_a_decision_answers_with_the_next_card_and_what_changed(client: Client, 
     html = response.content.decode()
     assert response.status_code == 200
     assert hidden(html, "target") == f"i{desk.item(METFORMIN).public_id}"
-    assert 'id="l0"' in html and 'id="l1"' not in html
+    assert re.findall('<p hx-swap-oob="([^"]*)"', html) == ["innerHTML:#m0 ~ p:nth-of-type(1)"], "only its line"
     assert 'data-state="person"' in html
     assert "<html" not in html
 

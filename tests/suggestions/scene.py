@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from annotator.accounts.models import User
@@ -11,15 +12,8 @@ from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
-from annotator.suggestions.services import (
-    NewSuggestion,
-    begin_job,
-    claim_jobs,
-    commit_job,
-    hand_back,
-    start_run,
-    unread_documents,
-)
+from annotator.suggestions.recording import NewSuggestion
+from annotator.suggestions.services import begin_job, claim_jobs, commit_job, hand_back, start_run, unread_documents
 from tests.cast import NOW, make_document
 
 CHEST_PAIN = Span.of(15, 25)
@@ -61,6 +55,12 @@ def found(*spans: Span | None, label: str = "Problem") -> list[NewSuggestion]:
         )
         for span in spans
     ]
+
+
+def placed(job: LabelJob, *spans: Span, label: str = "Problem", score: float = 0.5) -> list[NewSuggestion]:
+    """Suggestions that read as their places in the job's note."""
+    text = job.document.text
+    return [replace(new, surface=new.span.surface(text), score=score) for new in found(*spans, label=label) if new.span]
 
 
 def finish(jobs: Sequence[LabelJob], *, now: datetime = NOW) -> None:

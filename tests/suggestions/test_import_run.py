@@ -6,7 +6,7 @@ from annotator.projects.models import Project
 from annotator.suggestions import services
 from annotator.suggestions.labelers import default_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
-from annotator.suggestions.services import suggestion_row
+from annotator.suggestions.recording import suggestion_row
 from tests.cast import NOW, Bells
 from tests.suggestions.scene import CHEST_PAIN, found, make_documents
 

@@ -9,10 +9,11 @@ from django.test.utils import CaptureQueriesContext
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
+from annotator.core.spans import Span, SpanError
 from annotator.projects.models import Project, SchemaVersion
-from annotator.suggestions import services
+from annotator.suggestions import recording, services
 from annotator.suggestions.labelers import default_labeler, new_documents
-from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
+from annotator.suggestions.models import Candidate, Labeler, LabelJob, LabelRun, Suggestion
 from annotator.suggestions.services import (
     CLAIM_SIZE,
     LEASE,
@@ -42,6 +43,7 @@ from tests.suggestions.scene import (
     found,
     make_documents,
     make_run,
+    placed,
     run_status,
     statuses,
 )
@@ -240,8 +242,9 @@ def test_a_commit_after_the_lease_was_lost_writes_nothing(project: Project, bell
     (slow,) = claim(run)
     (quick,) = claim(run, worker="label-2@here", now=LATER)
     with bells.after_commit():
-        assert not commit_job(job=slow, suggestions=found(CHEST_PAIN), now=LATER)
+        assert not commit_job(job=slow, suggestions=found(CHEST_PAIN), others=placed(slow, Span.of(0, 10)), now=LATER)
     assert not Suggestion.objects.exists()
+    assert not Candidate.objects.exists()
     assert bells == []
     assert commit_job(job=quick, suggestions=found(CHEST_PAIN), now=LATER)
     assert not commit_job(job=slow, suggestions=found(CHEST_PAIN), now=LATER)
@@ -251,6 +254,34 @@ def test_a_commit_after_the_lease_was_lost_writes_nothing(project: Project, bell
 def test_a_commit_after_the_lease_ran_out_counts_where_nobody_took_the_note(project: Project) -> None:
     (job,) = claim(make_run(project, n=1))
     assert commit_job(job=job, suggestions=[], now=LATER)
+
+
+def test_what_only_the_second_reader_found_is_kept_once_beside_the_suggestions(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = claim(make_run(project, n=2))
+    words, pain, chest = Span.of(0, 10), Span.of(21, 25), Span.of(15, 20)
+    others = [
+        *placed(first, pain, CHEST_PAIN, words, words, score=0.4),  # the first two lie over a suggestion
+        *placed(first, chest, label="Medication", score=0.9),
+        *found(None),
+    ]
+    commit_job(job=first, suggestions=found(CHEST_PAIN), others=others, now=NOW)
+    kept = Candidate.objects.order_by("pk").values_list("label", "fragments", "start", "end", "surface", "score")
+    assert list(kept) == [("Medication", "15 20", 15, 20, "chest", 0.9), ("Problem", "0 10", 0, 10, "Assessment", 0.4)]
+    first.refresh_from_db()
+    assert (first.n_suggestions, first.suggestions.count()) == (1, 1)
+    monkeypatch.setattr(recording, "MOST_CANDIDATES", 1)
+    commit_job(job=second, suggestions=[], others=others, now=NOW)
+    assert second.candidates.get().label == "Medication"
+
+
+def test_a_candidate_that_does_not_read_as_its_place_is_refused_with_all_of_its_note(project: Project) -> None:
+    (job,) = claim(make_run(project, n=1))
+    with pytest.raises(SpanError):
+        commit_job(job=job, suggestions=found(CHEST_PAIN), others=found(Span.of(0, 10)), now=NOW)
+    assert statuses(job.run) == [Status.RUNNING]
+    assert not Suggestion.objects.exists()
 
 
 def test_a_message_delivered_three_times_makes_one_set_of_suggestions(project: Project) -> None:
@@ -331,7 +362,7 @@ def test_notes_that_are_put_off_wait_uncounted_and_the_run_says_why(project: Pro
     bells.clear()
     for _ in range(2):
         with bells.after_commit():
-            put_off(jobs=jobs, begun={jobs[0].pk, jobs[1].pk}, reason="no answer: start it" + "x" * 900)
+            put_off(jobs=jobs, begun={jobs[0].pk, jobs[1].pk}, reason="no answer: start it" + "x" * 900, now=NOW)
     assert statuses(run) == [Status.DONE, Status.QUEUED, Status.QUEUED]
     assert list(run.jobs.order_by("document__n_chars").values_list("attempts", flat=True)) == [1, 0, 0]
     assert bells == []

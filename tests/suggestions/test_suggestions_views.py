@@ -14,7 +14,7 @@ from annotator.jobs.services import record_beat, record_stop
 from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler, LabelJob, LabelRun
 from annotator.suggestions.services import cancel_run, commit_job, fail_run, put_off
-from tests.cast import HTMX, body, make_document, sign_in
+from tests.cast import HTMX, NOW, body, make_document, sign_in
 from tests.suggestions.scene import claim, fail, finish, make_documents, make_run
 
 POLL = 'hx-trigger="every 2s"'
@@ -171,7 +171,8 @@ def test_a_finished_run_comes_without_the_trigger(alice_client: Client, run: Lab
 def test_a_run_whose_model_is_away_says_what_to_do_and_what_waits(alice_client: Client, run: LabelRun) -> None:
     beat()
     jobs = claim(run, limit=2)
-    put_off(jobs=jobs, begun={job.pk for job in jobs}, reason="no answer from 127.0.0.1:8080: start the model server")
+    reason = "no answer from 127.0.0.1:8080: start the model server"
+    put_off(jobs=jobs, begun={job.pk for job in jobs}, reason=reason, now=NOW)
     page = body(alice_client.get(page_of_run(run)))
     assert "No answer from 127.0.0.1:8080: start the model server. 3 notes wait and are read" in page
     assert "Waiting for the model" in page

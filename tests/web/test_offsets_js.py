@@ -32,16 +32,17 @@ def test_code_points_and_units_agree_with_python(offsets: Page) -> None:
 @pytest.mark.browser
 def test_a_place_in_a_drawn_line_counts_code_points_of_the_note(offsets: Page) -> None:
     offsets.set_content(
-        '<p class="line" data-start="100">😊 no <mark>chest <mark>pain<i></i></mark></mark> today</p><p id="out">x</p>'
+        '<div class="note"><section data-start="90"><i>title</i><p class="line">😊 and so\n</p></section><section>'
+        '<p class="line">😊 no <mark>chest <mark>pain<i></i></mark></mark> today</p></section></div><p id="out">x</p>'
     )
     place = (
         "(selector) => { const node = document.querySelector(selector).firstChild; return offsets.noteOffset(node, 2) }"
     )
-    assert offsets.evaluate(place, "mark mark") == 100 + len("😊 no chest pa")
+    assert offsets.evaluate(place, "mark mark") == 90 + len("😊 and so\n😊 no chest pa")
     assert offsets.evaluate(place, "#out") is None
     there_and_back = """units => {
-      const line = document.querySelector(".line");
+      const line = document.querySelectorAll(".line")[1];
       const [node, offset] = offsets.domPosition(line, units);
       return offsets.noteOffset(node, offset);
     }"""
-    assert offsets.evaluate(there_and_back, len("😊 no chest") + 1) == 100 + len("😊 no chest")
+    assert offsets.evaluate(there_and_back, len("😊 no chest") + 1) == 90 + len("😊 and so\n😊 no chest")

@@ -1,0 +1,39 @@
+"""How far a project's readers agree, for programs."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from annotator.projects.access import Action
+from annotator.projects.token_access import membership_of
+from annotator.quality.forms import PERIODS
+from annotator.quality.reports import report_json
+from annotator.quality.selectors import names_of_readers
+from annotator.quality.services import agreement_standing
+from annotator.web.api import ApiView, StrictSerializer, operation
+
+
+class AgreementQuery(StrictSerializer):
+    days = serializers.ChoiceField(PERIODS, default="0", help_text="Of the last so many days; 0 for all time.")
+
+
+class Agreement(ApiView):
+    @operation("agreement_get", query=AgreementQuery, answers={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, project_id: str) -> Response:
+        """How far people agree with one another, with labelers and with gold, as `manage.py agreement --json` has it.
+
+        Figures are as of `computed_at`; `n_since` comparisons are newer and being counted. Of a large project
+        `computed_at` is null until they are counted for the first time: ask again.
+        """
+        membership = membership_of(request, project_id, Action.MEASURE)
+        standing = agreement_standing(
+            project=membership.project, days=int(self.query.get("days", "0")), now=timezone.now()
+        )
+        data = standing.report.data if standing.report else {}
+        computed_at = standing.report.computed_at if standing.report else None
+        figures = report_json(data, names_of_readers(membership, data)) if data else {}
+        return Response({"computed_at": computed_at, "n_since": standing.n_since, **figures})

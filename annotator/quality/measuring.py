@@ -1,0 +1,159 @@
+"""How far a project's readers agree, summed up from what was counted note by note when they had read."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import reduce
+from typing import Any
+
+from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.utils import timezone
+
+from annotator.core.agreement import ALL_LABELS, GOLD, MOST_GROUPS, Counts, Kind, Pair, Tally
+from annotator.core.reliability import alpha_of_tallies
+from annotator.projects.models import Project
+from annotator.quality.reports import coefficient_json, scores_json
+from annotator.readings.models import MODEL, Adjudication, Comparison, Difference, ReaderPair, TokenRatings
+from annotator.review.models import OF_NO_READER, ReviewItem
+
+# Fewer than the command draws: of a small project the page counts while it is waited for.
+N_RESAMPLES = 200
+PEOPLE = "people"
+NONE = ""
+
+
+def of_finished_notes(rows: QuerySet, *, project: Project, since: datetime | None) -> QuerySet:
+    """Those of the rows whose note waits for no reader, whom it could sway, and was read since then."""
+    # `exclude(unit__in=…)`: see review.similar.is_finished.
+    waiting = ReviewItem.objects.filter(document=OuterRef("document"), status=ReviewItem.Status.OPEN)
+    found = rows.filter(~Exists(waiting.exclude(unit__in=OF_NO_READER)), document__project=project)
+    return found.filter(at__gte=since) if since else found
+
+
+def start_of(days: int, now: datetime) -> datetime | None:
+    """When a period of so many days began; None for all time."""
+    return now - timedelta(days=days) if days else None
+
+
+def measure_project(
+    *, project: Project, labels: Sequence[str], since: datetime | None, n_resamples: int = N_RESAMPLES
+) -> dict[str, Any]:
+    """All figures of the page, as JSON; people and labelers go by what `ReaderPair.key` calls them. Five queries.
+
+    Of spans with other labels than `labels` nothing is said. Memory grows with pairs, labels and patients, not with
+    notes, but for one number a note.
+    """
+    known = {row.pk: row for row in ReaderPair.objects.filter(project=project)}
+    pairs = {pair_id: row.pair for pair_id, row in known.items()}
+    by_pair: dict[int, Counts] = defaultdict(Counts)
+    pooled: dict[str, Counts] = defaultdict(Counts)
+    weeks: dict[str, Tally] = defaultdict(Tally)
+    patients: dict[int, int] = {}
+    several: set[int] = set()
+    rows = of_finished_notes(Comparison.objects.filter(project=project), project=project, since=since).order_by("pk")
+    for pair_id, document, number, at, counts in rows.values_list(
+        "pair_id", "document_id", "patient", "at", "counts"
+    ).iterator(chunk_size=2000):
+        pair, patient = pairs[pair_id], patients.setdefault(number, len(patients))
+        tallies = {label: Tally(*counts[label]) for label in labels if label in counts}
+        in_all = reduce(Tally.plus, tallies.values(), Tally())
+        by_pair[pair_id].add(ALL_LABELS, patient, in_all)
+        pool = pooled[_pool(pair)]
+        for label, tally in {ALL_LABELS: in_all, **tallies}.items():
+            pool.add(label, patient, tally)
+        if pair.kind == Kind.ANNOTATORS:
+            several.add(document)
+            day = timezone.localdate(at)
+            monday = (day - timedelta(days=day.weekday())).isoformat()
+            weeks[monday] = weeks[monday].plus(in_all)
+    confusion = _confusion(project, since)
+    return {
+        "of_labels": list(labels),
+        "n_documents": len(several),
+        "n_waiting": Adjudication.objects.filter(document__project=project, status=Adjudication.Status.WAITING).count(),
+        "pools": {name: _pool_json(counts, labels, n_resamples) for name, counts in pooled.items()},
+        "pairs": [
+            {
+                "id": known[pair_id].public_id,
+                **_pair_json(pairs[pair_id], counts, n_resamples),
+                "gap": _gap(confusion.get(pair_id, {})),
+            }
+            for pair_id, counts in by_pair.items()
+        ],
+        "confusion": [[*labels, n] for labels, n in sorted(sum(confusion.values(), Counter()).items())],
+        "weeks": sorted([week, *tally] for week, tally in weeks.items()),
+        "alpha": _alpha(project, since, n_resamples),
+    }
+
+
+def _pool(pair: Pair) -> str:
+    """What a comparison is summed up in: people among themselves, people with gold, each labeler with people."""
+    if pair.kind == Kind.ANNOTATORS:
+        return PEOPLE
+    return pair.b if pair.kind == Kind.LABELER else f"{GOLD} {pair.b}" if is_labeler(pair.b) else GOLD
+
+
+def is_labeler(name: str) -> bool:
+    """Whether that names a labeler among those who are compared."""
+    return name.startswith(MODEL)
+
+
+def _pool_json(counts: Counts, labels: Sequence[str], n_resamples: int) -> dict[str, Any]:
+    found = counts.comparison(Pair(Kind.ANNOTATORS, "", ""), labels, seed=0, n_resamples=n_resamples)
+    return {
+        "n_patients": found.n_patients,
+        **scores_json(found.scores),
+        "labels": {label: scores_json(scores) for label, scores in found.labels.items()},
+    }
+
+
+def _pair_json(pair: Pair, counts: Counts, n_resamples: int) -> dict[str, Any]:
+    found = counts.comparison(pair, (), seed=0, n_resamples=n_resamples)
+    return {
+        "kind": pair.kind,
+        "a": pair.a,
+        "b": pair.b,
+        "n_documents": found.n_documents,
+        "n_patients": found.n_patients,
+        **scores_json(found.scores),
+    }
+
+
+def _confusion(project: Project, since: datetime | None) -> Mapping[int, Counter[tuple[str, str]]]:
+    """By pair of people how often one gives which label, or none, where the other gives which. One query."""
+    rows = Difference.objects.filter(project=project, pair__kind=Kind.ANNOTATORS).exclude(label_a=F("label_b"))
+    counted = (
+        of_finished_notes(rows, project=project, since=since)
+        .order_by()
+        .values_list("pair_id", "label_a", "label_b")
+        .annotate(n=Count("pk"))
+    )
+    found: dict[int, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for pair_id, label_a, label_b, n in counted:
+        found[pair_id][label_a, label_b] = n
+    return found
+
+
+def _gap(confusion: Mapping[tuple[str, str], int]) -> list[Any] | None:
+    """What differs most often, whoever says which: two labels, or one and nothing, how often, and out of how many."""
+    either: Counter[tuple[str, str]] = Counter()
+    for (label_a, label_b), n in confusion.items():
+        either[min(label_a, label_b), max(label_a, label_b)] += n
+    if not either:
+        return None
+    (labels, n) = max(either.items(), key=lambda item: (item[1], item[0]))
+    return [*labels, n, either.total()]
+
+
+def _alpha(project: Project, since: datetime | None, n_resamples: int) -> dict[str, Any] | None:
+    """Krippendorff's alpha on tokens, of all labels. One query."""
+    rows = of_finished_notes(TokenRatings.objects.filter(project=project), project=project, since=since).order_by("pk")
+    patients: dict[int, int] = {}
+    tallies: dict[int, Counter[str]] = defaultdict(Counter)
+    for number, tally in rows.values_list("patient", "tally").iterator(chunk_size=2000):
+        tallies[patients.setdefault(number, len(patients)) % MOST_GROUPS].update(tally)
+    if not tallies:
+        return None
+    return coefficient_json(alpha_of_tallies(tallies.values(), seed=0, n_resamples=n_resamples))
