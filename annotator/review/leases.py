@@ -180,7 +180,7 @@ def trial_notes(*, project: Project, reviewer: User) -> QuerySet[ReviewItem]:
     """What is left to read of the reviewer's open try, which nobody else is ever given."""
     return (
         ReviewItem.objects.filter(
-            document__project=project, unit=ReviewItem.Unit.TRIAL, status=ReviewItem.Status.OPEN, leased_by=reviewer
+            project=project, unit=ReviewItem.Unit.TRIAL, status=ReviewItem.Status.OPEN, leased_by=reviewer
         )
         .filter(document__in=open_notes(project=project, user=reviewer))
         .select_related("document__project")

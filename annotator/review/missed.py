@@ -122,7 +122,9 @@ def _found(view: NoteView, finished: Collection[int]) -> dict[str, list[Found]]:
             verdict=_Verdict.REJECT,
             undone_by=None,
             item__suggestion__label__in={one.label for one in open_ones},
-        ).values_list("item__suggestion__label", "item__suggestion__surface")
+        )
+        .exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+        .values_list("item__suggestion__label", "item__suggestion__surface")
     }
     found: dict[str, list[Found]] = {}
     for one in open_ones:

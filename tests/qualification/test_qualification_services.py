@@ -1,20 +1,26 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.timezone import localdate
 
 from annotator.accounts.models import User
+from annotator.annotations.comments import add_comment
 from annotator.annotations.models import AnnotationSet
 from annotator.audit.models import AuditEvent
 from annotator.browse.independence import annotations_for, comments_for, decisions_for
 from annotator.browse.selectors import count_notes, count_spans, tallies
 from annotator.browse.work import Done, Waiting, done_by, waiting_notes
 from annotator.builds.selectors import readers_of, readiness
+from annotator.notices.models import Notice
+from annotator.progress.counting import count_day, day_of
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.qualification.models import Admission, Trial
 from annotator.qualification.selectors import Standing, is_on_trial, offered_sets, standings
 from annotator.qualification.services import QualificationError, let_in, take_back, turn_off
 from annotator.quality.agreement import read_notes
-from annotator.readings.models import Adjudication
+from annotator.quality.measuring import of_finished_notes
+from annotator.readings.comparing import compare_notes
+from annotator.readings.models import Adjudication, Comparison, ReaderPair
 from annotator.review.commenting import comment_on
 from annotator.review.leases import LeaseConflict, take_next, take_note
 from annotator.review.missed import missed_in
@@ -24,7 +30,7 @@ from annotator.review.services import Accept, DecisionRefused, FinishNote, Undo
 from annotator.review.similar import is_finished, similar_decisions
 from annotator.review.spans import take_next_span
 from tests.adjudication.scene import make_adjudication
-from tests.cast import NOW, make_document, make_member
+from tests.cast import NOW, make_document, make_member, make_set
 from tests.qualification.scene import RIGHT, WRONG, ask, do, make_references, read_next
 from tests.review.conftest import CHEST_PAIN, DIABETES, suggest
 
@@ -186,10 +192,19 @@ def test_nothing_of_a_trial_is_a_reading_of_the_project(
     project: Project, work: ReviewItem, nina: User, alice: User, bob: User, references: list[AnnotationSet]
 ) -> None:
     lead = Membership.objects.get(user=alice)
+    open_note = references[0].document
+    make_set(open_note, bob)  # a second reading has come since
+    add_comment(target=references[0], author=bob, about=None, kind="discuss", body="All of it?", now=NOW)
 
     def figures() -> list[object]:
-        open_note = references[0].document
+        compare_notes(document_ids=[open_note.pk])
+        work_days, label_days = count_day(day_of(project, localdate(NOW)))
         return [
+            [str(pair.key) for pair in ReaderPair.objects.order_by("pk")],
+            of_finished_notes(Comparison.objects, project=project, since=None).count(),
+            [(row.reviewer_id, row.n_notes, row.n_add) for row in work_days],
+            [row.label for row in label_days],
+            Notice.objects.count(),
             count_notes(project),
             count_spans(project),
             queue_counts(project=project, reviewer=nina),
@@ -209,7 +224,7 @@ def test_nothing_of_a_trial_is_a_reading_of_the_project(
 
     before = figures()
     item = take_next(project=project, reviewer=nina, now=NOW)
-    comment_on(note_item=item, reviewer=nina, key="", kind="flag", body="", now=NOW)
+    comment_on(note_item=item, reviewer=nina, key="", kind="discuss", body="Sure?", now=NOW)
     assert figures() == before  # while it is open
     read_next(project, nina, *WRONG)
     assert AnnotationSet.objects.filter(annotator=nina, kind="trial", status="submitted").count() == 1
