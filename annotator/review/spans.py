@@ -40,7 +40,7 @@ def take_next_span(
 def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
     """The span that comes next for this person, with its note and project: of the notes assigned to them, then of any.
 
-    Eight queries at most, each by an index. Spans are looked through only where there is such a note: those of other
+    Nine queries at most, each by an index. Spans are looked through only where there is such a note: those of other
     people's would be looked through to the last.
     """
     notes = _notes(project=project, reviewer=reviewer, now=now).order_by()
