@@ -79,6 +79,10 @@ class CaseFile:
         return next((each for each in self.choices if each.what == _What.AGREED and each.digest == digest), None)
 
     @property
+    def n_cases(self) -> int:
+        return len(self.differences)
+
+    @property
     def n_settled(self) -> int:
         return sum(case.key in self.standing for case in self.differences)
 
@@ -140,6 +144,13 @@ class CaseFile:
 def adjudications_of(project: Project) -> QuerySet[Adjudication]:
     """The project's adjudications, with their notes and who has them."""
     return Adjudication.objects.filter(document__project=project).select_related("document__project", "leased_by")
+
+
+def may_see(*, adjudication: Adjudication, viewer: User) -> bool:
+    """Whether the note's readings are for this person's eyes: it is in their hands, or finished."""
+    if adjudication.status == _Status.DONE:
+        return True
+    return adjudication.status == _Status.OPEN and adjudication.leased_by == viewer
 
 
 def has_read(person: User) -> Exists:
