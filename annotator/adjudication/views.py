@@ -92,6 +92,14 @@ def reopen(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
 
 
 @require_POST
+def renew(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpResponse:
+    """Keep the lease while the adjudicator is active: 204, or 409 where there is none to keep."""
+    membership, adjudication = _note_of(request, project_id, adjudication_id)
+    is_kept = leases.renew(adjudication=adjudication, adjudicator=membership.user, now=timezone.now())
+    return HttpResponse(status=204 if is_kept else 409)
+
+
+@require_POST
 def put_back(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpResponse:
     """Leave the note as it stands, for whoever comes next."""
     membership, adjudication = _note_of(request, project_id, adjudication_id)
