@@ -81,6 +81,8 @@ urlpatterns = [
     path(f"{_PROJECT}review/<id:item_id>/", review.ReviewNote.as_view(), name="review_note"),
     path(f"{_PROJECT}review/<id:item_id>/renew/", review.ReviewRenew.as_view(), name="review_renew"),
     path(f"{_PROJECT}review/<id:item_id>/put-back/", review.ReviewPutBack.as_view(), name="review_put_back"),
+    path(f"{_PROJECT}review/<id:item_id>/hand-back/", review.ReviewHandBack.as_view(), name="review_hand_back"),
+    path(f"{_PROJECT}review/<id:item_id>/take-back/", review.ReviewTakeBack.as_view(), name="review_take_back"),
     path(f"{_PROJECT}review/<id:item_id>/decisions/", review.ReviewDecide.as_view(), name="review_decide"),
     path(f"{_PROJECT}review/<id:item_id>/comments/", review.HeldComments.as_view(), name="review_comments"),
     path(

@@ -17,6 +17,7 @@ from annotator.exchange.uploads import sweep_spool
 from annotator.jobs import services as jobs
 from annotator.notices.services import sweep_notices
 from annotator.purges import services as purges
+from annotator.review.telling import tell_due
 from annotator.suggestions import services as suggestions
 
 EVERY_SECONDS = 30
@@ -26,6 +27,7 @@ _STEPS: tuple[Callable[[datetime], object], ...] = (
     lambda now: sweep_builds(),
     lambda now: sweep_failures(now=now),
     lambda now: sweep_sessions(now=now),
+    lambda now: tell_due(now=now),
     lambda now: sweep_notices(),
     lambda now: purges.start_due_purges(now=now),
     lambda now: purges.take_up_purges(now=now),

@@ -50,7 +50,7 @@ class SaidSpanSerializer(SpanSerializer):
     start = serializers.IntegerField(source="span.start")
     end = serializers.IntegerField(source="span.end")
     fragments = FragmentsField(source="span")
-    surface = serializers.SerializerMethodField()
+    surface = serializers.SerializerMethodField()  # type: ignore[assignment]
     attributes = serializers.SerializerMethodField()  # type: ignore[assignment]
 
     def get_surface(self, said: SaidSpan) -> str:
@@ -153,7 +153,7 @@ class NewChoiceSerializer(StrictSerializer):
     case = serializers.CharField(required=False, max_length=100, help_text="Key of the case.")
     digest = serializers.RegexField(_DIGEST, required=False, help_text="Of the case, as you saw it.")
     version = serializers.RegexField(_DIGEST, required=False, help_text="Digest of the version.")
-    spans = NewSpanSerializer(many=True, required=False, max_length=100)
+    spans = serializers.ListField(child=NewSpanSerializer(), required=False, max_length=100)
     value = serializers.CharField(required=False, max_length=40)
     reason = serializers.CharField(required=False, max_length=Choice._meta.get_field("reason").max_length)
     proposes_example = serializers.BooleanField(required=False, help_text="For the guideline.")

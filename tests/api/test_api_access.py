@@ -91,6 +91,8 @@ OPERATIONS: dict[str, Row] = {
     "review_get": Row("401 404 409 200 409 403", "review"),
     "review_renew": Row("401 404 409 204 409 403", "review"),
     "review_put_back": Row("401 404 409 204 409 403", "review"),
+    "review_hand_back": Row("401 404 409 409 409 403", "review"),  # it is in no round
+    "review_take_back": Row("401 404 409 409 409 403", "review"),
     "decisions_create": Row(
         "401 404 409 201 409 403",
         "review",

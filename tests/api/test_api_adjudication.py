@@ -142,7 +142,7 @@ def test_one_person_has_the_note_and_may_put_it_back(
     address = f"./adjudications/{held['id']}/"
     Adjudication.objects.update(lease_expires_at=timezone.now() + LEASE / 2)
     assert api.post(f"{address}renew/").status_code == 204
-    assert Adjudication.objects.get().lease_expires_at > timezone.now() + LEASE * 0.9
+    assert Adjudication.objects.filter(lease_expires_at__gt=timezone.now() + LEASE * 0.9).exists()
     for answer in (
         other.get(address),
         other.post(f"{address}take/"),
