@@ -1,5 +1,4 @@
-"""Who adjudicates which note: a lease of half an hour, taken by one conditional update and renewed by every choice, and
-while its adjudicator is active."""
+"""Who adjudicates which note: a lease of half an hour, taken by one conditional update; choices and activity renew it."""
 
 from __future__ import annotations
 

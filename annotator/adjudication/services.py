@@ -218,10 +218,10 @@ def _check(file: CaseFile, case: Case, act: Settle) -> None:
 
 def _check_third(file: CaseFile, case: Case, act: Settle) -> None:
     schema = file.schema_version.schema
-    if case.key.startswith("value "):
+    if case.key.startswith("value ") and not act.spans:
         schema.check_value(case.key.removeprefix("value "), act.value)
         return
-    if case.key.startswith("tie ") or not act.spans:
+    if not case.key.startswith("span ") or not act.spans or act.value:
         raise ChoiceRefused("Only spans and labels of the note can be written anew.")
     for said in act.spans:
         annotation_row(text=file.text, schema=schema, new=NewAnnotation(said.span, said.label, dict(said.attributes)))

@@ -113,12 +113,15 @@ def test_a_choice_that_is_sent_again_is_one_choice(api: Api, held: dict[str, Any
 def test_what_cannot_be_chosen_is_a_problem_that_says_nothing_of_the_note(api: Api, held: dict[str, Any]) -> None:
     version = case_at(held, "nausea")["versions"][0]["digest"]
     nowhere = [{"fragments": [[0, 10_000]], "label": "Problem"}]
+    sound = [{"fragments": [[12, 22]], "label": "Problem"}]
     unknown = [{"fragments": [[0, 10]], "label": "Zebra"}]
     for answer, status in (
         (choose(api, held, "all", "fever"), 422),
         (choose(api, held, "edit", "nausea", version=version), 422),
         (choose(api, held, "edit", "nausea", version=version, spans=nowhere), 422),
         (choose(api, held, "edit", "nausea", version=version, spans=unknown), 422),
+        (choose(api, held, "edit", "nausea", version=version, value="never"), 422),
+        (choose(api, held, "edit", "nausea", version=version, value="never", spans=sound), 422),
         (choose(api, held, "all", "nausea", digest="0" * 16), 409),
         (choose(api, held, "version", "nausea", version="0" * 16), 409),
         (choose(api, held, "undo"), 422),
