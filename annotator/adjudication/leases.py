@@ -1,4 +1,4 @@
-"""Who adjudicates which note: a lease of half an hour, taken by one conditional update; choices and activity renew it."""
+"""Who adjudicates which note: for half an hour by one conditional update; choices and activity renew the lease."""
 
 from __future__ import annotations
 
