@@ -266,7 +266,8 @@ def _then_show(request: HttpRequest, project_id: str, adjudication_id: str, act:
     except _CONFLICTS as conflict:
         messages.warning(request, str(conflict))
         return see_other(request, reverse("adjudication:notes", args=[project_id]))
-    return see_other(request, _url(membership, adjudication))
+    at = request.POST.get("at", "")
+    return see_other(request, _url(membership, adjudication) + (f"?at={at}" if at.isdecimal() and at.isascii() else ""))
 
 
 def _to_next(request: HttpRequest, membership: Membership) -> HttpResponse:
