@@ -13,6 +13,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from annotator.adjudication import api as adjudication
 from annotator.browse import api as browse
 from annotator.browse import notice_api as notices
 from annotator.browse import round_api
@@ -49,6 +50,7 @@ def _description() -> dict[str, Any]:
 
 
 _PROJECT = "projects/<id:project_id>/"
+_ADJUDICATION = f"{_PROJECT}adjudications/<id:adjudication_id>/"
 urlpatterns = [
     path("schema/", Description.as_view(), name="schema"),
     path("notices/", notices.Notices.as_view(), name="notices"),
@@ -80,6 +82,8 @@ urlpatterns = [
     path(f"{_PROJECT}review/<id:item_id>/", review.ReviewNote.as_view(), name="review_note"),
     path(f"{_PROJECT}review/<id:item_id>/renew/", review.ReviewRenew.as_view(), name="review_renew"),
     path(f"{_PROJECT}review/<id:item_id>/put-back/", review.ReviewPutBack.as_view(), name="review_put_back"),
+    path(f"{_PROJECT}review/<id:item_id>/hand-back/", review.ReviewHandBack.as_view(), name="review_hand_back"),
+    path(f"{_PROJECT}review/<id:item_id>/take-back/", review.ReviewTakeBack.as_view(), name="review_take_back"),
     path(f"{_PROJECT}review/<id:item_id>/decisions/", review.ReviewDecide.as_view(), name="review_decide"),
     path(f"{_PROJECT}review/<id:item_id>/comments/", review.HeldComments.as_view(), name="review_comments"),
     path(
@@ -87,6 +91,15 @@ urlpatterns = [
         review.HeldComment.as_view(),
         name="review_comment",
     ),
+    path(f"{_PROJECT}adjudications/", adjudication.Adjudications.as_view(), name="adjudications"),
+    path(f"{_PROJECT}adjudications/next/", adjudication.AdjudicationNext.as_view(), name="adjudication_next"),
+    path(_ADJUDICATION, adjudication.AdjudicationNote.as_view(), name="adjudication"),
+    path(f"{_ADJUDICATION}take/", adjudication.AdjudicationTake.as_view(), name="adjudication_take"),
+    path(f"{_ADJUDICATION}renew/", adjudication.AdjudicationRenew.as_view(), name="adjudication_renew"),
+    path(f"{_ADJUDICATION}put-back/", adjudication.AdjudicationPutBack.as_view(), name="adjudication_put_back"),
+    path(f"{_ADJUDICATION}choices/", adjudication.AdjudicationChoose.as_view(), name="adjudication_choose"),
+    path(f"{_ADJUDICATION}finish/", adjudication.AdjudicationFinish.as_view(), name="adjudication_finish"),
+    path(f"{_ADJUDICATION}reopen/", adjudication.AdjudicationReopen.as_view(), name="adjudication_reopen"),
     path(f"{_PROJECT}rounds/", round_api.Rounds.as_view(), name="rounds"),
     path(f"{_PROJECT}rounds/<id:round_id>/", round_api.Round.as_view(), name="round"),
     path(f"{_PROJECT}agreement/", quality.Agreement.as_view(), name="agreement"),

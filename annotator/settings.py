@@ -237,6 +237,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
+        "AdjudicationStatus": "annotator.readings.models.Adjudication.Status",
         "CommentKind": "annotator.annotations.models.Comment.Kind",
         "ImportStatus": "annotator.exchange.serializers.STATES",
         "JobStatus": "annotator.jobs.models.Job.Status",

@@ -18,6 +18,7 @@ from annotator.jobs import services as jobs
 from annotator.notices.services import sweep_notices
 from annotator.progress.services import count_projects
 from annotator.purges import services as purges
+from annotator.review.telling import tell_due
 from annotator.suggestions import services as suggestions
 
 EVERY_SECONDS = 30
@@ -27,6 +28,7 @@ _STEPS: tuple[Callable[[datetime], object], ...] = (
     lambda now: sweep_builds(),
     lambda now: sweep_failures(now=now),
     lambda now: sweep_sessions(now=now),
+    lambda now: tell_due(now=now),
     lambda now: sweep_notices(),
     lambda now: purges.start_due_purges(now=now),
     lambda now: purges.take_up_purges(now=now),

@@ -62,7 +62,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "token_id": _api_token(reader),
         "notice_id": make_notice(project, reader).public_id,
         "import_id": _import(project, uploader),
-        "adjudication_id": _adjudication(project, reader),
+        "adjudication_id": make_adjudicated(project, reader),
         "build_id": _build(project, uploader),
         "trial_id": trial_id,
         "example_id": _example(project, reader),
@@ -92,7 +92,7 @@ def _submitted(project: Project, reader: User) -> None:
     make_set(done, reader)
 
 
-def _adjudication(project: Project, reader: User) -> str:
+def make_adjudicated(project: Project, reader: User) -> str:
     """A note that another person has read as well, in its lead's hands."""
     note = make_document(project, text=f"{CANARY} again.", external_id=f"{EXTERNAL_ID}-twice-{project.slug}")
     spans = [NewAnnotation(span=Span.of(0, len(CANARY)), label="Problem", attributes={})]

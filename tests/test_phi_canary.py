@@ -161,7 +161,8 @@ def work_through(page: Page, witness: Witness, installation: Installation, folde
 def upload(page: Page, folder: Path, notes: list[dict[str, object]]) -> None:
     file = folder / "notes.jsonl"
     file.write_text("".join(json.dumps(note) + "\n" for note in notes))
-    page.get_by_label("Project").get_by_role("link", name="Import").click()
+    page.get_by_role("button", name="More pages").click()
+    page.locator("#nav-menu").get_by_role("link", name="Import").click()
     page.set_input_files("input[name=notes]", file)
     page.get_by_role("button", name="Upload and look").click()
     expect(page.get_by_role("heading", name="A look at the upload")).to_be_visible()

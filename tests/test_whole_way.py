@@ -50,7 +50,8 @@ def import_notes(page: Page, folder: Path) -> None:
     file = folder / "notes.jsonl"
     rows = [{"id": name, "patient_id": patient, "text": text} for name, patient, text in NOTES]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    page.get_by_label("Project").get_by_role("link", name="Import").click()
+    page.get_by_role("button", name="More pages").click()
+    page.locator("#nav-menu").get_by_role("link", name="Import").click()
     page.set_input_files("input[name=notes]", file)
     page.get_by_role("button", name="Upload and look").click()
     page.get_by_role("button", name="Import 3 notes").click()

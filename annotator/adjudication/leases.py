@@ -1,4 +1,4 @@
-"""Who adjudicates which note: a lease of half an hour, taken by one conditional update and renewed by every choice."""
+"""Who adjudicates which note: for half an hour by one conditional update; choices and activity renew the lease."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ def lease(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> No
 def hold(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> bool:
     """Lock the note for what is being saved, and renew its lease; False where someone else has taken it."""
     mine = Adjudication.objects.filter(pk=adjudication.pk, leased_by=adjudicator)
+    return bool(mine.update(lease_expires_at=now + LEASE, version=F("version") + 1))
+
+
+def renew(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> bool:
+    """Hold an open note for another half an hour; False where it is no longer this person's, or was put back."""
+    mine = Adjudication.objects.filter(
+        pk=adjudication.pk, status=_Status.OPEN, leased_by=adjudicator, lease_expires_at__isnull=False
+    )
     return bool(mine.update(lease_expires_at=now + LEASE, version=F("version") + 1))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +23,10 @@ from annotator.adjudication.render import (
     place_of,
     quote_of,
 )
-from annotator.adjudication.selectors import CaseFile, in_words, letter
+from annotator.adjudication.selectors import CaseFile, active_seconds_of, in_words, letter
 from annotator.core.cases import Case, Kind, SaidSpan, Version, agreement
 from annotator.core.schema import Label
+from annotator.core.wording import work_words
 from annotator.projects.models import Membership
 from annotator.readings.models import Adjudication
 from annotator.review.pages import note_title
@@ -74,12 +75,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of a column; `others` are the readers that may stand there instead, as (letter, columns)."""
+    """The head of a column; `active` is how long the reader was at work on the note, in words; `others` are
+    the readers that may stand there instead, as (letter, columns)."""
 
     letter: str
     name: str
     submitted_at: Any
     n_spans: int
+    active: str
     others: Sequence[tuple[str, str]]
 
 
@@ -123,6 +126,7 @@ def workspace_context(
     is_done = adjudication.status == Adjudication.Status.DONE
     names = [reading.reader.get_username() for reading in file.readings]
     first, second = (file.readings[place].said for place in shown)
+    seconds = active_seconds_of(file)
     cases = [listed(file, each, current=case, viewer=viewer) for each in file.cases]
     n_open = len(file.differences) - file.n_settled
     return {
@@ -136,7 +140,7 @@ def workspace_context(
         "n_open": n_open,
         "groups": grouped(cases),
         "beyond_text": [each for each in cases if each.state != AGREED and not each.place.startswith("span-")],
-        "columns": [_column(file, shown, place, names if with_names else []) for place in shown],
+        "columns": [_column(file, shown, place, names if with_names else [], seconds) for place in shown],
         "in_columns": f"&columns={columns}" if len(file.readings) > 2 else "",
         "column_letters": columns if len(file.readings) > 2 else "",
         "agreement": agreement(first, second),
@@ -247,7 +251,9 @@ def _shown(file: CaseFile, case: Case | None, columns: str) -> tuple[int, int]:
     return first, second
 
 
-def _column(file: CaseFile, shown: tuple[int, int], place: int, names: Sequence[str]) -> Column:
+def _column(
+    file: CaseFile, shown: tuple[int, int], place: int, names: Sequence[str], seconds: Mapping[int, float]
+) -> Column:
     reading = file.readings[place]
     others = []
     for other in range(len(file.readings)):
@@ -259,6 +265,7 @@ def _column(file: CaseFile, shown: tuple[int, int], place: int, names: Sequence[
         name=names[place] if names else "",
         submitted_at=reading.set.submitted_at,
         n_spans=len(reading.said.spans),
+        active=work_words(seconds[reading.reader.pk]) if reading.reader.pk in seconds else "",
         others=others,
     )
 

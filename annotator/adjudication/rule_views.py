@@ -19,6 +19,8 @@ _SHOWN = 5
 _PILLS = {
     Job.Status.QUEUED: Pill("Waits for a worker", "", "clock"),
     Job.Status.RUNNING: Pill("Running", "accent", "dot"),
+    Job.Status.CANCELLING: Pill("Stops at the next note", "", "clock"),
+    Job.Status.CANCELLED: Pill("Cancelled", "", "minus"),
     Job.Status.DONE: Pill("Done", "ok", "check"),
     Job.Status.FAILED: Pill("Failed", "bad", "x"),
 }
@@ -51,4 +53,12 @@ def apply_rule(request: HttpRequest, project_id: str) -> HttpResponse:
         )
     except rules.RuleRefused as refusal:
         messages.warning(request, str(refusal))
+    return see_other(request, reverse("adjudication:rules", args=[project_id]))
+
+
+@require_POST
+def cancel_rule(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Stop the rule that is being applied."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
+    rules.cancel_rule(project=membership.project, actor=membership.user, now=timezone.now())
     return see_other(request, reverse("adjudication:rules", args=[project_id]))

@@ -25,7 +25,7 @@ from annotator.adjudication.services import finish, take
 from annotator.audit.services import record_event
 from annotator.core.cases import Case, Version
 from annotator.jobs.models import Job
-from annotator.jobs.services import advance_job, create_job, finish_job, start_job
+from annotator.jobs.services import advance_job, cancel_job, create_job, finish_job, start_job
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
 from annotator.readings.models import Adjudication
@@ -99,6 +99,22 @@ def start_rule(*, project: Project, rule: str, actor: User, now: datetime) -> Ru
     )
     start_job(job)
     return run
+
+
+@transaction.atomic
+def cancel_rule(*, project: Project, actor: User, now: datetime) -> None:
+    """Have the rule that is being applied stop before its next note; what it has settled stays."""
+    waiting = project.rule_runs.filter(job__status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
+    for run in waiting.select_related("job"):
+        cancel_job(job=run.job, now=now)
+        record_event(
+            project=project.public_id,
+            actor=actor,
+            verb="adjudication.rule_cancel",
+            object_id=project.public_id,
+            now=now,
+            detail={"rule": run.rule},
+        )
 
 
 def run_rule(*, job: Job, clock: Callable[[], datetime]) -> None:

@@ -9,7 +9,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from django.db.models import Case as DbCase
-from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Value, When
+from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Sum, Value, When
 
 from annotator.accounts.models import User
 from annotator.adjudication.models import Choice
@@ -20,6 +20,7 @@ from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.selectors import current_schema
 from annotator.readings.models import Adjudication
 from annotator.readings.selectors import NoteReading, readings_of_several
+from annotator.review.models import Decision, ReviewItem
 
 SEPARATOR = " | "
 _What = Choice.What
@@ -77,6 +78,10 @@ class CaseFile:
         """The choice that took what all readings agree on; None where it is still to be taken."""
         digest = agreed_digest(self.cases)
         return next((each for each in self.choices if each.what == _What.AGREED and each.digest == digest), None)
+
+    @property
+    def n_cases(self) -> int:
+        return len(self.differences)
 
     @property
     def n_settled(self) -> int:
@@ -142,6 +147,13 @@ def adjudications_of(project: Project) -> QuerySet[Adjudication]:
     return Adjudication.objects.filter(document__project=project).select_related("document__project", "leased_by")
 
 
+def may_see(*, adjudication: Adjudication, viewer: User) -> bool:
+    """Whether the note's readings are for this person's eyes: it is in their hands, or finished."""
+    if adjudication.status == _Status.DONE:
+        return True
+    return adjudication.status == _Status.OPEN and adjudication.leased_by == viewer
+
+
 def has_read(person: User) -> Exists:
     """Whether the person is one of the readers of the adjudication's note."""
     readings = AnnotationSet.objects.filter(kind=AnnotationSet.Kind.READING, annotator=person)
@@ -170,6 +182,16 @@ def case_files(adjudications: Sequence[Adjudication], *, schema_version: SchemaV
         )
         for adjudication in adjudications
     ]
+
+
+def active_seconds_of(file: CaseFile) -> dict[int, float]:
+    """How long the readers of the note were at work on it, by row id, as the review page measured it. One query."""
+    measured = Decision.objects.filter(
+        note_item__document=file.adjudication.document_id,
+        project=file.adjudication.document.project_id,
+        active_seconds__isnull=False,
+    ).exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+    return dict(measured.order_by().values_list("reviewer").annotate(seconds=Sum("active_seconds")))
 
 
 def counts_of(project: Project) -> dict[str, int]:

@@ -142,7 +142,7 @@ def finish(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> N
         raise LeaseConflict("Someone else has taken this note since your lease ran out.")
     _refuse_closed(adjudication)
     file = case_file(adjudication)
-    n_open = len(file.differences) - file.n_settled
+    n_open = file.n_cases - file.n_settled
     if n_open:
         raise ChoiceRefused(f"{counted(n_open, 'difference')} {'is' if n_open == 1 else 'are'} still open.")
     submit_set(target=_write(file, adjudicator, now), now=now)
@@ -221,10 +221,10 @@ def _check(file: CaseFile, case: Case, act: Settle) -> None:
 
 def _check_third(file: CaseFile, case: Case, act: Settle) -> None:
     schema = file.schema_version.schema
-    if case.key.startswith("value "):
+    if case.key.startswith("value ") and not act.spans:
         schema.check_value(case.key.removeprefix("value "), act.value)
         return
-    if case.key.startswith("tie ") or not act.spans:
+    if not case.key.startswith("span ") or not act.spans or act.value:
         raise ChoiceRefused("Only spans and labels of the note can be written anew.")
     for said in act.spans:
         annotation_row(text=file.text, schema=schema, new=NewAnnotation(said.span, said.label, dict(said.attributes)))
@@ -259,7 +259,7 @@ def _write(file: CaseFile, adjudicator: User, now: datetime) -> AnnotationSet:
         )
     target = gold_set(file=file, adjudicator=adjudicator)
     write_gold(file=file, target=target, adjudicator=adjudicator, now=now)
-    Adjudication.objects.filter(pk=file.adjudication.pk).update(n_cases=len(file.differences), n_settled=file.n_settled)
+    Adjudication.objects.filter(pk=file.adjudication.pk).update(n_cases=file.n_cases, n_settled=file.n_settled)
     return target
 
 

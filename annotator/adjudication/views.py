@@ -20,7 +20,7 @@ from annotator.adjudication import leases, pages, services
 from annotator.adjudication.acts import act_of, asked_of, third_of
 from annotator.adjudication.forms import AdjudicationFilter, ChoiceForm, ThirdForm
 from annotator.adjudication.render import place_of, quote_of
-from annotator.adjudication.selectors import CaseFile, adjudications_of, case_file, counts_of, listed_notes
+from annotator.adjudication.selectors import CaseFile, adjudications_of, case_file, counts_of, listed_notes, may_see
 from annotator.audit.services import record_read
 from annotator.core.cases import Case
 from annotator.core.schema import SchemaError
@@ -92,6 +92,14 @@ def reopen(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
 
 
 @require_POST
+def renew(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpResponse:
+    """Keep the lease while the adjudicator is active: 204, or 409 where there is none to keep."""
+    membership, adjudication = _note_of(request, project_id, adjudication_id)
+    is_kept = leases.renew(adjudication=adjudication, adjudicator=membership.user, now=timezone.now())
+    return HttpResponse(status=204 if is_kept else 409)
+
+
+@require_POST
 def put_back(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpResponse:
     """Leave the note as it stands, for whoever comes next."""
     membership, adjudication = _note_of(request, project_id, adjudication_id)
@@ -120,7 +128,7 @@ def note(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpRes
     with `?names=1` who read what, once the note is done.
     """
     membership, adjudication = _note_of(request, project_id, adjudication_id)
-    if not _may_see(membership, adjudication):
+    if not may_see(adjudication=adjudication, viewer=membership.user):
         return _not_yours(request, membership, adjudication)
     _record_read(membership, adjudication)
     file = case_file(adjudication)
@@ -138,7 +146,7 @@ def note(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpRes
 def choose(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpResponse:
     """Save one choice and answer with the next open case; without a choice, draw the third version as it is now."""
     membership, adjudication = _note_of(request, project_id, adjudication_id)
-    if not _may_see(membership, adjudication):
+    if not may_see(adjudication=adjudication, viewer=membership.user):
         return _not_yours(request, membership, adjudication)
     form = ChoiceForm(request.POST)
     file = case_file(adjudication)
@@ -163,7 +171,7 @@ def choose(request: HttpRequest, project_id: str, adjudication_id: str) -> HttpR
         return _show(request, membership, file, case, error=str(wanted), wants_reason=True, status=422)
     except _CONFLICTS as conflict:
         adjudication.refresh_from_db()
-        if not _may_see(membership, adjudication):
+        if not may_see(adjudication=adjudication, viewer=membership.user):
             return _not_yours(request, membership, adjudication, error=str(conflict))
         file = case_file(adjudication)
         case = file.case(data["case"]) or pages.first_open(file)
@@ -193,13 +201,6 @@ def _note_of(request: HttpRequest, project_id: str, adjudication_id: str) -> tup
     if found is None:
         raise Http404
     return membership, found
-
-
-def _may_see(membership: Membership, adjudication: Adjudication) -> bool:
-    """Whether the note is in this person's hands, or finished."""
-    if adjudication.status == _Status.DONE:
-        return True
-    return adjudication.status == _Status.OPEN and adjudication.leased_by == membership.user
 
 
 def _show(
@@ -265,7 +266,8 @@ def _then_show(request: HttpRequest, project_id: str, adjudication_id: str, act:
     except _CONFLICTS as conflict:
         messages.warning(request, str(conflict))
         return see_other(request, reverse("adjudication:notes", args=[project_id]))
-    return see_other(request, _url(membership, adjudication))
+    at = request.POST.get("at", "")
+    return see_other(request, _url(membership, adjudication) + (f"?at={at}" if at.isdecimal() and at.isascii() else ""))
 
 
 def _to_next(request: HttpRequest, membership: Membership) -> HttpResponse:

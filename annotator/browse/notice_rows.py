@@ -156,6 +156,31 @@ def _question(notice: Notice, membership: Membership) -> _Said:
     return f"Readers want to discuss {notice.n:,} things", "Whoever asked waits for an answer."
 
 
+def _round_assigned(notice: Notice, membership: Membership) -> _Said:
+    are = "is" if notice.n == 1 else "are"
+    return f"{counted(notice.n, 'note')} {are} assigned to you", f"In round {notice.detail['number']:,}{_due(notice)}."
+
+
+def _round_due(notice: Notice, membership: Membership) -> _Said:
+    left = f"{counted(notice.detail['n_left'], 'note')} of yours to read in round {notice.detail['number']:,}"
+    return left, f"It is due on {_day_named(notice)}."
+
+
+def _round_handed_back(notice: Notice, membership: Membership) -> _Said:
+    were = "was" if notice.n == 1 else "were"
+    back = f"{counted(notice.n, 'note')} of round {notice.detail['number']:,} {were} handed back"
+    return back, f"{'It waits' if notice.n == 1 else 'They wait'} for other readers of the round{_due(notice)}."
+
+
+def _due(notice: Notice) -> str:
+    return f", due on {_day_named(notice)}" if "due_on" in notice.detail else ""
+
+
+def _day_named(notice: Notice) -> str:
+    day = date.fromisoformat(notice.detail["due_on"])
+    return f"{day.day} {day:%B}"
+
+
 TOLD: dict[Kind, Told] = {
     Kind.NOTE_TAKEN: Told("user", _note_taken, "review:start", Action.REVIEW),
     Kind.GUIDELINE: Told("book", _new_version("guideline"), "browse:guideline", Action.VIEW),
@@ -168,5 +193,8 @@ TOLD: dict[Kind, Told] = {
     Kind.IMPORT_DONE: Told("check", _import_done, "exchange:import", Action.IMPORT),
     Kind.IMPORT_FAILED: Told("alert", _import_failed, "exchange:import", Action.IMPORT, tone="bad"),
     Kind.ROLE: Told("lock", _role, "browse:overview", Action.VIEW),
+    Kind.ROUND_ASSIGNED: Told("note", _round_assigned, "review:round", Action.REVIEW),
+    Kind.ROUND_DUE: Told("clock", _round_due, "review:round", Action.REVIEW, tone="warn"),
+    Kind.ROUND_HANDED_BACK: Told("minus", _round_handed_back, "browse:round", Action.MANAGE),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

@@ -20,6 +20,13 @@ def duration_words(seconds: float) -> str:
     return f"{n_days} day{'' if n_days == 1 else 's'}"
 
 
+def work_words(seconds: float) -> str:
+    """As `duration_words`, but with the seconds of minutes: `6 min 10 s`."""
+    minutes, rest = divmod(max(int(seconds), 0), _MINUTE)
+    words = duration_words(seconds)
+    return f"{words} {rest} s" if rest and 0 < minutes < _HOUR // _MINUTE else words
+
+
 def ago_words(seconds: float) -> str:
     """`just now`, `4 s ago`, `6 min ago`, `2 h ago`, `3 days ago`: one unit."""
     if seconds < 1:

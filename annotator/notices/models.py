@@ -22,6 +22,9 @@ class Kind(models.TextChoices):
     IMPORT_FAILED = "import_failed"
     ROLE = "role"
     QUESTION = "question"
+    ROUND_ASSIGNED = "round_assigned"
+    ROUND_DUE = "round_due"
+    ROUND_HANDED_BACK = "round_handed_back"
 
 
 class Notice(models.Model):

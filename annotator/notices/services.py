@@ -55,6 +55,14 @@ def notify(
     _count_unread(ids)
 
 
+def withdraw_notices(*, project: str, subject: str) -> None:
+    """Delete what was told of something that is gone. To be called last in the transaction that took it away."""
+    about = Notice.objects.filter(project=project, subject=subject)
+    ids = _lock(User.objects.filter(pk__in=about.values("user")))
+    about.delete()
+    _count_unread(ids)
+
+
 @transaction.atomic
 def mark_read(*, user: User, notices: QuerySet[Notice], now: datetime) -> int:
     """Mark these notices of the person as read; how many were not."""

@@ -27,6 +27,9 @@ _ITEMS = (
     ("People", "browse:people", Action.MANAGE),
     ("Data", "purges:data", Action.MANAGE),
 )
+# Whoever has more pages than a wide bar holds finds these behind "More".
+_MOST = 8
+_SECOND = {"Rounds", "Comments", "Import", "Quality", "Progress", "People", "Data"}
 
 
 def page_context(
@@ -36,15 +39,16 @@ def page_context(
     `counts` what waits behind an item, by its label.
     """
     project = membership.project
+    items = [(label, route) for label, route, action in _ITEMS if may(role=membership.role, action=action)]
     nav = [
         {
             "label": label,
             "url": reverse(route, args=[project.public_id]),
             "is_current": label == current,
+            "is_second": len(items) > _MOST and label in _SECOND,
             "count": counts.get(label, 0),
         }
-        for label, route, action in _ITEMS
-        if may(role=membership.role, action=action)
+        for label, route in items
     ]
     return {
         "project": project,

@@ -22,7 +22,7 @@ def read_notes(project: Project) -> Iterator[ReadNote]:
     """The notes with a submitted set, with all readings of them, by pages of 200. One query, and six a page.
 
     Annotators go by their user names, a labeler by its name and the number of its run. What is unaligned has no place
-    and is left out.
+    and is left out. Gold counts once its note is finished.
     """
     submitted = _submitted()
     documents = Document.objects.filter(project=project, pk__in=submitted.values("document")).order_by("pk")

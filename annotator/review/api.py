@@ -5,6 +5,7 @@ All of it goes by the services of the review page.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from django.http import Http404
@@ -25,7 +26,7 @@ from annotator.documents.models import Document
 from annotator.projects.access import Action
 from annotator.projects.models import Membership
 from annotator.projects.token_access import membership_of
-from annotator.review import leases, services
+from annotator.review import leases, rounds, services
 from annotator.review.blinding import hidden_among
 from annotator.review.commenting import comment_on, take_back
 from annotator.review.models import Decision, ReviewItem
@@ -117,6 +118,23 @@ class ReviewPutBack(ApiView):
             raise Conflict(_NOT_YOURS)
         leases.put_back(note_item=note_item, reviewer=membership.user, now=timezone.now())
         return Response(status=204)
+
+
+class ReviewHandBack(ApiView):
+    @operation("review_hand_back", answers={204: None}, problems=[409])
+    def post(self, request: Request, project_id: str, item_id: str) -> Response:
+        """Give a note that is assigned to the caller to its round's other readers, with what is begun in it.
+
+        409 where it is not assigned to them, or done.
+        """
+        return _passed_on(rounds.hand_back, request, project_id, item_id)
+
+
+class ReviewTakeBack(ApiView):
+    @operation("review_take_back", answers={204: None}, problems=[409])
+    def post(self, request: Request, project_id: str, item_id: str) -> Response:
+        """Undo that; 409 where someone else has the note by now."""
+        return _passed_on(rounds.take_back, request, project_id, item_id)
 
 
 class ReviewDecide(ApiView):
@@ -245,6 +263,15 @@ def _note_of(membership: Membership, item_id: str) -> ReviewItem:
     if note_item is None:
         raise Http404
     return note_item
+
+
+def _passed_on(change: Callable[..., None], request: Request, project_id: str, item_id: str) -> Response:
+    membership = membership_of(request, project_id, Action.REVIEW)
+    try:
+        change(reading=_note_of(membership, item_id), reader=membership.user, now=timezone.now())
+    except rounds.RoundError as refusal:
+        raise Conflict(sentence(str(refusal))) from refusal
+    return Response(status=204)
 
 
 def _held(membership: Membership, item_id: str) -> Response:

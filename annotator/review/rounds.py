@@ -22,12 +22,14 @@ from annotator.annotations.models import AnnotationSet
 from annotator.audit.services import record_event
 from annotator.core.assigning import CannotAssign, Note, draw_readers, one_of_each, workloads
 from annotator.documents.models import Document
+from annotator.notices.services import withdraw_notices
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import lock_projects
 from annotator.review.models import OF_NO_READER, ReviewItem, Round, RoundReader
 from annotator.review.queue import fit_slots
 from annotator.review.readings import free_notes, open_readings, taken_among
+from annotator.review.telling import tell_assigned, tell_handed_back
 from annotator.suggestions.models import LabelJob
 
 # It is made while the page waits: five seconds for so many notes and a hundred readers.
@@ -151,6 +153,8 @@ def create_round(
         fit_slots(project=project, documents=documents, n_slots=n_readers)
     _assign(made, plan, [user for user, _ in readers])
     _record(made, "round.create", actor, now, n_notes=len(plan.documents), n_readers=n_readers)
+    loads = {user.pk: load for (user, _), load in zip(readers, plan.loads, strict=True)}
+    tell_assigned(round=made, n_notes=loads, actor=actor, now=now)
     return made
 
 
@@ -172,6 +176,7 @@ def undo_round(*, round: Round, actor: User, now: datetime) -> None:
         fit_slots(project=project, documents=[pk for pk in some if pk not in routed], n_slots=0)
     _record(round, "round.undo", actor, now, n_notes=len(documents))
     round.readers.all().delete()
+    withdraw_notices(project=project.public_id, subject=round.public_id)
     round.delete()
 
 
@@ -226,6 +231,8 @@ def reassign(
         raise RoundError("there is no open note that could be given on so")
     people = {"from": from_user.public_id if from_user else None, "to": to.public_id if to else None}
     _record(round, "round.reassign", actor, now, n_notes=n_moved, **people)
+    if to is not None:
+        tell_assigned(round=round, n_notes={to.pk: n_moved}, actor=actor, now=now)
     return n_moved
 
 
@@ -238,9 +245,10 @@ def hand_back(*, reading: ReviewItem, reader: User, now: datetime) -> None:
     changed = mine.update(
         assigned_to=None, handed_back_by=reader, lease_expires_at=None, skipped_at=None, version=F("version") + 1
     )
-    if not changed:
+    if not changed or reading.round is None:
         raise RoundError("this note is not assigned to you any more, or it is done")
     _record_reading(reading, "note.hand_back", reader, now)
+    tell_handed_back(round=reading.round, reader=reader, now=now)
 
 
 @transaction.atomic

@@ -1,19 +1,26 @@
-"""Who is told that a reader left a question to be discussed: whoever may see it, once they may."""
+"""Who is told of reviewing: of questions whoever may see them, once they may; of a round its readers and leads."""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
+from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet, Comment
-from annotator.notices.models import Kind
+from annotator.notices.models import Kind, Notice
 from annotator.notices.services import notify
 from annotator.projects.access import Action
 from annotator.projects.models import Project
 from annotator.projects.selectors import members_who
-from annotator.review.models import OF_NO_READER, ReviewItem
+from annotator.review.models import OF_NO_READER, ReviewItem, Round
+from annotator.review.readings import open_readings
+
+DUE_SOON = timedelta(days=2)
 
 
 def sways_nobody() -> Q:
@@ -39,3 +46,57 @@ def tell_of_questions(comments: QuerySet[Comment], *, project: Project, now: dat
             actor=author,
             now=now,
         )
+
+
+def tell_assigned(*, round: Round, n_notes: Mapping[int, int], actor: User, now: datetime) -> None:
+    """Tell readers, by row id, how many notes of the round are theirs from now on. To be called last in a transaction,
+    and once, since people are locked in their order.
+    """
+    for reader, n in sorted(n_notes.items()):
+        if n:
+            _tell(round, Kind.ROUND_ASSIGNED, users=[reader], actor=actor, now=now, n=n)
+
+
+def tell_handed_back(*, round: Round, reader: User, now: datetime) -> None:
+    """Tell leads that a note of the round waits for another reader. To be called last in its transaction."""
+    leads = members_who(round.project, Action.MANAGE)
+    _tell(round, Kind.ROUND_HANDED_BACK, users=leads, actor=reader, now=now)
+
+
+def tell_due(*, now: datetime) -> None:
+    """Tell readers what they have left in rounds that are due within two days: once, and again for another day."""
+    today = timezone.localdate(now)
+    for round in Round.objects.filter(due_on__range=(today, today + DUE_SOON)).select_related("project"):
+        told = Notice.objects.filter(
+            user__in=round.readers.values("user"),
+            kind=Kind.ROUND_DUE,
+            subject=round.public_id,
+            detail__due_on=str(round.due_on),
+        )
+        left = open_readings(round).exclude(assigned_to=None).exclude(assigned_to__in=told.values("user"))
+        for reader, n_left in list(left.order_by().values_list("assigned_to").annotate(n_left=Count("pk"))):
+            with transaction.atomic():
+                _tell(round, Kind.ROUND_DUE, users=[reader], actor=None, now=now, n_left=n_left)
+
+
+def _tell(
+    round: Round,
+    kind: Kind,
+    *,
+    users: Iterable[int | None],
+    actor: User | None,
+    now: datetime,
+    n: int = 1,
+    **detail: int,
+) -> None:
+    due = {"due_on": str(round.due_on)} if round.due_on else {}
+    notify(
+        users=users,
+        kind=kind,
+        project=round.project.public_id,
+        subject=round.public_id,
+        actor=actor,
+        now=now,
+        n=n,
+        detail={"number": round.number, **due, **detail},
+    )

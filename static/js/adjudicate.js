@@ -1,6 +1,7 @@
 /** The adjudication page: its keys, clicks on spans, selections that write a third version. The server holds all state. */
 
 import { init as initAttention } from "./attention.js";
+import { init as initLease } from "./lease.js";
 import { codePoints, noteOffset } from "./offsets.js";
 import { nameOf, press } from "./pressing.js";
 
@@ -58,6 +59,7 @@ function show() {
 /** @param {Document} root */
 function init(root) {
   initAttention(root);
+  initLease(root, () => location.assign(root.getElementById("place").dataset.note));
   root.addEventListener("keydown", onKeydown);
   root.addEventListener("click", onClick);
   root.addEventListener("mouseup", () => setTimeout(onSelected));

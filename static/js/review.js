@@ -7,6 +7,7 @@ import { init as initExact } from "./exact.js";
 import { fetchCard, init as initExchange } from "./exchange.js";
 import { init as initHandles, placeHandles } from "./handles.js";
 import { init as initKeys } from "./keys.js";
+import { init as initLease } from "./lease.js";
 import { piecesOf } from "./marks.js";
 import { markMissed } from "./missed.js";
 import { init as initQueue, showInQueue } from "./queue.js";
@@ -14,12 +15,9 @@ import { init as initRegions, restoreFocus } from "./regions.js";
 import { choose, init as initRelations, showTies } from "./relate.js";
 import { init as initSame } from "./same.js";
 import { cancelSelection, init as initSelection, isSelecting } from "./select.js";
-import { renewToken } from "./send.js";
 import { tell } from "./status.js";
 
-const RENEW_MS = 120_000;
 const note = document.getElementById("note");
-let isActive = false;
 let innermost = ""; // of the spans at the place that was chosen last
 
 /** Ring the pieces of the span that the card is about, and bring it into view where it is not. */
@@ -101,20 +99,6 @@ function onCard() {
   restoreFocus();
 }
 
-async function renewLease() {
-  const address = document.getElementById("place").dataset.renew;
-  if (!isActive || !address) return;
-  isActive = false;
-  const headers = JSON.parse(document.body.getAttribute("hx-headers"));
-  try {
-    const answer = await fetch(address, { method: "POST", headers, redirect: "manual" });
-    if (answer.status === 409) tell(await answer.text());
-    if (answer.status === 403 && !(await renewToken())) isActive = true; // signed in anew: told at the next turn
-  } catch {
-    // The line is down: the next decision tells, and the lease lasts for several tries.
-  }
-}
-
 function init() {
   document.addEventListener("keydown", onKeydown);
   initExchange(document);
@@ -129,6 +113,7 @@ function init() {
   initRelations(document);
   initSame(document);
   initKeys(document);
+  initLease(document, tell);
   showFocus();
   note.focus({ preventScroll: true });
   document.addEventListener("click", onClick);
@@ -136,9 +121,7 @@ function init() {
     if (event.target.id === "card") onCard(); // it is told for every line that came along as well
   });
   document.addEventListener("card:drawn", onCard);
-  for (const name of ["keydown", "pointerdown", "wheel"]) document.addEventListener(name, () => (isActive = true), { passive: true });
   addEventListener("resize", () => placeLeader(note.querySelector("[data-current]") ?? markMissed()));
-  setInterval(renewLease, RENEW_MS);
 }
 
 init();

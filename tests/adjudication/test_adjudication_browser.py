@@ -74,3 +74,20 @@ def test_a_click_opens_a_case_and_selected_words_write_a_third_version(page: Pag
     page.get_by_role("button", name="Take this version").click()
     expect(page.locator(".cases")).to_contain_text("A third version, by you")
     assert ("No fever", "Medication", {}) in gold_of(adjudication)
+
+
+def test_the_lease_is_renewed_only_while_someone_is_active(page: Page, adjudication: Adjudication, adam: User) -> None:
+    page.clock.install()
+    page.reload()
+    expect(page.locator("#card-title")).to_have_text("Open difference 1 of 3")
+    asked: list[int] = []
+    page.on("response", lambda answer: asked.append(answer.status) if answer.url.endswith("/renew/") else None)
+    page.clock.fast_forward(125_000)
+    page.keyboard.press("j")
+    with page.expect_response("**/renew/"):
+        page.clock.fast_forward(125_000)
+    assert asked == [204]
+    Adjudication.objects.update(leased_by=adam)
+    page.keyboard.press("k")
+    page.clock.fast_forward(125_000)
+    expect(page.locator("h1")).to_have_text("This note is not in your hands")

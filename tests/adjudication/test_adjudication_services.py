@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -251,6 +252,9 @@ def test_relations_and_labels_of_the_note_are_settled_too_and_follow_their_ends(
         assert relations() == [(surface, "diabetes")]
     value = case_file(adjudication).cases[-1]
     third = Settle(value.key, value.digest, What.EDIT, version=value.versions[0].digest, value="current")
+    with_spans = replace(third, spans=(SaidSpan(Span.of(0, 9), "Unheard of"),))
+    with pytest.raises(ChoiceRefused, match="Only"):
+        choose(adjudication=adjudication, adjudicator=alice, act=with_spans, key="both", now=NOW)
     choose(adjudication=adjudication, adjudicator=alice, act=third, key="smoking", now=NOW)
     assert [(row.name, row.value) for row in target.document_values.filter(status="live")] == [("smoking", "current")]
     finish(adjudication=adjudication, adjudicator=alice, now=NOW)

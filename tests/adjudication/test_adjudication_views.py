@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.adjudication.models import Choice
@@ -15,9 +18,11 @@ from annotator.annotations.models import AnnotationSet
 from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
 from annotator.readings.models import Adjudication
+from annotator.review.leases import take_note
 from annotator.review.queue import ensure_note_items
-from tests.adjudication.scene import ADAMS, BOBS, TEXT, gold_of, make_adjudication
-from tests.cast import HTMX, NOW, body, make_member, sign_in
+from annotator.review.services import Add, FinishNote, decide
+from tests.adjudication.scene import ADAMS, BOBS, TEXT, gold_of, make_adjudication, said
+from tests.cast import HTMX, NOW, body, make_document, make_member, sign_in
 from tests.review.conftest import suggest
 
 pytestmark = pytest.mark.django_db
@@ -217,10 +222,38 @@ def test_the_pages_cost_the_same_whatever_there_is(
         make_adjudication(project, (bob, many), (adam, many), text=text, name=f"more-{number}")
     take(adjudication=found, adjudicator=alice, now=NOW)
     alice_client.get(url(found))
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         alice_client.get(url(found))
     with django_assert_max_num_queries(9):
         alice_client.get(reverse("adjudication:notes", args=[project.public_id]))
+
+
+def test_the_head_of_a_column_says_how_long_its_reader_worked_but_not_who(
+    alice_client: Client, project: Project, bob: User, adam: User, alice: User
+) -> None:
+    document = make_document(project, text=TEXT, external_id="timed")
+    ensure_note_items(document=document, n_slots=2, priority=1)
+    for reader, seconds in ((bob, 185.2), (adam, None)):
+        note_item = take_note(document=document, reviewer=reader, now=NOW)
+        (nausea,) = said(document, ("nausea", "Problem"))
+        for act in (Add(nausea.span, "Problem", {}), FinishNote()):
+            decide(note_item=note_item, reviewer=reader, act=act, key=uuid4().hex, now=NOW, active_seconds=seconds)
+    found = Adjudication.objects.select_related("document__project").get(document=document)
+    take(adjudication=found, adjudicator=alice, now=NOW)
+    page = body(alice_client.get(url(found)))
+    assert page.count("6 min 10 s") == page.count("at work on this note") == 1
+    assert "bob" not in page
+
+
+def test_a_lease_is_kept_by_who_holds_the_note(alice_client: Client, adjudication: Adjudication, adam: User) -> None:
+    Adjudication.objects.update(lease_expires_at=timezone.now() + timedelta(minutes=1))
+    assert sign_in(Client(), adam).post(url(adjudication, "renew")).status_code == 409
+    assert alice_client.post(url(adjudication, "renew")).status_code == 204
+    adjudication.refresh_from_db()
+    assert adjudication.lease_expires_at is not None
+    assert adjudication.lease_expires_at > timezone.now() + timedelta(minutes=20)
+    alice_client.post(url(adjudication, "put_back"))
+    assert alice_client.post(url(adjudication, "renew")).status_code == 409
 
 
 def test_earlier_choices_between_the_same_labels_are_counted(

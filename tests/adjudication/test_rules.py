@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from annotator.adjudication.models import Choice, RuleRun
 from annotator.adjudication.rules import RuleRefused, previews, run_rule, start_rule
 from annotator.adjudication.selectors import case_file
 from annotator.adjudication.services import take
+from annotator.audit.models import AuditEvent
 from annotator.builds.selectors import readiness
+from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.projects.models import Project
 from annotator.readings.models import Adjudication
 from tests.adjudication.scene import ADAMS, BOBS, gold_of, make_adjudication
-from tests.cast import NOW, Bells, body, make_member
+from tests.cast import NOW, Bells, body, make_member, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -96,3 +99,32 @@ def test_previews_cost_the_same_for_fifty_notes(
         make_adjudication(project, (bob, BOBS), (adam, ADAMS), name=f"n{number}")
     with django_assert_num_queries(7):
         previews(project=project, now=NOW)
+
+
+def test_a_rule_that_is_cancelled_leaves_what_it_has_settled(
+    project: Project, bob: User, adam: User, alice: User, client: Client
+) -> None:
+    for name in ("first", "second"):
+        make_adjudication(project, (bob, BOBS), (adam, BOBS), name=name)
+    run = start_rule(project=project, rule="unanimous", actor=alice, now=NOW)
+    cancel = reverse("adjudication:cancel_rule", args=[project.public_id])
+    sign_in(client, alice)
+    done_before = []
+
+    def clock() -> datetime:
+        """Alice cancels after the first note."""
+        done_before.append(Adjudication.objects.filter(status="done").count())
+        if done_before[-1] == 1 and not AuditEvent.objects.filter(verb="adjudication.rule_cancel").exists():
+            assert client.post(cancel).status_code == 303
+        return NOW
+
+    run_job(job_id=run.job_id, work=lambda job: run_rule(job=job, clock=clock), clock=clock)
+    assert Job.objects.get(pk=run.job_id).status == Job.Status.CANCELLED
+    assert Adjudication.objects.filter(status="done").count() == 1
+    assert "Cancelled" in body(client.get(reverse("adjudication:rules", args=[project.public_id])))
+    client.post(cancel)
+    assert AuditEvent.objects.filter(verb="adjudication.rule_cancel", actor=alice).count() == 1
+    waiting = start_rule(project=project, rule="unanimous", actor=alice, now=NOW)
+    assert 'aria-label="Cancel Unanimous"' in body(client.get(reverse("adjudication:rules", args=[project.public_id])))
+    client.post(cancel)
+    assert Job.objects.get(pk=waiting.job_id).status == Job.Status.CANCELLED

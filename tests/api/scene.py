@@ -30,6 +30,7 @@ from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from annotator.web.ids import new_public_id
 from tests.cast import NOW, make_document, make_notice, make_round, make_set
+from tests.objects import make_adjudicated
 
 CANARY = "Zebrafever"
 ROOT = "/api/v1/"
@@ -164,6 +165,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "comment_id": comment.public_id,
         "notice_id": make_notice(project, reader).public_id,
         "run_id": suggestions[0].job.run.public_id,
+        "adjudication_id": make_adjudicated(project, reader),
         "round_id": make_round(project, reader, reader).public_id,
         "import_id": make_upload(project, uploader),
         "build_id": make_build(project, uploader),

@@ -51,7 +51,7 @@ class Row:
 ANY = " ".join(Scope)
 _NOTE = {"id": "new-1", "text": "New note."}
 
-# In the world below Bob holds the note and Dana has uploaded the import; Alice, Adam and Dana look on.
+# In the world below Bob holds the note, Alice adjudicates one, Dana has uploaded the import; Adam looks on.
 #                          anonymous, outsider, lead, annotator, adjudicator, data scientist
 OPERATIONS: dict[str, Row] = {
     "description_get": Row("401 200 200 200 200 200", ANY),
@@ -91,11 +91,22 @@ OPERATIONS: dict[str, Row] = {
     "review_get": Row("401 404 409 200 409 403", "review"),
     "review_renew": Row("401 404 409 204 409 403", "review"),
     "review_put_back": Row("401 404 409 204 409 403", "review"),
+    "review_hand_back": Row("401 404 409 409 409 403", "review"),  # it is in no round
+    "review_take_back": Row("401 404 409 409 409 403", "review"),
     "decisions_create": Row(
         "401 404 409 201 409 403",
         "review",
         lambda ids: {"key": uuid4().hex, "verdict": "add", "fragments": [[11, 14]], "label": "Problem"},
     ),
+    "adjudications_list": Row("401 404 200 403 200 403", "review"),
+    "adjudications_next": Row("401 404 200 403 204 403", "review"),
+    "adjudications_get": Row("401 404 200 403 409 403", "review"),
+    "adjudications_take": Row("401 404 200 403 409 403", "review"),
+    "adjudications_renew": Row("401 404 204 403 409 403", "review"),
+    "adjudications_put_back": Row("401 404 204 403 204 403", "review"),
+    "adjudications_choose": Row("401 404 422 403 409 403", "review", lambda ids: {"key": uuid4().hex, "what": "undo"}),
+    "adjudications_finish": Row("401 404 422 403 409 403", "review"),
+    "adjudications_reopen": Row("401 404 409 403 409 403", "review"),
     "rounds_list": Row("401 404 200 403 403 403", "manage read"),
     "rounds_create": Row(
         "401 404 422 403 403 403", "manage", lambda ids: {"readers": [{"id": "a" * 16}], "n_readers": 1}

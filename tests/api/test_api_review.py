@@ -18,7 +18,7 @@ from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.review.models import Decision, ReviewItem
 from tests.api.scene import Api, assert_problem, queue, results, suggest
-from tests.cast import TIED_SCHEMA, make_document, sign_in
+from tests.cast import TIED_SCHEMA, make_document, make_round, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -330,3 +330,15 @@ def test_a_comment_that_cannot_be_kept_is_refused(
     api: Api, held: dict[str, Any], body: dict[str, str], status: int
 ) -> None:
     assert api.post(f"./review/{held['id']}/comments/", body).status_code == status
+
+
+def test_a_note_of_a_round_is_handed_back_and_taken_back(api: Api, project: Project, alice: User, bob: User) -> None:
+    document = make_document(project)
+    make_round(project, alice, bob)
+    address = f"./review/{ReviewItem.objects.get().public_id}/"
+    assert api.post(f"{address}hand-back/").status_code == 204
+    assert_problem(api.post(f"{address}hand-back/"), 409, "conflict")
+    assert_problem(api.post("./review/take/", {"document": document.public_id}), 409, "conflict")
+    assert api.post(f"{address}take-back/").status_code == 204
+    assert api.post("./review/take/", {"document": document.public_id}).status_code == 200
+    assert_problem(api.post(f"{address}take-back/"), 409, "conflict")

@@ -17,6 +17,8 @@ from annotator.notices.models import Kind, Notice
 from annotator.projects.models import Project
 from annotator.projects.selectors import member_of
 from annotator.projects.services import add_guideline, set_member
+from annotator.review.models import Round
+from annotator.review.rounds import add_reader
 from tests.api.scene import Api, results, token_of
 from tests.browse.test_people_browser import sign_in_browser
 from tests.cast import HTMX, body, make_notice, sign_in
@@ -24,7 +26,7 @@ from tests.objects import make_objects
 
 LIST = "/notices/"
 # What the words of a kind count.
-DETAILS: dict[Kind, dict[str, int]] = {
+DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.GUIDELINE: {"number": 3},
     Kind.SCHEMA: {"number": 2},
     Kind.RUN_DONE: {"number": 7, "n_done": 1200, "n_failed": 0},
@@ -32,8 +34,11 @@ DETAILS: dict[Kind, dict[str, int]] = {
     Kind.RUN_WAITS: {"number": 7},
     Kind.BUILD_DONE: {"number": 4, "n_notes": 1, "n_spans": 2},
     Kind.IMPORT_DONE: {"n_added": 12},
+    Kind.ROUND_ASSIGNED: {"number": 2, "due_on": "2026-12-12"},
+    Kind.ROUND_DUE: {"number": 2, "due_on": "2026-12-12", "n_left": 3},
+    Kind.ROUND_HANDED_BACK: {"number": 2},
 }
-SUBJECTS = {"run": "run_id", "build": "build_id", "import": "import_id"}
+SUBJECTS = {"round": "round_id", "run": "run_id", "build": "build_id", "import": "import_id"}
 
 
 def open_url(notice: Notice) -> str:
@@ -46,6 +51,7 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
     settings.BUILDS_DIR = tmp_path
     ids = make_objects(project, reader=bob, uploader=dana)
     add_guideline(project=project, text="Mark it.", actor=alice, now=timezone.now())
+    add_reader(round=Round.objects.get(public_id=ids["round_id"]), user=alice, actor=alice, now=timezone.now())
     sign_in(client, alice)
     for kind in Kind:
         subject = ids.get(SUBJECTS.get(kind.partition("_")[0], ""), "")
@@ -63,6 +69,9 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
         "Dataset 4 is ready</button><small>Discharge notes · 1 note, 2 spans.",
         "A note in your hands was taken over",
         "Your role is lead now",
+        "1 note is assigned to you</button><small>Discharge notes · In round 2, due on 12 December.",
+        "3 notes of yours to read in round 2</button><small>Discharge notes · It is due on 12 December.",
+        "1 note of round 2 was handed back <kbd>O</kbd></button><small>Discharge notes · It waits for other readers of",
     ):
         assert words in page
     assert set(TOLD) == set(Kind)

@@ -44,7 +44,8 @@ def test_a_round_is_made_read_and_handed_back_by_keyboard(
     sign_in_browser(page.context, bob, live_server.url)
     page.goto(live_server.url)
     page.get_by_role("link", name="Round 1").focus()
-    page.keyboard.press("Enter")
+    with page.expect_navigation():  # to its end: keys do nothing before the scripts are there
+        page.keyboard.press("Enter")
     expect(page.get_by_text("3 of 3 notes")).to_be_visible()
     page.keyboard.press("r")
     page.wait_for_url("**/review/*/")

@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from annotator.core.wording import ago_words, counted, duration_words, memory_words, remaining_words, sentence
+from annotator.core.wording import (
+    ago_words,
+    counted,
+    duration_words,
+    memory_words,
+    remaining_words,
+    sentence,
+    work_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +28,14 @@ from annotator.core.wording import ago_words, counted, duration_words, memory_wo
 )
 def test_duration_has_at_most_two_units(seconds: float, words: str):
     assert duration_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(9, "9 s"), (60, "1 min"), (370.9, "6 min 10 s"), (3599, "59 min 59 s"), (3661, "1 h 1 min"), (90_061, "1 day")],
+)
+def test_work_is_told_to_the_second_of_an_hour(seconds: float, words: str):
+    assert work_words(seconds) == words
 
 
 @pytest.mark.parametrize(

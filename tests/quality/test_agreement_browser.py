@@ -45,8 +45,11 @@ def test_a_disagreement_is_found_by_keys_and_by_mouse(
     assert 0 < page.locator(".differences tbody tr").count() < n_of_pair
     page.get_by_role("link", name="…").first.focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="This note is not in your hands")).to_be_visible()
+    page.get_by_role("button", name="Take this note").click()
+    expect(page).to_have_url(re.compile(r"/adjudicate/\w+/\?at=\d+$"))
+    expect(page.locator(".cases [aria-current]")).to_be_visible()
 
+    page.go_back()
     page.go_back()
     expect(title).to_have_text("Disagreements, bob and cy")
     page.get_by_role("link", name="Problem against Medication").click()

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
-from annotator.annotations.services import NewAnnotation, reopen_set, withdraw
+from annotator.annotations.services import NewAnnotation, add_adjudicated, reopen_set, submit_set, withdraw
 from annotator.core.agreement import measure_agreement
 from annotator.core.readings import Reading, ReadNote, ReadSpan
 from annotator.core.schema import schema_from_json
@@ -170,3 +170,26 @@ def test_queries_do_not_grow_with_notes(project: Project, alice: User, django_as
         finish(document, alice)
     with django_assert_num_queries(7):
         assert len(list(read_notes(project))) == 7
+
+
+def test_gold_is_read_once_it_is_finished_and_as_nobodys_reading(project: Project, alice: User, bob: User) -> None:
+    (document,) = make_notes(project, 1)
+    finish(document, alice)
+    make_set(document, bob, NewAnnotation(span=CHEST_PAIN, label="Problem", attributes={}))
+    gold = AnnotationSet.objects.create(document=document, annotator=alice, kind=AnnotationSet.Kind.GOLD)
+    add_adjudicated(
+        target=gold,
+        annotator=alice,
+        text=document.text,
+        schema_version=project.schema_versions.get(),
+        news=[NewAnnotation(span=METFORMIN, label="Medication", attributes={})],
+        now=NOW,
+    )
+    (note,) = read_notes(project)
+    assert (note.gold, sorted(note.annotators)) == (None, ["alice", "bob"])
+    submit_set(target=gold, now=NOW)
+    (finished,) = read_notes(project)
+    assert finished.gold == Reading([ReadSpan(METFORMIN, "Medication", {})], {})
+    assert finished.annotators == note.annotators
+    alices, bobs = json.loads(told(project, "--json"))["gold"]
+    assert (alices["strict"]["r"], bobs["strict"]["r"]) == (1, 0)

@@ -106,7 +106,9 @@ def test_data_scientists_may_see_it_and_annotators_may_not(
 
 
 def test_the_page_is_in_the_navigation(alice_client: Client, project: Project) -> None:
-    assert f'<a href="{url(project)}" aria-current="page">Quality</a>' in body(alice_client.get(url(project)))
+    assert f'<a href="{url(project)}" aria-current="page" data-second>Quality</a>' in body(
+        alice_client.get(url(project))
+    )
 
 
 def test_queries_do_not_grow_with_the_notes(

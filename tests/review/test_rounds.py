@@ -16,6 +16,7 @@ from annotator.browse.services import remove_person
 from annotator.browse.work import notes_in_hand, waiting_notes
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
+from annotator.notices.models import Kind, Notice
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.selectors import memberships_of
 from annotator.projects.services import ProjectError, create_project, set_away
@@ -26,6 +27,7 @@ from annotator.review.queue import ensure_note_items
 from annotator.review.readings import notes_read, progress_by_reader, rounds_left
 from annotator.review.rounds import Chosen, RoundError
 from annotator.review.selectors import waiting_items
+from annotator.review.telling import tell_due
 from annotator.routing.services import route_job
 from tests.cast import NOW, make_document, make_member, make_round, make_set, make_user
 from tests.projects.test_invitations import at_once
@@ -376,3 +378,48 @@ def test_a_round_and_routing_at_once_make_no_item_beyond_its_readers(schema: Sch
     for unit in ("note", "span"):
         slots = ReviewItem.objects.filter(unit=unit).order_by("document", "slot").values_list("document", "slot")
         assert list(slots) == [(job.document_id, slot) for job in jobs for slot in (1, 2)]
+
+
+def told(kind: Kind) -> dict[str, tuple[int, dict[str, Any]]]:
+    found = Notice.objects.filter(kind=kind).select_related("user")
+    return {notice.user.username: (notice.n, notice.detail) for notice in found}
+
+
+def test_readers_are_told_what_is_theirs_and_leads_what_is_handed_back(
+    project: Project, notes: list[Document], alice: User, bob: User, adam: User, carl: User
+) -> None:
+    due_on = NOW.date() + timedelta(days=9)
+    made = make_round(project, bob, bob, adam, due_on=due_on)
+    detail = {"number": 1, "due_on": due_on.isoformat()}
+    assert told(Kind.ROUND_ASSIGNED) == {"adam": (6, detail)}, "Bob made it himself"
+    rounds.add_reader(round=made, user=carl, actor=alice, now=NOW)
+    for n_notes in (1, 2):
+        rounds.reassign(round=made, from_user=adam, to=carl, n_notes=n_notes, actor=alice, now=NOW)
+    assert told(Kind.ROUND_ASSIGNED)["carl"] == (3, detail)
+    for note in notes[:3]:
+        item = ReviewItem.objects.filter(document=note, assigned_to=bob).get()
+        rounds.hand_back(reading=item, reader=bob, now=NOW)
+    assert told(Kind.ROUND_HANDED_BACK) == {"alice": (3, detail)}
+    rounds.undo_round(round=made, actor=alice, now=NOW)
+    assert not Notice.objects.exists()
+    adam.refresh_from_db()
+    assert adam.n_unread_notices == 0
+
+
+def test_readers_are_told_once_of_what_is_left_when_a_round_is_due_soon(
+    project: Project, notes: list[Document], alice: User, bob: User, adam: User
+) -> None:
+    made = make_round(project, alice, bob, adam, due_on=NOW.date() + timedelta(days=3))
+    ReviewItem.objects.filter(document=notes[0], assigned_to=bob).update(status=ReviewItem.Status.DECIDED)
+    ReviewItem.objects.filter(assigned_to=adam).update(status=ReviewItem.Status.DECIDED)
+    tell_due(now=NOW)
+    assert told(Kind.ROUND_DUE) == {}
+    for days in (1, 1, 2, 3):
+        tell_due(now=NOW + timedelta(days=days))
+    detail = {"number": 1, "due_on": str(made.due_on), "n_left": 5}
+    assert told(Kind.ROUND_DUE) == {"bob": (1, detail)}
+    rounds.set_due(round=made, due_on=NOW.date() + timedelta(days=5), actor=alice, now=NOW)
+    tell_due(now=NOW + timedelta(days=6))
+    assert told(Kind.ROUND_DUE)["bob"][1] == detail
+    tell_due(now=NOW + timedelta(days=4))
+    assert told(Kind.ROUND_DUE)["bob"][1]["due_on"] != detail["due_on"]
