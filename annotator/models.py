@@ -12,6 +12,7 @@ from annotator.notices.models import Notice
 from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 from annotator.purges.models import Tombstone
+from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
 from annotator.review.models import Decision, ReviewItem, Round, RoundReader
@@ -28,6 +29,7 @@ from annotator.suggestions.models import (
 
 __all__ = [
     "Adjudication",
+    "Admission",
     "AgreementReport",
     "Annotation",
     "AnnotationSet",
@@ -59,7 +61,9 @@ __all__ = [
     "Notice",
     "Project",
     "PromptExample",
+    "Qualification",
     "ReaderPair",
+    "ReferenceNote",
     "Relation",
     "ReviewItem",
     "Round",
@@ -72,6 +76,8 @@ __all__ = [
     "Suggestion",
     "TokenRatings",
     "Tombstone",
+    "Trial",
+    "TrialNote",
     "User",
     "WorkDay",
     "WorkerBeat",

@@ -20,6 +20,7 @@ urlpatterns = [
     path("p/<str:project_id>/runs/", include("annotator.suggestions.urls")),
     path("p/<str:project_id>/", include("annotator.quality.urls")),
     path("p/<str:project_id>/progress/", include("annotator.progress.urls")),
+    path("p/<str:project_id>/qualification/", include("annotator.qualification.urls")),
     path("p/<str:project_id>/review/", include("annotator.review.urls")),
     path("p/<str:project_id>/adjudicate/", include("annotator.adjudication.urls")),
     path("p/<str:project_id>/datasets/", include("annotator.builds.urls")),

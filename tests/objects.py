@@ -11,6 +11,7 @@ from annotator.accounts.sessions import session_of
 from annotator.accounts.tokens import make_token
 from annotator.adjudication.services import take
 from annotator.annotations.comments import add_comment
+from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, open_set
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
@@ -20,6 +21,8 @@ from annotator.exchange.models import Import
 from annotator.jobs.services import run_job
 from annotator.projects.invitations import invite
 from annotator.projects.models import Project
+from annotator.qualification.models import Trial, TrialNote
+from annotator.qualification.services import NewQualification, ask_to_qualify
 from annotator.readings.models import Adjudication
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
@@ -27,6 +30,7 @@ from annotator.review.queue import Queued, ensure_note_items, queue_spans, tell_
 from annotator.suggestions.models import Suggestion
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
+from tests.browse.settled import settle
 from tests.cast import NOW, make_document, make_notice, make_round, make_set, make_user
 
 CANARY = "Zebrafever"
@@ -44,6 +48,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
     queue_spans(note_item=note_item, queued=queued, older_jobs=[])
     held = take_note(document=document, reviewer=reader, now=timezone.now())
     _submitted(project, reader)
+    trial_id = _trial(project, reader)
     return {
         "project_id": project.public_id,
         "document_id": document.public_id,
@@ -59,6 +64,8 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "import_id": _import(project, uploader),
         "adjudication_id": make_adjudicated(project, reader),
         "build_id": _build(project, uploader),
+        "trial_id": trial_id,
+        "example_id": _example(project, reader),
         "name": "manifest.json",
     }
 
@@ -115,6 +122,23 @@ def _api_token(user: User) -> str:
     now = timezone.now()
     token, _ = make_token(user=user, name="script", scopes=["read"], project="", lifetime=timedelta(days=7), now=now)
     return token.public_id
+
+
+def _trial(project: Project, reader: User) -> str:
+    """A finished try of who reads already, on the note that they submitted."""
+    reference = AnnotationSet.objects.filter(document__project=project, annotator=reader, status="submitted").get()
+    new = NewQualification(matching="strict", threshold=0.8, min_spans=1, n_notes=1, n_tries=1, suggestions="hidden")
+    version = ask_to_qualify(project=project, new=new, references=[reference], everyone=False, actor=reader, now=NOW)
+    trial = Trial.objects.create(
+        qualification=version, user=reader, number=1, status="failed", started_at=NOW, finished_at=NOW
+    )
+    TrialNote.objects.create(trial=trial, document=reference.document, reference=reference)
+    return trial.public_id
+
+
+def _example(project: Project, adjudicator: User) -> str:
+    gold = make_document(project, text=f"{CANARY} is gold.", external_id=f"{EXTERNAL_ID}-gold-{project.slug}")
+    return settle(gold, adjudicator, CANARY, "Problem", "Medication")
 
 
 def _import(project: Project, uploader: User) -> str:

@@ -15,12 +15,14 @@ class AnnotationSet(models.Model):
     """What one reader says about one note; a submitted set with no annotation says that there is nothing.
 
     `annotator` answers for the set. A note that is taken over keeps its set; each annotation names who made it. Of
-    kind *gold* it is what an adjudicator settled from all readings of the note, and stands in their place.
+    kind *gold* it is what an adjudicator settled from all readings of the note, and stands in their place; of kind
+    *trial* what a new annotator said of a note whose reference is known, and no reading of the project.
     """
 
     class Kind(models.TextChoices):
         READING = "reading"
         GOLD = "gold"
+        TRIAL = "trial"
 
     class Status(models.TextChoices):
         OPEN = "open", "In progress"
@@ -36,6 +38,9 @@ class AnnotationSet(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["document", "annotator"], condition=Q(kind="reading"), name="annotation_set_once"
+            ),
+            models.UniqueConstraint(
+                fields=["document", "annotator"], condition=Q(kind="trial"), name="annotation_set_trial"
             ),
             models.UniqueConstraint(fields=["document"], condition=Q(kind="gold"), name="annotation_set_gold"),
         ]

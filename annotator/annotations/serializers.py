@@ -48,7 +48,9 @@ class _SubmittedSerializer(serializers.Serializer):
     document = serializers.CharField(source="set.document.public_id")
     reader = serializers.CharField(source="set.annotator.username")
     set_kind = serializers.ChoiceField(
-        AnnotationSet.Kind.choices, source="set.kind", help_text="gold: settled from all readings; reader adjudicated."
+        [AnnotationSet.Kind.READING.value, AnnotationSet.Kind.GOLD.value],
+        source="set.kind",
+        help_text="gold: settled from all readings; reader adjudicated.",
     )
     schema_number = serializers.IntegerField(source="schema_version.number")
 

@@ -113,11 +113,9 @@ def annotation_row(*, text: str, schema: Schema, new: NewAnnotation) -> Annotati
     )
 
 
-def open_set(*, document: Document, annotator: User) -> AnnotationSet:
-    """The annotator's reading of the note, made if it is new."""
-    found, _ = AnnotationSet.objects.get_or_create(
-        document=document, annotator=annotator, kind=AnnotationSet.Kind.READING
-    )
+def open_set(*, document: Document, annotator: User, kind: str = AnnotationSet.Kind.READING) -> AnnotationSet:
+    """The annotator's reading of the note, or their trial of it, made if it is new."""
+    found, _ = AnnotationSet.objects.get_or_create(document=document, annotator=annotator, kind=kind)
     return found
 
 

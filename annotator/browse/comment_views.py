@@ -19,7 +19,7 @@ from annotator.core.wording import ago_words
 from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
-from annotator.review.models import ReviewItem
+from annotator.review.models import OF_NO_READER, ReviewItem
 from annotator.review.pages import note_title
 from annotator.suggestions.models import Suggestion
 from annotator.web.http import render_either
@@ -84,7 +84,7 @@ def comments(request: HttpRequest, project_id: str) -> HttpResponse:
 def _items_of(membership: Membership, comments: Sequence[Comment]) -> dict[int, str]:
     """Public ids of the items of these notes that are the member's, open or done, by note. One query."""
     notes = {comment.set.document_id for comment in comments}
-    items = ReviewItem.objects.filter(document__in=notes, leased_by=membership.user).exclude(unit=ReviewItem.Unit.SPAN)
+    items = ReviewItem.objects.filter(document__in=notes, leased_by=membership.user).exclude(unit__in=OF_NO_READER)
     return dict(items.values_list("document_id", "public_id"))
 
 

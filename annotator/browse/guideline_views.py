@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from annotator.browse.examples import SHOWN, example_for, examples_of, line_of
+from annotator.core.guidance import with_example
 from annotator.core.line_diff import line_diff
 from annotator.core.wording import sentence
 from annotator.projects.access import Action, may, membership_for
@@ -29,8 +31,8 @@ class GuidelineForm(forms.Form):
         label="Guideline",
         required=False,
         widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "true"}),
-        help_text="Markdown, up to 20,000 characters. Write rules and made-up examples, never words out of a patient's "
-        "note: every version is kept as long as the project is.",
+        help_text="Markdown, up to 20,000 characters. Write rules and made-up examples, never words that could tell "
+        "who a patient is: every version is kept as long as the project is.",
     )
 
 
@@ -77,15 +79,41 @@ def new_version(request: HttpRequest, project_id: str) -> HttpResponse:
     return render(request, "browse/new_guideline.html", context, status=status)
 
 
+@require_safe
+def new_example(request: HttpRequest, project_id: str, example_id: str) -> HttpResponse:
+    """The form of the next version, filled with the newest and an example out of what was settled; nothing is kept
+    before a lead has looked at it.
+    """
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
+    found = example_for(membership.project, key=example_id)
+    if found is None:
+        raise Http404
+    newest = current_guideline(membership.project)
+    before = newest.text if newest else ""
+    line = line_of(found)
+    text = with_example(before, label=found.label, line=line)
+    form = GuidelineForm(initial={"text": text, "changes": newest.number if newest else 0})
+    context = page_context(membership, current="Overview", crumb="Guideline") | {
+        "form": form,
+        "example": line,
+        "diff": line_diff(before, text),
+    }
+    return render(request, "browse/new_guideline.html", context)
+
+
 def _page(request: HttpRequest, membership: Membership, shown: Guideline | None) -> HttpResponse:
     project = membership.project
     before = project.guidelines.filter(number=shown.number - 1).first() if shown else None
     page = page_of(request, guidelines_of(project))
+    may_manage = may(role=membership.role, action=Action.MANAGE)
+    is_newest = shown is not None and shown.number == page.paginator.count
+    has_examples = may_manage and (is_newest or shown is None)
     context = page_context(membership, current="Overview", crumb="Guideline") | {
         "shown": shown,
         "diff": line_diff(before.text, shown.text) if shown and before else [],
-        "is_newest": shown is not None and shown.number == page.paginator.count,
+        "is_newest": is_newest,
         "page": page,
-        "may_manage": may(role=membership.role, action=Action.MANAGE),
+        "may_manage": may_manage,
+        "examples": examples_of(project, guideline=shown.text if shown else "")[:SHOWN] if has_examples else [],
     }
     return render(request, "browse/guideline.html", context)

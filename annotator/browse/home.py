@@ -66,7 +66,7 @@ class Home:
 
 
 def home_of(user: User, memberships: Sequence[Membership], *, now: datetime) -> Home:
-    """What the person's roles have them do. Eleven queries at most."""
+    """What the person's roles have them do. Fifteen queries at most."""
     reviewed = work.projects_where(memberships, Action.REVIEW)
     is_lead = bool(work.projects_where(memberships, Action.MANAGE))
     is_data_scientist = any(member.role == Membership.Role.DATA_SCIENTIST for member in memberships)

@@ -1,5 +1,7 @@
 """What of other people's and models' work a member may read, so that readings stay independent.
 
+What is said in trials is nobody's reading, and shown to nobody here.
+
 Who may review may become the reader of any note that still waits for one. What would sway that reading is theirs to
 see once no reader is left to come; whoever cannot review sees it at once.
 """
@@ -53,7 +55,7 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     """Decisions with all that they name: the member's own, and those of others in notes that wait for no reader.
     One query.
     """
-    found = Decision.objects.filter(project=membership.project)
+    found = Decision.objects.filter(project=membership.project).exclude(note_item__unit=ReviewItem.Unit.TRIAL)
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(reviewer=membership.user) | ~Q(note_item__document__in=_open_notes(membership)))
     return found.select_related(
@@ -71,6 +73,7 @@ def comments_for(membership: Membership) -> QuerySet[Comment]:
     Who does not review sees those of submitted sets.
     """
     found = Comment.objects.filter(set__document__project=membership.project, status=Comment.Status.OPEN)
+    found = found.exclude(set__kind=AnnotationSet.Kind.TRIAL)
     seen = Q(author=membership.user) | Q(set__annotator=membership.user)
     if may(role=membership.role, action=Action.READ_NOTES):
         if may(role=membership.role, action=Action.REVIEW):
@@ -99,7 +102,7 @@ def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:
         set__document__project=membership.project,
         set__status=AnnotationSet.Status.SUBMITTED,
         status=Annotation.Status.LIVE,
-    )
+    ).exclude(set__kind=AnnotationSet.Kind.TRIAL)
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(set__annotator=membership.user) | ~Q(set__document__in=_open_notes(membership)))
     return found.select_related("set__document", "set__annotator", "annotator", "schema_version")

@@ -86,7 +86,9 @@ def notes_with_state(project: Project) -> QuerySet[Any]:
     """
     items = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE)
     jobs = LabelJob.objects.filter(run__project=project)
-    sets = AnnotationSet.objects.filter(document__project=project, status=AnnotationSet.Status.SUBMITTED)
+    sets = AnnotationSet.objects.filter(
+        document__project=project, kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED
+    )
     is_open, is_decided = _among(items.filter(status=_Status.OPEN)), _among(items.filter(status=_Status.DECIDED))
     is_begun = _among(items.filter(status=_Status.OPEN, leased_by__isnull=False)) | is_decided
     has_failed = _among(jobs.filter(status=LabelJob.Status.FAILED))

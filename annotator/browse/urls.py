@@ -23,6 +23,7 @@ urlpatterns = [
     path("p/<str:project_id>/comments/", comment_views.comments, name="comments"),
     path("p/<str:project_id>/workers/", views.workers, name="workers"),
     path("p/<str:project_id>/guideline/", guideline_views.guideline, name="guideline"),
+    path("p/<str:project_id>/guideline/examples/<str:example_id>/", guideline_views.new_example, name="new_example"),
     path("p/<str:project_id>/guideline/new/", guideline_views.new_version, name="new_guideline"),
     path("p/<str:project_id>/labelers/", labeler_views.labelers, name="labelers"),
     path("p/<str:project_id>/labelers/new/", labeler_views.new_labeler, name="new_labeler"),

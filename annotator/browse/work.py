@@ -15,6 +15,7 @@ from annotator.accounts.models import User
 from annotator.builds.models import DatasetBuild
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
+from annotator.qualification.selectors import standings
 from annotator.review.leases import takeable_in
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import is_begun
@@ -41,10 +42,13 @@ class NoteInHand:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is open in a project: notes that the person may take, and suggestions to decide in all open notes."""
+    """What is open in a project: notes that the person may take, and suggestions to decide in all open notes; of who
+    has to qualify, the notes of their try.
+    """
 
     n_notes: int = 0
     n_spans: int = 0
+    is_trial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +103,27 @@ def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetim
 
 
 def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetime) -> dict[int, Waiting]:
-    """What is open in each project where the person reviews, by row id of the project. Two queries.
+    """What is open in each project where the person reviews, by row id of the project. Three queries, six where they
+    have to qualify.
 
     The notes are those of `review.leases.takeable_notes` but for the person's own, each once however many of its slots
     are free.
     """
     projects = projects_where(memberships, Action.REVIEW)
+    standing = standings(user=user, projects=projects)
+    trials = {pk: Waiting(n_notes=found.n_waiting, is_trial=True) for pk, found in standing.items()}
+    projects = {pk: project for pk, project in projects.items() if pk not in trials}
     notes = takeable_in(projects.values(), reviewer=user, now=now).exclude(is_begun(), leased_by=user)
     spans = ReviewItem.objects.filter(project__in=projects, unit=_Unit.SPAN, status=_Status.OPEN)
     n_notes = dict(notes.values_list("project").annotate(n=Count("document", distinct=True)))
     n_spans = dict(spans.order_by().values_list("project").annotate(n=Count("pk")))
-    return {pk: Waiting(n_notes=n_notes.get(pk, 0), n_spans=n_spans.get(pk, 0)) for pk in projects}
+    return trials | {pk: Waiting(n_notes=n_notes.get(pk, 0), n_spans=n_spans.get(pk, 0)) for pk in projects}
 
 
 def done_by(user: User, *, day: datetime, week: datetime) -> Done:
     """What the person did since `day` and since `week`, in all projects. One query."""
     recent = Decision.objects.filter(reviewer=user, decided_at__gte=min(day, week))
+    recent = recent.exclude(note_item__unit=_Unit.TRIAL)
     # Only its reviewer takes a decision back, and later: a look at the recent ones, where a join would read them all.
     decided = recent.exclude(pk__in=recent.filter(undoes__isnull=False).values("undoes"))
     is_note = Q(verdict=_Verdict.NOTE_DONE)

@@ -77,6 +77,7 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
     waiting = set() if annotator else _waiting_notes(project)
     rows = (
         AnnotationSet.objects.filter(document__project=project, status=Submitted)
+        .exclude(kind=AnnotationSet.Kind.TRIAL)
         .order_by()
         .values_list(
             "pk",

@@ -1,9 +1,11 @@
-"""The passage of a guideline, which is Markdown, about one label: what a reviewer is shown beside a span."""
+"""The passage of a guideline, which is Markdown, about one label: what a reviewer is shown beside a span; and examples
+that are written into it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 PASSAGE_CHARS = 320
@@ -51,14 +53,35 @@ def passage_about(label: str, guideline: str) -> Passage | None:
     for pattern in _names(label):
         named = [section for section in found if pattern.search(section.title)]
         if named:
-            best = min(named, key=lambda section: len(_NUMBER.sub("", section.title)))
-            return _passage(best.title, best.blocks)
+            title = _shortest(section.title for section in named)
+            return _passage(title, next(section.blocks for section in named if section.title == title))
     for pattern in _names(label):
         said = [(section.title, block) for section in found for block in section.blocks if pattern.search(block)]
         if said:
             title = said[0][0]
             return _passage(title, tuple(block for under, block in said if under == title))
     return None
+
+
+def example_line(words: str, *, label: str, instead: Collection[str]) -> str:
+    """`- “nausea” → Symptom, not Problem`: an example as a guideline tells it."""
+    other = f", not {' or '.join(instead)}" if instead else ""
+    return f"- “{' '.join(words.split())}” → {label}{other}"
+
+
+def with_example(guideline: str, *, label: str, line: str) -> str:
+    """The guideline with the line at the end of the section whose heading names the label, or of a new one."""
+    lines = guideline.split("\n")
+    titles = _titles(lines)
+    for pattern in _names(label):
+        named = [title for title in titles.values() if pattern.search(title)]
+        if named:
+            heading = next(number for number, title in titles.items() if title == _shortest(named))
+            end = next((number for number in titles if number > heading), len(lines))
+            last = max(number for number in range(heading, end) if lines[number].strip())
+            gap = [] if _BULLET.match(lines[last]) else [""]
+            return "\n".join([*lines[: last + 1], *gap, line, *lines[last + 1 :]])
+    return f"{guideline.rstrip()}\n\n## {label}\n\n{line}".lstrip()
 
 
 def in_short(text: str, n_chars: int) -> str:
@@ -80,23 +103,22 @@ def _sections(guideline: str) -> Iterator[_Section]:
     title = ""
     blocks: list[str] = []
     lines: list[str] = []
-    is_code = False
+    titles = _titles(guideline.split("\n"))
 
     def close() -> None:
         if lines:
             blocks.append(" ".join(lines))
             lines.clear()
 
-    for line in guideline.split("\n"):
+    for number, line in enumerate(guideline.split("\n")):
         if _FENCE.match(line):
-            is_code = not is_code
             continue
-        heading = None if is_code else _HEADING.fullmatch(line)
-        if heading or not line.strip() or _RULE.fullmatch(line):
+        is_heading = number in titles
+        if is_heading or not line.strip() or _RULE.fullmatch(line):
             close()
-        if heading:
+        if is_heading:
             yield _Section(title, tuple(blocks))
-            title, blocks = _plain(heading["title"][:_TITLE_CHARS].rstrip(" \t#")), []
+            title, blocks = titles[number], []
         elif line.strip() and not _RULE.fullmatch(line):
             bullet = _BULLET.match(line)
             if bullet:
@@ -104,6 +126,23 @@ def _sections(guideline: str) -> Iterator[_Section]:
             lines.append(line[bullet.end() if bullet else 0 :].strip().removeprefix(">").strip())
     close()
     yield _Section(title, tuple(blocks))
+
+
+def _titles(lines: Sequence[str]) -> dict[int, str]:
+    """The headings by the number of their line, but for those in code."""
+    titles = {}
+    is_code = False
+    for number, line in enumerate(lines):
+        if _FENCE.match(line):
+            is_code = not is_code
+        elif not is_code and (heading := _HEADING.fullmatch(line)):
+            titles[number] = _plain(heading["title"][:_TITLE_CHARS].rstrip(" \t#"))
+    return titles
+
+
+def _shortest(titles: Iterable[str]) -> str:
+    """Of headings that name a label the one with least beside it."""
+    return min(titles, key=lambda title: len(_NUMBER.sub("", title)))
 
 
 def _passage(title: str, blocks: tuple[str, ...]) -> Passage:

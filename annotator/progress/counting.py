@@ -53,8 +53,12 @@ def day_of(project: Project, day: date) -> Day:
 
 
 def decisions_of(project: Project) -> QuerySet[Decision]:
-    """The project's decisions, by whomever: so that the index on project, reviewer and time is used."""
-    return Decision.objects.filter(project=project, reviewer__in=list(User.objects.values_list("pk", flat=True)))
+    """The project's decisions but for those in tries; by whomever, so that the index on project, reviewer and time is
+    used.
+    """
+    people = list(User.objects.values_list("pk", flat=True))
+    made = Decision.objects.filter(project=project, reviewer__in=people)
+    return made.exclude(note_item__unit=ReviewItem.Unit.TRIAL)
 
 
 def count_queue(project: Project) -> dict[str, dict[str, int]]:

@@ -17,6 +17,7 @@ from annotator.jobs.models import Job
 from annotator.notices.models import Notice
 from annotator.progress.models import CountedProject, LabelDay, WorkDay
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
+from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
 from annotator.review.models import Decision, ReviewItem, Round, RoundReader
@@ -43,6 +44,8 @@ OF_NOTES: tuple[_Table, ...] = (
     (Adjudication, "document", "n_adjudications"),
     (Decision, "note_item__document", "n_decisions"),
     (ReviewItem, "document", "n_review_items"),
+    (TrialNote, "document", "n_trial_notes"),
+    (ReferenceNote, "document", "n_reference_notes"),
     (Comment, "set__document", "n_comments"),
     (Relation, "set__document", "n_relations"),
     (DocumentValue, "set__document", "n_document_values"),
@@ -65,6 +68,9 @@ OF_PROJECTS: tuple[_Table, ...] = (
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),
+    (Admission, "qualification__project", "n_admissions"),
+    (Trial, "qualification__project", "n_trials"),
+    (Qualification, "project", "n_qualifications"),
     (Guideline, "project", "n_guidelines"),
     (ServerPermission, "project", "n_server_permissions"),
     (SchemaVersion, "project", "n_schema_versions"),

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
+from django.db.models import QuerySet
+
 from annotator.annotations.models import AnnotationSet
 from annotator.core.readings import Reading, ReadNote
 from annotator.documents.models import Document
@@ -22,7 +24,7 @@ def read_notes(project: Project) -> Iterator[ReadNote]:
     Annotators go by their user names, a labeler by its name and the number of its run. What is unaligned has no place
     and is left out. Gold counts once its note is finished.
     """
-    submitted = AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED)
+    submitted = _submitted()
     documents = Document.objects.filter(project=project, pk__in=submitted.values("document")).order_by("pk")
     left = documents.values_list("pk", flat=True).iterator(chunk_size=2000)
     while page := list(islice(left, _PAGE)):
@@ -39,9 +41,14 @@ def read_notes(project: Project) -> Iterator[ReadNote]:
             )
 
 
+def _submitted() -> QuerySet[AnnotationSet]:
+    """Readings and gold."""
+    return AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED).exclude(kind=AnnotationSet.Kind.TRIAL)
+
+
 def _readings_of_people(documents: Collection[int]) -> tuple[Mapping[int, dict[str, Reading]], Mapping[int, Reading]]:
     """The readings in submitted sets, by note and user name, and the gold by note."""
-    sets = AnnotationSet.objects.filter(document__in=documents, status=AnnotationSet.Status.SUBMITTED).order_by()
+    sets = _submitted().filter(document__in=documents).order_by()
     rows = list(sets.values_list("pk", "document_id", "kind", "annotator__username"))
     said = said_in_sets([set_id for set_id, *_ in rows])
     readings: dict[int, dict[str, Reading]] = defaultdict(dict)

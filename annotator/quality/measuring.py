@@ -16,7 +16,7 @@ from annotator.core.reliability import alpha_of_tallies
 from annotator.projects.models import Project
 from annotator.quality.reports import coefficient_json, scores_json
 from annotator.readings.models import MODEL, Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import ReviewItem
+from annotator.review.models import OF_NO_READER, ReviewItem
 
 # Fewer than the command draws: of a small project the page counts while it is waited for.
 N_RESAMPLES = 200
@@ -26,9 +26,9 @@ NONE = ""
 
 def of_finished_notes(rows: QuerySet, *, project: Project, since: datetime | None) -> QuerySet:
     """Those of the rows whose note waits for no reader, whom it could sway, and was read since then."""
-    # `exclude(unit=…)`: see review.similar.is_finished.
+    # `exclude(unit__in=…)`: see review.similar.is_finished.
     waiting = ReviewItem.objects.filter(document=OuterRef("document"), status=ReviewItem.Status.OPEN)
-    found = rows.filter(~Exists(waiting.exclude(unit=ReviewItem.Unit.SPAN)), document__project=project)
+    found = rows.filter(~Exists(waiting.exclude(unit__in=OF_NO_READER)), document__project=project)
     return found.filter(at__gte=since) if since else found
 
 

@@ -21,7 +21,7 @@ from annotator.documents.models import Document
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.readings.models import MODEL
-from annotator.review.models import Decision
+from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Labeler, LabelJob, Suggestion
 
 # More notes say little more, and would keep the page waiting.
@@ -150,7 +150,7 @@ def _last_jobs(labeler: Labeler, *, among: Collection[int]) -> dict[int, int]:
 
 def _decided(project: Project) -> set[tuple[int, str]]:
     """Who decided in which note: they read it with suggestions on the page."""
-    decisions = Decision.objects.filter(project=project).order_by()
+    decisions = Decision.objects.filter(project=project, note_item__unit=ReviewItem.Unit.NOTE).order_by()
     return set(decisions.values_list("note_item__document_id", "reviewer__public_id").distinct())
 
 

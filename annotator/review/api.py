@@ -68,7 +68,7 @@ class ReviewNext(ApiView):
     def post(self, request: Request, project_id: str) -> Response:
         """Take the note that a minute of reading buys most on, for ten minutes; 204 where no note is left.
 
-        A note that the caller holds already comes first.
+        A note that the caller holds already comes first. Who has to qualify gets the notes of their try.
         """
         membership = membership_of(request, project_id, Action.REVIEW)
         item = leases.take_next(project=membership.project, reviewer=membership.user, now=timezone.now())

@@ -33,6 +33,13 @@ def is_read_blind(note_item: ReviewItem) -> bool:
     )
 
 
+def is_read_alone(note_item: ReviewItem) -> bool:
+    """Whether the reader of this note is to be told nothing of what was labelled elsewhere: it is read blind, or shows
+    how they read.
+    """
+    return note_item.is_trial or is_read_blind(note_item)
+
+
 def is_audited_blind(item: ReviewItem) -> bool:
     """Whether what the model says of this span item is hidden for as long as it is open."""
     return item.stream == ReviewItem.Stream.AUDIT and item.document.project.audits == Project.Audits.BLIND

@@ -27,7 +27,7 @@ def comment_on(*, note_item: ReviewItem, reviewer: User, key: str, kind: str, bo
         about = named_by(note_item=note_item, key=key)
         if key and about is None:
             raise CommentRefused("This span is not in the note.")
-        own = open_set(document=note_item.document, annotator=reviewer)
+        own = open_set(document=note_item.document, annotator=reviewer, kind=note_item.set_kind)
         comment = add_comment(target=own, author=reviewer, about=about, kind=kind, body=body, now=now)
         if comment.created_at == now:  # it did not stand there before
             new = Comment.objects.filter(pk=comment.pk)

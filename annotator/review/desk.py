@@ -12,6 +12,7 @@ from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.annotations.services import NewAnnotation, add_annotation, restore, submit_set, withdraw
 from annotator.projects.models import SchemaVersion
+from annotator.qualification.services import trial_note_submitted
 from annotator.review.blinding import is_read_blind
 from annotator.review.models import REVEALED, UNSEEN, Decision, ReviewItem
 from annotator.review.queue import tell_read
@@ -82,7 +83,7 @@ class Desk:
         blind: they close unseen, and whoever reopens the note sees them.
         """
         waiting = span_items(self.note_item).filter(status=ReviewItem.Status.OPEN)
-        if is_read_blind(self.note_item):
+        if is_read_blind(self.note_item) and not self.note_item.is_trial:
             waiting.update(status=ReviewItem.Status.CLOSED, reason=UNSEEN, version=F("version") + 1)
             ReviewItem.objects.filter(pk=self.note_item.pk).update(reason=REVEALED)
             self.note_item.reason = REVEALED
@@ -92,7 +93,10 @@ class Desk:
             raise DecisionRefused(f"{n_open} {are} still to be decided.")
         close(self.note_item)
         submit_set(target=self.set, now=self.now)
-        tell_read(document_ids=[self.note_item.document_id])
+        if self.note_item.is_trial:
+            trial_note_submitted(document_id=self.note_item.document_id, user=self.reviewer, now=self.now)
+        else:
+            tell_read(document_ids=[self.note_item.document_id])
 
 
 def close(item: ReviewItem) -> None:

@@ -24,7 +24,9 @@ from annotator.documents.models import Document
 from annotator.notices.models import Kind
 from annotator.notices.services import notify
 from annotator.projects.models import Membership, Project
+from annotator.qualification.selectors import is_on_trial, open_notes
 from annotator.review.models import ReviewItem, RoundReader
+from annotator.review.queue import queue_trial
 
 LEASE = timedelta(minutes=10)
 
@@ -37,8 +39,14 @@ def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
     """Lease the note that a minute of reading buys most on; None where no note is left for this person.
 
     A note that the person holds already comes first, so that a second click does not hold two; then what is assigned
-    to them, the first due first; what they left for later comes last.
+    to them, the first due first; what they left for later comes last. Who has to qualify gets the notes of their try,
+    which begins with the first.
     """
+    if is_on_trial(project=project, user=reviewer):
+        queue_trial(project=project, reviewer=reviewer, now=now)
+        item = trial_notes(project=project, reviewer=reviewer).first()
+        is_held = item is not None and (item.lease_expires_at or now) > now
+        return item if item is None or is_held or _take(item, reviewer=reviewer, now=now) else None
     while True:
         held = held_notes(project=project, reviewer=reviewer, now=now).first()
         notes = takeable_notes(project=project, reviewer=reviewer, now=now)
@@ -119,8 +127,10 @@ def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[R
 
 def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held: bool = False) -> QuerySet[ReviewItem]:
     """Open notes for the reviewer that nobody else holds and of which they have no other slot and no set yet, best
-    first; a note once for each slot that is free.
+    first; a note once for each slot that is free. Of who has to qualify, those of their try.
     """
+    if is_on_trial(project=project, user=reviewer):
+        return trial_notes(project=project, reviewer=reviewer)
     notes = takeable_in([project], reviewer=reviewer, now=now, with_held=with_held)
     return notes.select_related("document__project").order_by(F("skipped_at").asc(nulls_first=True), "-priority", "pk")
 
@@ -128,7 +138,7 @@ def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held
 def takeable_in(
     projects: Collection[Project], *, reviewer: User, now: datetime, with_held: bool = False
 ) -> QuerySet[ReviewItem]:
-    """Those of several projects, in no order."""
+    """Those of several projects in which the reviewer has not to qualify first, in no order."""
     is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
     if with_held:
         is_free |= Q(leased_by=reviewer)
@@ -166,6 +176,18 @@ def _assigned(notes: QuerySet[ReviewItem], reviewer: User) -> QuerySet[ReviewIte
     return mine.order_by(F("round__due_on").asc(nulls_last=True), "round__number", "-priority", "pk")
 
 
+def trial_notes(*, project: Project, reviewer: User) -> QuerySet[ReviewItem]:
+    """What is left to read of the reviewer's open try, which nobody else is ever given."""
+    return (
+        ReviewItem.objects.filter(
+            project=project, unit=ReviewItem.Unit.TRIAL, status=ReviewItem.Status.OPEN, leased_by=reviewer
+        )
+        .filter(document__in=open_notes(project=project, user=reviewer))
+        .select_related("document__project")
+        .order_by(F("skipped_at").asc(nulls_first=True), "pk")
+    )
+
+
 @transaction.atomic
 def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
     """Lease the item as it was read; False where it has changed since."""
@@ -180,7 +202,7 @@ def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
         return False
     if item.leased_by_id not in (None, reviewer.pk):
         hand_over(document_id=item.document_id, annotator_id=item.leased_by_id, to=reviewer)
-    open_set(document=item.document, annotator=reviewer)
+    open_set(document=item.document, annotator=reviewer, kind=item.set_kind)
     document = item.document
     record_event(
         project=document.project.public_id,

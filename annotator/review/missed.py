@@ -21,7 +21,7 @@ from annotator.core.missed import Found, Missed, Place, Record, may_be_missed, o
 from annotator.core.spans import Span
 from annotator.core.surfaces import normal_surface, surface_keys
 from annotator.documents.models import Document
-from annotator.review.blinding import is_read_blind
+from annotator.review.blinding import is_read_alone
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import NoteView
 from annotator.review.similar import is_finished
@@ -39,7 +39,7 @@ def missed_in(view: NoteView, *, reader: User) -> list[Missed]:
     Nothing is offered over an annotation, nor, with the same label, over what was rejected, removed or dismissed here;
     what was dismissed is not offered in other places of the note either.
     """
-    if is_read_blind(view.note_item):
+    if is_read_alone(view.note_item):
         return []
     text = view.document.text
     spans = [(mark.span, mark.label.name) for mark in view.annotations]
@@ -122,7 +122,9 @@ def _found(view: NoteView, finished: Collection[int]) -> dict[str, list[Found]]:
             verdict=_Verdict.REJECT,
             undone_by=None,
             item__suggestion__label__in={one.label for one in open_ones},
-        ).values_list("item__suggestion__label", "item__suggestion__surface")
+        )
+        .exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+        .values_list("item__suggestion__label", "item__suggestion__surface")
     }
     found: dict[str, list[Found]] = {}
     for one in open_ones:

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, DocumentValue, Relation
+from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.suggestions.models import Suggestion
@@ -20,6 +20,8 @@ LATE = "late"
 UNSEEN = "unseen"
 # Of a note that was read blind and submitted once: its suggestions are shown from then on.
 REVEALED = "revealed"
+# The slots from here on are of trials.
+FIRST_TRIAL = 1000
 
 
 class Round(models.Model):
@@ -77,7 +79,9 @@ class ReviewItem(models.Model):
     """What is leased and decided.
 
     Each note has one item of unit *note* for every reader (`slot` 1..n). It carries the lease: who holds it decides
-    the span items of the same note and slot. `version` grows with every change, and every change names the version
+    the span items of the same note and slot. A note that a new annotator tries is an item of unit *trial*, in a slot of
+    its own above FIRST_TRIAL, whose spans are of unit *trial span*: whatever asks for notes and spans sees neither, and
+    nobody else is ever given it. `version` grows with every change, and every change names the version
     it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. Of a span,
     `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either.
     `project` is the note's, and moves with it when a purge takes the note (`purges.services`).
@@ -89,6 +93,8 @@ class ReviewItem(models.Model):
     class Unit(models.TextChoices):
         NOTE = "note"
         SPAN = "span"
+        TRIAL = "trial"
+        TRIAL_SPAN = "trial_span"
 
     class Stream(models.TextChoices):
         UNCERTAIN = "uncertain"
@@ -129,7 +135,9 @@ class ReviewItem(models.Model):
             models.UniqueConstraint(
                 fields=["suggestion", "slot"], condition=Q(suggestion__isnull=False), name="review_item_of_span"
             ),
-            models.UniqueConstraint(fields=["document", "slot"], condition=Q(unit="note"), name="review_item_of_note"),
+            models.UniqueConstraint(
+                fields=["document", "slot"], condition=Q(unit__in=["note", "trial"]), name="review_item_of_note"
+            ),
             models.UniqueConstraint(
                 fields=["document", "assigned_to"],
                 condition=Q(unit="note", assigned_to__isnull=False),
@@ -140,8 +148,14 @@ class ReviewItem(models.Model):
                 name="review_item_of_round",
             ),
             models.CheckConstraint(
-                condition=Q(unit="note", suggestion=None) | Q(unit="span", suggestion__isnull=False),
+                condition=Q(unit__in=["note", "trial"], suggestion=None)
+                | Q(unit__in=["span", "trial_span"], suggestion__isnull=False),
                 name="review_item_unit",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit__in=["note", "span"], slot__lt=FIRST_TRIAL)
+                | Q(unit__in=["trial", "trial_span"], slot__gte=FIRST_TRIAL),
+                name="review_item_slot",
             ),
         ]
         indexes = [
@@ -165,9 +179,22 @@ class ReviewItem(models.Model):
             ),
         ]
 
+    @property
+    def is_trial(self) -> bool:
+        return self.unit == ReviewItem.Unit.TRIAL
+
+    @property
+    def set_kind(self) -> AnnotationSet.Kind:
+        """What the sets are that this note item is worked on in."""
+        return AnnotationSet.Kind.TRIAL if self.is_trial else AnnotationSet.Kind.READING
+
     def is_read_by(self, user: User) -> bool:
         """Whether the note is this person's: they took it last, and it was not given to others of its round since."""
         return self.leased_by_id == user.pk and (self.round_id is None or self.assigned_to_id == user.pk)
+
+
+# The units that wait for no reader of a note.
+OF_NO_READER = (ReviewItem.Unit.SPAN, ReviewItem.Unit.TRIAL, ReviewItem.Unit.TRIAL_SPAN)
 
 
 class Decision(models.Model):

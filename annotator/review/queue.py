@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Max, QuerySet
 
+from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
 from annotator.documents.models import Document
 from annotator.projects.models import Project
+from annotator.qualification.models import Qualification
+from annotator.qualification.services import begin_trial
 from annotator.readings.services import notes_read
-from annotator.review.models import INHERITED, LATE, SUPERSEDED, ReviewItem
+from annotator.review.models import FIRST_TRIAL, INHERITED, LATE, SUPERSEDED, ReviewItem
 from annotator.suggestions.models import Suggestion
 
 
@@ -58,7 +62,7 @@ def fit_slots(*, project: Project, documents: Collection[int], n_slots: int) -> 
     """Give each of these notes of the project, which are locked and nobody has begun, exactly so many note items. A new
     one gets the spans of the first. A fixed number of queries.
     """
-    items = ReviewItem.objects.filter(document__in=documents)
+    items = ReviewItem.objects.filter(document__in=documents).exclude(slot__gte=FIRST_TRIAL)
     items.filter(slot__gt=n_slots).delete()
     first: dict[int, float] = {}
     has: set[tuple[int, int]] = set()
@@ -157,6 +161,44 @@ def queue_spans(
             )
         )
     ReviewItem.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+
+
+@transaction.atomic
+def queue_trial(*, project: Project, reviewer: User, now: datetime) -> None:
+    """Queue the notes of the reviewer's try, and begin one where they have another.
+
+    With suggestions, those that the first reader of a note was given and that no later ones took the place of.
+    """
+    trial = begin_trial(project=project, user=reviewer, now=now)
+    if trial is None:
+        return
+    queued = ReviewItem.objects.filter(unit=ReviewItem.Unit.TRIAL, leased_by=reviewer)
+    is_shown = trial.qualification.suggestions == Qualification.Suggestions.SHOWN
+    for note in trial.notes.exclude(document__in=queued.values("document")).order_by("pk"):
+        of_note = ReviewItem.objects.filter(document=note.document_id)
+        last = of_note.filter(slot__gte=FIRST_TRIAL).aggregate(last=Max("slot"))["last"]
+        slot = FIRST_TRIAL if last is None else last + 1
+        stream = ReviewItem.Stream.UNCERTAIN if is_shown else ReviewItem.Stream.BLIND
+        ReviewItem.objects.create(
+            project=project,
+            document_id=note.document_id,
+            unit=ReviewItem.Unit.TRIAL,
+            slot=slot,
+            stream=stream,
+            leased_by=reviewer,
+        )
+        first = of_note.filter(unit=ReviewItem.Unit.SPAN, slot=1).exclude(reason__in=[SUPERSEDED, INHERITED])
+        ReviewItem.objects.bulk_create(
+            ReviewItem(
+                project=project,
+                document_id=note.document_id,
+                suggestion_id=item.suggestion_id,
+                unit=ReviewItem.Unit.TRIAL_SPAN,
+                slot=slot,
+                priority=item.priority,
+            )
+            for item in (first.order_by("pk") if is_shown else first.none())
+        )
 
 
 def tell_read(*, document_ids: Collection[int]) -> None:

@@ -12,7 +12,7 @@ from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
 from annotator.documents.models import Document
 from annotator.projects.models import Project
-from annotator.review.models import ReviewItem, Round
+from annotator.review.models import OF_NO_READER, ReviewItem, Round
 
 _Status = ReviewItem.Status
 
@@ -126,7 +126,7 @@ def rounds_left(*, projects: Sequence[int], reader: User) -> list[tuple[Round, P
 
 def _is_taken() -> Q:
     # Said by what it is not: SQLite would look each of it up in an index of the whole project.
-    return ~Q(round=None, leased_by=None, status=_Status.OPEN) & ~Q(unit=ReviewItem.Unit.SPAN)
+    return ~Q(round=None, leased_by=None, status=_Status.OPEN) & ~Q(unit__in=OF_NO_READER)
 
 
 def _readings(round: Round) -> QuerySet[ReviewItem]:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
+from annotator.annotations.models import Annotation, DocumentValue, Relation
 from annotator.review.models import ReviewItem
 
 
@@ -56,6 +56,6 @@ def _of_reader(note_item: ReviewItem) -> Q:
     return Q(
         set__document=note_item.document_id,
         set__annotator=note_item.leased_by_id,
-        set__kind=AnnotationSet.Kind.READING,
+        set__kind=note_item.set_kind,
         status=Annotation.Status.LIVE,
     )

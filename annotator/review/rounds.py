@@ -26,7 +26,7 @@ from annotator.notices.services import withdraw_notices
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import lock_projects
-from annotator.review.models import ReviewItem, Round, RoundReader
+from annotator.review.models import OF_NO_READER, ReviewItem, Round, RoundReader
 from annotator.review.queue import fit_slots
 from annotator.review.readings import free_notes, open_readings, taken_among
 from annotator.review.telling import tell_assigned, tell_handed_back
@@ -334,7 +334,7 @@ def _assign(made: Round, plan: Plan, users: Sequence[User]) -> None:
 def _lock(documents: Collection[int]) -> None:
     """Keep routing and readers of these notes waiting, in the order in which routing locks."""
     list(Document.objects.select_for_update(no_key=True).filter(pk__in=documents).order_by("pk").values_list("pk"))
-    items = ReviewItem.objects.filter(document__in=documents).exclude(unit=ReviewItem.Unit.SPAN)
+    items = ReviewItem.objects.filter(document__in=documents).exclude(unit__in=OF_NO_READER)
     list(items.select_for_update().order_by("document", "slot").values_list("pk"))
 
 

@@ -15,7 +15,7 @@ from django.db.models.functions import Cast
 
 from annotator.accounts.models import User
 from annotator.annotations.comments import said_of_spans
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation
 from annotator.core.layout import TextLayout, text_layout
 from annotator.core.schema import Label, Schema
 from annotator.core.sections import Section
@@ -155,10 +155,10 @@ class NoteView:
 
 
 def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
-    """The note item of that public id in the project, with its document. One query."""
+    """The note item of that public id in the project, of a reader or of a trial, with its document. One query."""
     found = (
         ReviewItem.objects.select_related("document")
-        .filter(public_id=item_id, unit=ReviewItem.Unit.NOTE, project=project)
+        .filter(public_id=item_id, suggestion=None, project=project)
         .first()
     )
     if found is not None:
@@ -168,7 +168,8 @@ def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
 
 def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
     """The span items of the note and slot of `note_item`."""
-    return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit=ReviewItem.Unit.SPAN)
+    unit = ReviewItem.Unit.TRIAL_SPAN if note_item.is_trial else ReviewItem.Unit.SPAN
+    return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit=unit)
 
 
 def waiting_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
@@ -337,7 +338,7 @@ def live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
     return Annotation.objects.filter(
         set__document=note_item.document_id,
         set__annotator=note_item.leased_by_id,
-        set__kind=AnnotationSet.Kind.READING,
+        set__kind=note_item.set_kind,
         status=Annotation.Status.LIVE,
     )
 

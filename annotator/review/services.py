@@ -183,7 +183,7 @@ def decide(
             raise DecisionConflict("This note is done. Reopen it with Undo to change it.")
         desk = Desk(
             note_item=note_item,
-            set=open_set(document=note_item.document, annotator=reviewer),
+            set=open_set(document=note_item.document, annotator=reviewer, kind=note_item.set_kind),
             reviewer=reviewer,
             schema_version=current_schema(note_item.document.project),
             now=now,
@@ -224,7 +224,7 @@ def decide(
             now=now,
             detail={"decision": decisions[0].pk} | ({"n_decisions": len(decisions)} if len(decisions) > 1 else {}),
         )
-        if decisions[0].verdict == Verdict.NOTE_DONE:
+        if decisions[0].verdict == Verdict.NOTE_DONE and not note_item.is_trial:
             others = Comment.objects.filter(set__document=document).exclude(set__annotator=reviewer)
             tell_of_questions(others, project=document.project, now=now)
         return decisions[0]

@@ -15,8 +15,8 @@ from django.db.models.functions import Greatest, Substr
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.core.surfaces import similar_keys, surface_key
-from annotator.review.blinding import is_read_blind
-from annotator.review.models import ReviewItem
+from annotator.review.blinding import is_read_alone
+from annotator.review.models import OF_NO_READER, ReviewItem
 
 SHOWN = 3
 # Of so many candidates of each kind it is asked who may see them.
@@ -49,12 +49,13 @@ def similar_decisions(
     Where there are more, one that gave another label has a place. `leave_out` is the annotation they are shown beside.
     Two queries: both go by index, whatever there is in the project, and only the second reads text of notes.
     """
-    if is_read_blind(note_item):
+    if is_read_alone(note_item):
         return []
     key = surface_key(project_id=note_item.document.project_id, surface=surface)
     candidates = _candidates(key, reader, leave_out)
     # The key has the project in it; a note that is being purged has left its project already.
     here = candidates.filter(set__document__project=note_item.document.project_id)
+    here = here.exclude(set__kind=AnnotationSet.Kind.TRIAL)
     chosen = _telling(list(_visible(here, key, reader)))
     return _with_context(chosen, key, reader) if chosen else []
 
@@ -81,9 +82,9 @@ def is_finished(reader: User, *, of: str = "") -> Q:
     """Whether a reading, or what `of` ("set__") leads to one, is submitted, its note waits for no reader, and this one
     has no open set of it: what others say there can sway no reading.
     """
-    # `exclude(unit=…)`, since with `unit` and `status` given SQLite would look through all open notes for each row.
+    # `exclude(unit__in=…)`, since with `unit` and `status` given SQLite would look through all open notes for each row.
     note = OuterRef(f"{of}document")
-    waiting = ReviewItem.objects.filter(document=note, status=ReviewItem.Status.OPEN).exclude(unit=ReviewItem.Unit.SPAN)
+    waiting = ReviewItem.objects.filter(document=note, status=ReviewItem.Status.OPEN).exclude(unit__in=OF_NO_READER)
     readings = AnnotationSet.objects.filter(kind=AnnotationSet.Kind.READING)
     in_hand = readings.filter(document=note, annotator=reader, status=AnnotationSet.Status.OPEN)
     is_submitted = {f"{of}kind": AnnotationSet.Kind.READING, f"{of}status": AnnotationSet.Status.SUBMITTED}

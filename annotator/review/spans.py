@@ -40,7 +40,7 @@ def take_next_span(
 def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
     """The span that comes next for this person, with its note and project: of the notes assigned to them, then of any.
 
-    Eight queries at most, each by an index. Spans are looked through only where there is such a note: those of other
+    Nine queries at most, each by an index. Spans are looked through only where there is such a note: those of other
     people's would be looked through to the last.
     """
     notes = _notes(project=project, reviewer=reviewer, now=now).order_by()
@@ -62,7 +62,7 @@ def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem
     )
     if last is None:
         raise DecisionRefused("There is nothing of yours to undo.")
-    if last.verdict == Decision.Verdict.NOTE_DONE or last.note_item.stream == Stream.BLIND:
+    if last.verdict == Decision.Verdict.NOTE_DONE or last.note_item.stream == Stream.BLIND or last.note_item.is_trial:
         raise DecisionRefused("Your last decision was made in a whole note. Open that note to undo it.")
     return last.note_item
 
@@ -81,9 +81,9 @@ def _first(spans: QuerySet[ReviewItem], notes: QuerySet[ReviewItem]) -> ReviewIt
 
 
 def _notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:
-    """The notes in which this person may decide on a span."""
+    """The notes in which this person may decide on a span; none of a try, which are read as a whole."""
     notes = takeable_notes(project=project, reviewer=reviewer, now=now, with_held=True)
-    return notes.exclude(stream=Stream.BLIND)
+    return notes.filter(unit=ReviewItem.Unit.NOTE).exclude(stream=Stream.BLIND)
 
 
 def _spans(project: Project) -> QuerySet[ReviewItem]:

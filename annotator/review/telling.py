@@ -11,13 +11,13 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Comment
+from annotator.annotations.models import AnnotationSet, Comment
 from annotator.notices.models import Kind, Notice
 from annotator.notices.services import notify
 from annotator.projects.access import Action
 from annotator.projects.models import Project
 from annotator.projects.selectors import members_who
-from annotator.review.models import ReviewItem, Round
+from annotator.review.models import OF_NO_READER, ReviewItem, Round
 from annotator.review.readings import open_readings
 
 DUE_SOON = timedelta(days=2)
@@ -27,13 +27,16 @@ def sways_nobody() -> Q:
     """Comments in notes that nobody else is to read: the open item of a note may be in the author's hands only."""
     waiting = ReviewItem.objects.filter(document=OuterRef("set__document"), status=ReviewItem.Status.OPEN)
     held_by_author = Q(leased_by__isnull=False, leased_by=OuterRef("set__annotator"))
-    # `exclude(unit=…)`: see review.similar.is_finished.
-    return Q(~Exists(waiting.exclude(unit=ReviewItem.Unit.SPAN).exclude(held_by_author)))
+    # `exclude(unit__in=…)`: see review.similar.is_finished.
+    return Q(~Exists(waiting.exclude(unit__in=OF_NO_READER).exclude(held_by_author)))
 
 
 def tell_of_questions(comments: QuerySet[Comment], *, project: Project, now: datetime) -> None:
-    """Tell leads and adjudicators of those of the comments that ask to discuss and that they see from now on."""
+    """Tell leads and adjudicators of those of the comments that ask to discuss and that they see from now on. What is
+    said in a try is not theirs to see.
+    """
     asked = comments.filter(sways_nobody(), kind=Comment.Kind.DISCUSS, status=Comment.Status.OPEN)
+    asked = asked.exclude(set__kind=AnnotationSet.Kind.TRIAL)
     for author, n in Counter(comment.author for comment in asked.select_related("author")).items():
         notify(
             users=members_who(project, Action.REVIEW, Action.READ_NOTES),

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from django.db.models import F
 
 from annotator.annotations.services import reopen_set
+from annotator.qualification.models import Trial
+from annotator.qualification.selectors import trial_of
 from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close, reopen, swap
 from annotator.review.models import LATE, UNSEEN, Decision, ReviewItem
 from annotator.review.queue import tell_read
@@ -77,18 +79,28 @@ def _threads_and_labels(decisions: Sequence[Decision]) -> set[str]:
 
 def _undone(desk: Desk, last: Decision) -> Outcome:
     if last.verdict == _Verdict.NOTE_DONE:
+        _refuse_finished_trial(desk)
         reopen(desk.note_item)
         span_items(desk.note_item).filter(status=ReviewItem.Status.CLOSED, reason__in=[LATE, UNSEEN]).update(
             status=ReviewItem.Status.OPEN, version=F("version") + 1
         )
         reopen_set(target=desk.set)
-        tell_read(document_ids=[desk.note_item.document_id])
+        if not desk.note_item.is_trial:
+            tell_read(document_ids=[desk.note_item.document_id])
     swapped = swap(last)
     if last.item is not None and last.verdict == _Verdict.SKIP:
         ReviewItem.objects.filter(pk=last.item.pk, status=ReviewItem.Status.OPEN).update(skipped_at=None)
     elif last.item is not None:
         reopen(last.item)
     return Outcome(_Verdict.UNDO, item=last.item, undoes=last, **swapped)
+
+
+def _refuse_finished_trial(desk: Desk) -> None:
+    if not desk.note_item.is_trial:
+        return
+    trial = trial_of(document_id=desk.note_item.document_id, user=desk.reviewer)
+    if trial.status != Trial.Status.OPEN:
+        raise DecisionRefused("This try is finished: its notes stay as they were submitted.")
 
 
 def _redone(desk: Desk, undos: Sequence[Decision]) -> list[Outcome]:

@@ -22,6 +22,8 @@ from annotator.documents.models import Document
 from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import page_context
+from annotator.qualification.models import Trial
+from annotator.qualification.selectors import standings, trial_of
 from annotator.review import leases, pages, services, span_views
 from annotator.review.acts import act_of, asked_of
 from annotator.review.blinding import is_masked
@@ -50,9 +52,15 @@ _CONFLICTS = (services.DecisionConflict, leases.LeaseConflict)
 
 @require_safe
 def start(request: HttpRequest, project_id: str) -> HttpResponse:
-    """Where review begins: what waits, and the notes this person has open or finished."""
+    """Where review begins: what waits, and the notes this person has open or finished; for who has to qualify, how far
+    they are.
+    """
     membership = membership_for(user=request.user, project_id=project_id, action=Action.REVIEW)
     project, reviewer = membership.project, membership.user
+    standing = standings(user=reviewer, projects=[project.pk]).get(project.pk)
+    if standing is not None:
+        context = page_context(membership, current="Review") | {"standing": standing}
+        return render(request, "qualification/standing.html", context)
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {
         "counts": counts | {"total": counts["n_open"] + counts["n_done"]},
@@ -236,6 +244,14 @@ def _to_next_note(request: HttpRequest, membership: Membership) -> HttpResponse:
     return see_other(request, reverse("review:note", args=[project_id, item.public_id]))
 
 
+def _on_in_trial(request: HttpRequest, membership: Membership, note_item: ReviewItem) -> HttpResponse:
+    """To the next note of the try, or, after its last, to what it shows."""
+    trial = trial_of(document_id=note_item.document_id, user=membership.user)
+    if trial.status == Trial.Status.OPEN:
+        return _to_next_note(request, membership)
+    return see_other(request, reverse("qualification:trial", args=[membership.project.public_id, trial.public_id]))
+
+
 def _answered(
     request: HttpRequest,
     membership: Membership,
@@ -250,6 +266,8 @@ def _answered(
 
     `left` is the note that the page shows: by span, Undo may have gone back to another.
     """
+    if decision.verdict == Decision.Verdict.NOTE_DONE and note_item.is_trial:
+        return _on_in_trial(request, membership, note_item)
     if decision.verdict == Decision.Verdict.NOTE_DONE and not n_unseen(note_item):
         return _to_next_note(request, membership)
     if not note_item.is_read_by(membership.user):

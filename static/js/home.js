@@ -1,4 +1,4 @@
-/** The first page and the notices: their buttons have keys. */
+/** Pages whose buttons have keys and that have no other script. */
 
 import { init } from "./keys.js";
 

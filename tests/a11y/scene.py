@@ -1,7 +1,8 @@
 """An installation with something on every page: the demo notes, a part of them read, reviewed and frozen.
 
 Alice leads the demo project and administers the installation. Bob annotates, Adam adjudicates, Dana exports datasets
-and has a second factor. Erin belongs to nothing yet, Frank's account is disabled. Alice's second project is empty.
+and has a second factor. Nina annotates too, and has to qualify first. Erin belongs to nothing yet, Frank's account is
+disabled. Alice's second project is empty.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from annotator.accounts.services import create_user, reset_link, sign_in_link
 from annotator.accounts.sessions import session_of
 from annotator.accounts.tokens import make_token
 from annotator.adjudication.services import take
-from annotator.annotations.models import AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.annotations.services import NewAnnotation
 from annotator.builds.options import BuildOptions
 from annotator.builds.pools import freeze_pool
@@ -39,14 +40,16 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline, create_project, set_audits, set_away, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
+from annotator.qualification.models import Trial
+from annotator.qualification.services import NewQualification, ask_to_qualify
 from annotator.readings.models import Adjudication, ReaderPair
 from annotator.review.commenting import comment_on
-from annotator.review.leases import take_note
+from annotator.review.leases import take_next, take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import fill_slots, tell_read
 from annotator.review.rounds import Chosen, hand_back
 from annotator.review.selectors import Mark, note_view, source_of, target_for
-from annotator.review.services import Accept, FinishNote, Relate, decide
+from annotator.review.services import Accept, Add, FinishNote, Relate, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
@@ -54,6 +57,7 @@ from annotator.suggestions.services import begin_job, claim_jobs
 from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
+from tests.browse.settled import settle
 from tests.cast import make_round, make_set
 from tests.exchange.test_uploads import options, upload
 from tests.quality.reading_scene import make_read
@@ -115,6 +119,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     _read(run, n_read=n_read, now=now)
     _review(project, people["bob"], now)
     _guideline(project, alice, now)
+    ids |= _qualification(project, alice, people["nina"], now)
     ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
     ids |= _purges(project, alice, now)
     ids |= _notes(project, alice, people["bob"], now)
@@ -156,7 +161,7 @@ def _double_read(people: Mapping[str, User], now: datetime) -> dict[str, str]:
 def _people(now: datetime) -> dict[str, User]:
     made = {
         name: create_user(username=name, actor=None, now=now, is_administrator=name == "alice")
-        for name in ("alice", "bob", "adam", "dana", "erin", "frank")
+        for name in ("alice", "bob", "adam", "dana", "nina", "erin", "frank")
     }
     for user in made.values():
         user.set_password(PASSWORD)
@@ -203,6 +208,28 @@ def _review(project: Project, bob: User, now: datetime) -> None:
     gold = in_order([file for file in source_at(NOTES).files if file.name in done])
     import_annotations(project=project, source=gold, annotator="bob", label_map={}, actor=None, now=now)
     fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
+
+
+def _qualification(project: Project, alice: User, nina: User, now: datetime) -> dict[str, str]:
+    """Nina has failed her first try, since she took spans for what they are not and left others out."""
+    new = NewQualification(
+        matching="strict", threshold=0.8, min_spans=2, n_notes=2, n_tries=2, suggestions="hidden", thresholds={}
+    )
+    references = list(AnnotationSet.objects.filter(document__project=project, status="submitted"))
+    ask_to_qualify(project=project, new=new, references=references, everyone=False, actor=alice, now=now)
+    set_member(project=project, user=nina, role=Membership.Role.ANNOTATOR, actor=alice, now=now)
+    while not Trial.objects.exclude(status="open").exists():
+        item = take_next(project=project, reviewer=nina, now=now)
+        known = Annotation.objects.filter(set__document=item.document, set__kind="reading").order_by("start")
+        for number, span in enumerate(known):
+            label = span.label if number % 4 else "Problem"
+            if number % 5 != 3:
+                add = Add(span=span.span, label=label)
+                decide(note_item=item, reviewer=nina, act=add, key=f"tour-try-{span.pk}", now=now)
+        decide(note_item=item, reviewer=nina, act=FinishNote(), key=f"tour-tried-{item.pk}", now=now)
+    span = known[0]
+    example = settle(item.document, alice, span.surface, span.label, "Device", proposes=True)
+    return {"trial_id": Trial.objects.get().public_id, "example_id": example}
 
 
 def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str, str]:

@@ -10,9 +10,12 @@ from django.urls import reverse
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
+from annotator.browse.examples import examples_of
 from annotator.projects.models import Project
 from annotator.projects.services import GUIDELINE_LENGTH, add_guideline
-from tests.cast import NOW, body, sign_in
+from annotator.readings.models import Adjudication
+from tests.browse.settled import settle
+from tests.cast import NOW, body, make_document, sign_in
 
 
 def url(name: str, project: Project) -> str:
@@ -99,3 +102,33 @@ def test_the_page_takes_as_many_queries_for_many_versions(
     write(project, *(f"Version {n}." for n in range(9)))
     with django_assert_max_num_queries(9):
         alice_client.get(url("guideline", project))
+
+
+def test_what_was_settled_becomes_an_example_once_a_lead_has_seen_it(
+    alice_client: Client, project: Project, adam: User
+) -> None:
+    write(project, "## Medication\n\n- A drug by any name.")
+    first, second = (make_document(project, external_id=name) for name in ("n1", "n2"))
+    key = settle(first, adam, "metformin", "Medication", "Problem")
+    settle(second, adam, "metformin", "Medication", "Problem")
+    settle(second, adam, "chest pain", "Problem")  # nobody gave another label
+    settle(second, adam, "Diabetes", "Problem", proposes=True)
+    page = body(alice_client.get(url("guideline", project)))
+    assert page.index("Make “Diabetes”") < page.index("Make “metformin”") and "Make “chest pain”" not in page
+    draft = alice_client.get(reverse("browse:new_example", args=[project.public_id, key]))
+    assert "These words come out of a note" in body(draft)
+    text = draft.context["form"].initial["text"]
+    assert text == "## Medication\n\n- A drug by any name.\n- “metformin” → Medication, not Problem"
+    assert project.guidelines.count() == 1
+    alice_client.post(url("new_guideline", project), {"text": text, "changes": 1})
+    assert "Make “metformin”" not in body(alice_client.get(url("guideline", project)))
+
+
+def test_examples_are_for_leads_and_out_of_finished_gold(client: Client, project: Project, adam: User) -> None:
+    document = make_document(project)
+    key = settle(document, adam, "metformin", "Medication", "Problem")
+    reader = sign_in(client, adam)
+    assert "metformin" not in body(reader.get(url("guideline", project)))
+    assert reader.get(reverse("browse:new_example", args=[project.public_id, key])).status_code == 403
+    Adjudication.objects.update(status="open", done_at=None)
+    assert examples_of(project) == []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotator.core.guidance import PASSAGE_CHARS, passage_about
+from annotator.core.guidance import PASSAGE_CHARS, example_line, passage_about, with_example
 
 GUIDELINE = """# How we label
 
@@ -116,3 +116,24 @@ def test_a_hostile_guideline_takes_no_time(unit: str) -> None:
 def test_any_guideline_can_be_searched(guideline: str) -> None:
     passage = passage_about("Test", guideline)
     assert passage is None or len(passage.text) <= PASSAGE_CHARS + 2
+
+
+def test_an_example_goes_to_the_end_of_its_labels_section() -> None:
+    line = example_line("Nausea\n", label="Symptom", instead=["Problem"])
+    assert line == "- “Nausea” → Symptom, not Problem"
+    assert with_example(GUIDELINE, label="Symptom", line=line) == GUIDELINE.replace(
+        "for doubtful cases\n", f"for doubtful cases\n{line}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("guideline", "after"),
+    [
+        ("", "## Test\n\n- x"),
+        ("Mark all.\n", "Mark all.\n\n## Test\n\n- x"),
+        ("# Test\n\nA lab.\n\n# Other\n", "# Test\n\nA lab.\n\n- x\n\n# Other\n"),
+        ("```\n# Test\n```", "```\n# Test\n```\n\n## Test\n\n- x"),
+    ],
+)
+def test_an_example_has_a_section_of_its_own_where_no_heading_names_the_label(guideline: str, after: str) -> None:
+    assert with_example(guideline, label="Test", line="- x") == after

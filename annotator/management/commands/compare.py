@@ -24,6 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         submitted = AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED)
+        submitted = submitted.exclude(kind=AnnotationSet.Kind.TRIAL)
         documents = Document.objects.filter(
             project=project_given(options["project"]), pk__in=submitted.values("document")
         )
