@@ -88,6 +88,16 @@ class LabelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class GuidelineRow:
+    """F1 of people while a version of the guideline was the newest; `number` is 0 before the first."""
+
+    number: int
+    words: str
+    interval: str
+    n_spans: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConfusionCell:
     words: str
     title: str
@@ -238,6 +248,20 @@ def week_chart(data: Mapping[str, Any], guidelines: Sequence[Guideline], form: A
         last_label=f"{values[-1]:.0f}",
         marks=sorted(marks.items()),
     )
+
+
+def guideline_rows(data: Mapping[str, Any], form: AgreementForm) -> list[GuidelineRow]:
+    """What was read under each version of the guideline, the first first; empty where all was under one."""
+    rows = [
+        GuidelineRow(
+            number=number,
+            words=share(figures(scores, form)["f1"]) if is_enough(scores) else "not enough data",
+            interval=_interval(figures(scores, form)) if is_enough(scores) else "–",
+            n_spans=n_spans(scores),
+        )
+        for number, scores in data["guidelines"]
+    ]
+    return rows if len(rows) > 1 else []
 
 
 def alpha_words(data: Mapping[str, Any]) -> tuple[str, str]:

@@ -53,6 +53,7 @@ def agreement(request: HttpRequest, project_id: str) -> HttpResponse:
             "labeler": names.get(labeler, ""),
             "confusion": pages.confusion_rows(data, labels, form),
             "weeks": pages.week_chart(data, list(project.guidelines.only("number", "created_at")), form),
+            "guidelines": pages.guideline_rows(data, form),
             "alpha": pages.alpha_words(data),
             "fewest": pages.FEWEST_SPANS,
             **_list_context(request, membership, form, names),

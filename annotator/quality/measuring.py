@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -40,7 +41,7 @@ def start_of(days: int, now: datetime) -> datetime | None:
 def measure_project(
     *, project: Project, labels: Sequence[str], since: datetime | None, n_resamples: int = N_RESAMPLES
 ) -> dict[str, Any]:
-    """All figures of the page, as JSON; people and labelers go by what `ReaderPair.key` calls them. Five queries.
+    """All figures of the page, as JSON; people and labelers go by what `ReaderPair.key` calls them. Six queries.
 
     Of spans with other labels than `labels` nothing is said. Memory grows with pairs, labels and patients, not with
     notes, but for one number a note.
@@ -50,6 +51,8 @@ def measure_project(
     by_pair: dict[int, Counts] = defaultdict(Counts)
     pooled: dict[str, Counts] = defaultdict(Counts)
     weeks: dict[str, Tally] = defaultdict(Tally)
+    guidelines = list(project.guidelines.order_by("number").values_list("number", "created_at"))
+    by_guideline: dict[int, Counts] = defaultdict(Counts)
     patients: dict[int, int] = {}
     several: set[int] = set()
     rows = of_finished_notes(Comparison.objects.filter(project=project), project=project, since=since).order_by("pk")
@@ -68,6 +71,7 @@ def measure_project(
             day = timezone.localdate(at)
             monday = (day - timedelta(days=day.weekday())).isoformat()
             weeks[monday] = weeks[monday].plus(in_all)
+            by_guideline[bisect_right(guidelines, at, key=lambda version: version[1])].add(ALL_LABELS, patient, in_all)
     confusion = _confusion(project, since)
     return {
         "of_labels": list(labels),
@@ -83,6 +87,10 @@ def measure_project(
             for pair_id, counts in by_pair.items()
         ],
         "confusion": [[*labels, n] for labels, n in sorted(sum(confusion.values(), Counter()).items())],
+        "guidelines": [
+            [guidelines[place - 1][0] if place else 0, _pair_json(Pair(Kind.ANNOTATORS, "", ""), counts, n_resamples)]
+            for place, counts in sorted(by_guideline.items())
+        ],
         "weeks": sorted([week, *tally] for week, tally in weeks.items()),
         "alpha": _alpha(project, since, n_resamples),
     }

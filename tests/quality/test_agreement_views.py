@@ -25,7 +25,7 @@ from annotator.projects.services import add_guideline, add_schema_version
 from annotator.quality import services
 from annotator.quality.models import AgreementReport
 from annotator.quality.services import write_report
-from annotator.readings.models import Difference, ReaderPair
+from annotator.readings.models import Comparison, Difference, ReaderPair
 from annotator.readings.services import notes_read
 from annotator.review.models import ReviewItem
 from tests.api.scene import Api
@@ -55,7 +55,8 @@ def read(project: Project, readers: list[User]) -> Project:
 
 
 def test_the_page_says_how_far_people_agree(alice_client: Client, read: Project, alice: User) -> None:
-    add_guideline(project=read, text="Mark it.", actor=alice, now=NOW - timedelta(weeks=1))
+    since = NOW - timedelta(weeks=1)
+    add_guideline(project=read, text="Mark it.", actor=alice, now=since)
     page = body(alice_client.get(url(read)))
     assert re.search(r"People agree at <b>F1 \.\d\d</b> on 24 double-read notes\. The weakest pair is", page)
     assert "<b>bob and =cy</b></a>" in page
@@ -65,6 +66,15 @@ def test_the_page_says_how_far_people_agree(alice_client: Client, read: Project,
     assert "Krippendorff’s alpha on tokens, people only: <b>." in pairs
     assert "grey ring: Rules" in part(page, "per-label")
     assert "guideline 1</text>" in part(page, "weeks")
+    rows = re.findall(
+        r'<th scope="row">([^<]*guideline[^<]*)</th><td class="num">(\.\d\d)</td>.*?(\d+)</td></tr>', page, re.I
+    )
+    assert [row[0] for row in rows] == ["No guideline yet", "Guideline 1"]
+    for (_, f1, n_spans), when in zip(rows, ({"at__lt": since}, {"at__gte": since}), strict=True):
+        rows_of = Comparison.objects.filter(pair__kind="annotators", **when)
+        counts = [counts[""] for counts in rows_of.values_list("counts", flat=True)]
+        n_a, n_b, n_strict, _ = map(sum, zip(*counts, strict=True))
+        assert (f1, int(n_spans)) == (f"{2 * n_strict / (n_a + n_b):.2f}"[1:], n_a + n_b - n_strict)
     assert AuditEvent.objects.filter(verb="differences.read").count() == 1
     assert "quality/" not in alice_client.get(url(read), headers=HTMX).content.decode()[:200]
 
