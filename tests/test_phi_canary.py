@@ -33,6 +33,8 @@ BELONGS = {
     *("annotator_document.external_id", "annotator_document.patient_id", "annotator_document.note_type"),
     *("annotator_document.text", "annotator_document.metadata", "annotator_annotation.surface"),
 }
+# Counted by type of note, when the sweeper comes round.
+COUNTED = {"annotator_countedproject.queue", "annotator_labelday.note_type", "annotator_workday.note_type"}
 NOTES: list[dict[str, object]] = [
     {"id": f"{CANARY}-1", "text": f"Chest pain since Monday.\nKnown {CANARY}."},
     {"id": f"{CANARY}-2", "text": f"{POISON}: {CANARY} and cough."},
@@ -109,7 +111,7 @@ def test_a_word_of_a_note_is_only_where_it_belongs(
     broker = dump_of_broker(installation)
     context.close()
 
-    assert found_columns(installation) == BELONGS
+    assert found_columns(installation) - COUNTED == BELONGS
     assert sessions_of(installation).count("_auth_user_id") >= 1
     assert files_with(tmp_path / "data") == {"db.sqlite3", "builds"}
     for name, kept in {

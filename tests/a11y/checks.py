@@ -82,7 +82,7 @@ def tab_faults(page: Page, key: str) -> list[str]:
     """
     n_stops = page.evaluate(WATCH)
     order: list[int] = []
-    for _ in range(n_stops // STOPS_AT_ONCE + 2):
+    for _ in range(4 * n_stops // STOPS_AT_ONCE + 2):  # a field for a day takes the key four times
         for _ in range(STOPS_AT_ONCE):
             page.keyboard.press(key)
         order = page.evaluate("tabWay.order")
