@@ -20,7 +20,7 @@ from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
-from annotator.readings.models import MODEL
+from annotator.readings.models import MODEL, person_key
 from annotator.review.models import Decision, ReviewItem
 from annotator.suggestions.models import Labeler, LabelJob, Suggestion
 
@@ -127,9 +127,9 @@ def names_of_readers(membership: Membership, report: Mapping[str, Any]) -> dict[
     """
     keys = {name for pair in report.get("pairs", ()) for name in (pair["a"], pair["b"])}
     people = sorted(int(name) for name in keys if name.isdigit())
-    names = {GOLD: "gold"} | {str(pk): f"Reader {number}" for number, pk in enumerate(people, 1)}
+    names = {GOLD: "gold"} | {person_key(pk): f"Reader {number}" for number, pk in enumerate(people, 1)}
     if may(role=membership.role, action=Action.MANAGE):
-        names |= {str(pk): name for pk, name in User.objects.filter(pk__in=people).values_list("pk", "username")}
+        names |= {person_key(pk): name for pk, name in User.objects.filter(pk__in=people).values_list("pk", "username")}
     rows = Labeler.objects.filter(project=membership.project).order_by("pk").values_list("pk", "name", "digest")
     n_of_name = Counter(name for _, name, _ in rows)
     return names | {

@@ -17,7 +17,7 @@ from annotator.core.agreement import GOLD, Kind, Pair, Tally, note_cells
 from annotator.core.readings import Reading, ReadNote, token_units
 from annotator.core.reliability import alpha_tally
 from annotator.documents.models import Document
-from annotator.readings.models import MODEL, Comparison, Difference, ReaderPair, TokenRatings
+from annotator.readings.models import MODEL, Comparison, Difference, ReaderPair, TokenRatings, person_key
 from annotator.readings.notes import found_by_jobs, said_in_sets
 from annotator.suggestions.models import LabelJob
 
@@ -109,7 +109,7 @@ def _readers(document_ids: Collection[int]) -> dict[int, _Readers]:
         if kind == AnnotationSet.Kind.GOLD:
             found[document].gold = _Read(row, at or _UNKNOWN)
         else:
-            found[document].people[str(reader)] = _Read(row, at or _UNKNOWN)
+            found[document].people[person_key(reader)] = _Read(row, at or _UNKNOWN)
     jobs = LabelJob.objects.filter(document__in=list(found), status=LabelJob.Status.DONE).order_by("pk")
     newest = {
         (document, name): (labeler, _Read(row, at or _UNKNOWN))

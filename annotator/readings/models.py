@@ -11,8 +11,12 @@ from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler
 from annotator.web.ids import new_public_id
 
-# What a labeler's row id follows where a pair names it; people go by their row id alone.
+# What a labeler's row id follows where a pair names it; people go by theirs alone, padded, so that they keep its order.
 MODEL = "model-"
+
+
+def person_key(user_id: int) -> str:
+    return f"{user_id:010}"
 
 
 class Adjudication(models.Model):

@@ -170,7 +170,7 @@ def _told(project: Project) -> str:
 
 def _by_row(project: Project, pair: dict[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:
     """The pair, whose readers the command sorts by name, with who has the older account first."""
-    a, b = sorted((pair["a"], pair["b"]), key=lambda name: str(User.objects.get(username=name).pk))
+    a, b = sorted((pair["a"], pair["b"]), key=lambda name: User.objects.get(username=name).pk)
     turned = pair if a == pair["a"] else {**pair, "a": a, "b": b, "n_a": pair["n_b"], "n_b": pair["n_a"]}
     return tuple(turned[key] for key in keys)
 
