@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -76,38 +79,25 @@ def new_version(request: HttpRequest, project_id: str) -> HttpResponse:
 def turn_off(request: HttpRequest, project_id: str) -> HttpResponse:
     """Ask nobody to qualify any longer."""
     lead = _lead(request, project_id)
-    try:
-        services.turn_off(project=lead.project, actor=lead.user, now=timezone.now())
-    except services.QualificationError as refusal:
-        return _lead_page(request, lead, refusal=sentence(str(refusal)), status=409)
-    messages.success(request, "Nobody is asked to qualify now.")
-    return see_other(request, _url(lead))
+    return _do(request, lead, services.turn_off, said="Nobody is asked to qualify now.")
 
 
 @require_POST
 def let_in(request: HttpRequest, project_id: str, user_id: str) -> HttpResponse:
     """Let an annotator read who has not passed."""
     lead = _lead(request, project_id)
-    member = _member(lead, user_id)
-    try:
-        services.let_in(project=lead.project, user=member.user, actor=lead.user, now=timezone.now())
-    except services.QualificationError as refusal:
-        return _lead_page(request, lead, refusal=sentence(str(refusal)), status=409)
-    messages.success(request, f"{member.user.username} may read notes now.")
-    return see_other(request, _url(lead))
+    user = _member(lead, user_id).user
+    return _do(request, lead, partial(services.let_in, user=user), said=f"{user.username} may read notes now.")
 
 
 @require_POST
 def take_back(request: HttpRequest, project_id: str, user_id: str) -> HttpResponse:
     """Ask someone to qualify after all who was let in."""
     lead = _lead(request, project_id)
-    member = _member(lead, user_id)
-    try:
-        services.take_back(project=lead.project, user=member.user, actor=lead.user, now=timezone.now())
-    except services.QualificationError as refusal:
-        return _lead_page(request, lead, refusal=sentence(str(refusal)), status=409)
-    messages.success(request, f"{member.user.username} is asked to qualify again.")
-    return see_other(request, _url(lead))
+    user = _member(lead, user_id).user
+    return _do(
+        request, lead, partial(services.take_back, user=user), said=f"{user.username} is asked to qualify again."
+    )
 
 
 @require_safe
@@ -137,6 +127,16 @@ def trial(request: HttpRequest, project_id: str, trial_id: str) -> HttpResponse:
         "standing": standings(user=found.user, projects=[project.pk]).get(project.pk) if is_own else None,
     }
     return render(request, "qualification/trial.html", context)
+
+
+def _do(request: HttpRequest, lead: Membership, act: Callable[..., object], *, said: str) -> HttpResponse:
+    """The lead's page once `act` is done, or with why it was refused."""
+    try:
+        act(project=lead.project, actor=lead.user, now=timezone.now())
+    except services.QualificationError as refusal:
+        return _lead_page(request, lead, refusal=sentence(str(refusal)), status=409)
+    messages.success(request, said)
+    return see_other(request, _url(lead))
 
 
 def _lead(request: HttpRequest, project_id: str) -> Membership:

@@ -7,7 +7,7 @@ item is still open, writes the annotations and appends the decision.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -190,30 +190,7 @@ def decide(
         )
         outcomes = _ACTS[type(act)](desk, act)
         decisions = Decision.objects.bulk_create(
-            Decision(
-                project_id=note_item.project_id,
-                note_item=note_item,
-                item=outcome.item,
-                reviewer=reviewer,
-                verdict=outcome.verdict,
-                stream=outcome.item.stream if outcome.item else UNASKED,
-                withdrew=outcome.withdrew,
-                made=outcome.made,
-                withdrew_relation=outcome.withdrew_relation,
-                made_relation=outcome.made_relation,
-                withdrew_value=outcome.withdrew_value,
-                made_value=outcome.made_value,
-                undoes=outcome.undoes,
-                redoes=outcome.redoes,
-                dismissed_label=outcome.dismissed[0],
-                dismissed_fragments=outcome.dismissed[1],
-                batch=_digest(key) if len(outcomes) > 1 else "",
-                active_seconds=active_seconds if number == 0 else None,
-                idempotency_key=key if number == 0 else f"{_digest(key)[:48]}:{number}",
-                asked_sha256=_digest(asked),
-                decided_at=now,
-            )
-            for number, outcome in enumerate(outcomes)
+            _rows(desk, outcomes, key=key, asked=asked, active_seconds=active_seconds)
         )
         document = note_item.document
         record_event(
@@ -279,6 +256,38 @@ _ACTS: dict[type, Callable[..., list[Outcome]]] = {
     Classify: lambda desk, act: [classified(desk, name=act.name, value=act.value)],
     FinishNote: _finish,
 }
+
+
+def _rows(
+    desk: Desk, outcomes: Sequence[Outcome], *, key: str, asked: str, active_seconds: float | None
+) -> list[Decision]:
+    """An act as decisions that are not saved yet; the first has the key and the time."""
+    return [
+        Decision(
+            project_id=desk.note_item.project_id,
+            note_item=desk.note_item,
+            item=outcome.item,
+            reviewer=desk.reviewer,
+            verdict=outcome.verdict,
+            stream=outcome.item.stream if outcome.item else UNASKED,
+            withdrew=outcome.withdrew,
+            made=outcome.made,
+            withdrew_relation=outcome.withdrew_relation,
+            made_relation=outcome.made_relation,
+            withdrew_value=outcome.withdrew_value,
+            made_value=outcome.made_value,
+            undoes=outcome.undoes,
+            redoes=outcome.redoes,
+            dismissed_label=outcome.dismissed[0],
+            dismissed_fragments=outcome.dismissed[1],
+            batch=_digest(key) if len(outcomes) > 1 else "",
+            active_seconds=active_seconds if number == 0 else None,
+            idempotency_key=key if number == 0 else f"{_digest(key)[:48]}:{number}",
+            asked_sha256=_digest(asked),
+            decided_at=desk.now,
+        )
+        for number, outcome in enumerate(outcomes)
+    ]
 
 
 def _digest(asked: str) -> str:
