@@ -5,6 +5,16 @@ from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.audit.models import AuditChain, AuditEvent
 from annotator.builds.models import DatasetBuild
+from annotator.certificates.models import (
+    AcceptanceTarget,
+    Batch,
+    BatchMember,
+    Calibrator,
+    CalibratorCase,
+    Certificate,
+    Region,
+    WatchedSuggestion,
+)
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job, WorkerBeat
@@ -28,6 +38,7 @@ from annotator.suggestions.models import (
 )
 
 __all__ = [
+    "AcceptanceTarget",
     "Adjudication",
     "Admission",
     "AgreementReport",
@@ -36,8 +47,13 @@ __all__ = [
     "ApiToken",
     "AuditChain",
     "AuditEvent",
+    "Batch",
+    "BatchMember",
     "BrowserSession",
+    "Calibrator",
+    "CalibratorCase",
     "Candidate",
+    "Certificate",
     "Choice",
     "Comment",
     "Comparison",
@@ -64,6 +80,7 @@ __all__ = [
     "Qualification",
     "ReaderPair",
     "ReferenceNote",
+    "Region",
     "Relation",
     "ReviewItem",
     "Round",
@@ -79,6 +96,7 @@ __all__ = [
     "Trial",
     "TrialNote",
     "User",
+    "WatchedSuggestion",
     "WorkDay",
     "WorkerBeat",
 ]

@@ -4,6 +4,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from annotator.accounts.models import User
+from annotator.certificates.models import Certificate
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import SchemaVersion
@@ -17,6 +19,9 @@ class AnnotationSet(models.Model):
     `annotator` answers for the set. A note that is taken over keeps its set; each annotation names who made it. Of
     kind *gold* it is what an adjudicator settled from all readings of the note, and stands in their place; of kind
     *trial* what a new annotator said of a note whose reference is known, and no reading of the project.
+
+    What certificates accept in a note is part of its reading. It is nobody's until someone takes the note, and then
+    theirs.
     """
 
     class Kind(models.TextChoices):
@@ -29,7 +34,9 @@ class AnnotationSet(models.Model):
         SUBMITTED = "submitted", "Submitted"
 
     document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="annotation_sets")
-    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="annotation_sets")
+    annotator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="annotation_sets"
+    )
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.READING)
     status = models.CharField(max_length=20, choices=Status, default=Status.OPEN)
     submitted_at = models.DateTimeField(null=True)
@@ -43,12 +50,23 @@ class AnnotationSet(models.Model):
                 fields=["document", "annotator"], condition=Q(kind="trial"), name="annotation_set_trial"
             ),
             models.UniqueConstraint(fields=["document"], condition=Q(kind="gold"), name="annotation_set_gold"),
+            models.UniqueConstraint(fields=["document"], condition=Q(annotator=None), name="annotation_set_of_nobody"),
+            models.CheckConstraint(
+                condition=Q(annotator__isnull=False) | Q(kind="reading"), name="annotation_set_annotator"
+            ),
         ]
         indexes = [models.Index(fields=["document", "status"], name="annotation_set_status")]
 
+    @property
+    def reader(self) -> User:
+        """Whose it is. Raises ValueError where it is nobody's yet."""
+        if self.annotator is None:
+            raise ValueError("nobody has taken this note yet")
+        return self.annotator
+
 
 class Annotation(models.Model):
-    """A labelled span that a person asserts.
+    """A labelled span that a person asserts, or that was accepted under a certificate.
 
     Rows do not change but for `status`: an edit withdraws one and adds another, so that undo and history lose nothing.
     """
@@ -63,7 +81,8 @@ class Annotation(models.Model):
         WITHDRAWN = "withdrawn"
 
     set = models.ForeignKey(AnnotationSet, on_delete=models.PROTECT, related_name="annotations")
-    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    certificate = models.ForeignKey(Certificate, on_delete=models.PROTECT, null=True, related_name="annotations")
     schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
     origin = models.ForeignKey(Suggestion, on_delete=models.PROTECT, null=True, related_name="annotations")
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
@@ -85,6 +104,11 @@ class Annotation(models.Model):
                 fields=["set", "label", "fragments"], condition=Q(status="live"), name="annotation_once"
             ),
             models.CheckConstraint(condition=Q(start__gte=0, end__gt=F("start")), name="annotation_has_a_place"),
+            models.CheckConstraint(
+                condition=Q(annotator__isnull=False, certificate=None)
+                | Q(annotator=None, certificate__isnull=False, origin__isnull=False),
+                name="annotation_source",
+            ),
         ]
         indexes = [
             models.Index(fields=["set", "status"], name="annotation_live"),
@@ -96,6 +120,13 @@ class Annotation(models.Model):
     @property
     def span(self) -> Span:
         return Span.parse(self.fragments)
+
+    @property
+    def person(self) -> User:
+        """Who asserts it. Raises ValueError where a certificate does."""
+        if self.annotator is None:
+            raise ValueError("a certificate asserts this, no person")
+        return self.annotator
 
     @property
     def thread(self) -> str:

@@ -114,7 +114,15 @@ def annotation_row(*, text: str, schema: Schema, new: NewAnnotation) -> Annotati
 
 
 def open_set(*, document: Document, annotator: User, kind: str = AnnotationSet.Kind.READING) -> AnnotationSet:
-    """The annotator's reading of the note, or their trial of it, made if it is new."""
+    """The annotator's reading of the note, or their trial of it, made if it is new.
+
+    What certificates accepted in a note that nobody had taken is theirs from then on.
+    """
+    mine = AnnotationSet.objects.filter(document=document, annotator=annotator, kind=kind).first()
+    if mine is not None:
+        return mine
+    if kind == AnnotationSet.Kind.READING:
+        AnnotationSet.objects.filter(document=document, annotator=None).update(annotator=annotator)
     found, _ = AnnotationSet.objects.get_or_create(document=document, annotator=annotator, kind=kind)
     return found
 

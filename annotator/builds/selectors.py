@@ -244,7 +244,7 @@ def _note(
                 surface=annotation.surface,
                 label=annotation.label,
                 attributes=annotation.attributes,
-                annotator=annotation.annotator.public_id,
+                annotator=annotation.annotator.public_id if annotation.annotator else "",
                 stage=annotation.stage,
                 origin=_origin(annotation, annotation.origin, schemas) if annotation.origin else None,
                 decided_at=annotation.created_at,

@@ -16,17 +16,33 @@ class Project(models.Model):
         SHOWN = "shown", "Show what the model says"
         BLIND = "blind", "Hide label and score until decided"
 
+    class Policy(models.TextChoices):
+        BENEFIT = "benefit", "Where a minute of reading finds most that is wrong, note by note"
+        LEAST_CERTAIN = "least_certain", "The least certain first"
+        RANDOM = "random", "At random"
+
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=120)
     n_readers = models.PositiveSmallIntegerField(default=1, help_text="how many people read each note")
     audits = models.CharField(max_length=20, choices=Audits, default=Audits.SHOWN)
+    policy = models.CharField(max_length=20, choices=Policy, default=Policy.BENEFIT)
+    blind_percent = models.PositiveSmallIntegerField(default=0, help_text="of the notes, read without suggestions")
+    watch_percent = models.PositiveSmallIntegerField(
+        default=5, help_text="of what certificates would accept, decided by people all the same"
+    )
     created_at = models.DateTimeField()
     retain_until = models.DateField(null=True, help_text="after this day everything in the project is purged")
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="+")
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(n_readers__gte=1), name="project_has_readers")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(n_readers__gte=1), name="project_has_readers"),
+            models.CheckConstraint(
+                condition=models.Q(blind_percent__lte=100, watch_percent__gte=1, watch_percent__lte=100),
+                name="project_percents",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -11,6 +11,16 @@ from django.db.models import Model, QuerySet
 from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.builds.models import DatasetBuild
+from annotator.certificates.models import (
+    AcceptanceTarget,
+    Batch,
+    BatchMember,
+    Calibrator,
+    CalibratorCase,
+    Certificate,
+    Region,
+    WatchedSuggestion,
+)
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.jobs.models import Job
@@ -51,6 +61,9 @@ OF_NOTES: tuple[_Table, ...] = (
     (DocumentValue, "set__document", "n_document_values"),
     (Annotation, "set__document", "n_annotations"),
     (AnnotationSet, "document", "n_sets"),
+    (WatchedSuggestion, "suggestion__document", "n_watched_suggestions"),
+    (BatchMember, "suggestion__document", "n_batch_members"),
+    (CalibratorCase, "suggestion__document", "n_calibrator_cases"),
     (Suggestion, "document", "n_suggestions"),
     (Candidate, "document", "n_candidates"),
     (LabelJob, "document", "n_label_jobs"),
@@ -65,6 +78,11 @@ OF_PROJECTS: tuple[_Table, ...] = (
     (WorkDay, "project", "n_work_days"),
     (LabelDay, "project", "n_label_days"),
     (CountedProject, "project", "n_counted"),
+    (Certificate, "project", "n_certificates"),
+    (Region, "batch__project", "n_regions"),
+    (Batch, "project", "n_batches"),
+    (Calibrator, "project", "n_calibrators"),
+    (AcceptanceTarget, "project", "n_acceptance_targets"),
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),

@@ -42,8 +42,9 @@ def read_notes(project: Project) -> Iterator[ReadNote]:
 
 
 def _submitted() -> QuerySet[AnnotationSet]:
-    """Readings and gold."""
-    return AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED).exclude(kind=AnnotationSet.Kind.TRIAL)
+    """Readings of people, and gold."""
+    found = AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED, annotator__isnull=False)
+    return found.exclude(kind=AnnotationSet.Kind.TRIAL)
 
 
 def _readings_of_people(documents: Collection[int]) -> tuple[Mapping[int, dict[str, Reading]], Mapping[int, Reading]]:

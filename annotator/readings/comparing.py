@@ -102,7 +102,7 @@ def _readers(document_ids: Collection[int]) -> dict[int, _Readers]:
     """Who has read each of the notes that a person has, without what they say. Two queries."""
     found: dict[int, _Readers] = defaultdict(_Readers)
     sets = AnnotationSet.objects.filter(document__in=document_ids, status=AnnotationSet.Status.SUBMITTED)
-    sets = sets.exclude(kind=AnnotationSet.Kind.TRIAL).order_by()
+    sets = sets.exclude(kind=AnnotationSet.Kind.TRIAL).filter(annotator__isnull=False).order_by()
     for row, document, kind, reader, at in sets.values_list(
         "pk", "document_id", "kind", "annotator_id", "submitted_at"
     ):

@@ -28,7 +28,7 @@ class NoteReading:
 
     @property
     def reader(self) -> User:
-        return self.set.annotator
+        return self.set.reader
 
 
 def readings_of(adjudication: Adjudication) -> list[NoteReading]:
@@ -41,14 +41,17 @@ def readings_of_several(adjudications: Collection[Adjudication]) -> dict[int, li
     drawn = {adjudication.document_id: adjudication.public_id for adjudication in adjudications}
     sets = list(
         AnnotationSet.objects.filter(
-            document__in=drawn, kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED
+            document__in=drawn,
+            kind=AnnotationSet.Kind.READING,
+            status=AnnotationSet.Status.SUBMITTED,
+            annotator__isnull=False,
         ).select_related("annotator")
     )
     spans = _by_set(Annotation.objects.all(), sets)
     ties = _by_set(Relation.objects.all(), sets)
     values = _by_set(DocumentValue.objects.all(), sets)
     found: dict[int, list[NoteReading]] = {document_id: [] for document_id in drawn}
-    for each in sorted(sets, key=lambda one: _draw(drawn[one.document_id], one.annotator)):
+    for each in sorted(sets, key=lambda one: _draw(drawn[one.document_id], one.reader)):
         found[each.document_id].append(_reading(each, spans[each.pk], ties[each.pk], values[each.pk]))
     return found
 

@@ -144,7 +144,7 @@ def _of_suggestion(schema: Schema, item: ReviewItem, suggestion: Suggestion) -> 
 def _of_annotation(schema: Schema, annotation: Annotation, membership: Membership, now: datetime) -> dict[str, Any]:
     """Who made an annotation, and whether a suggestion was taken as it stood or changed for it."""
     origin = annotation.origin
-    who = "you" if annotation.annotator_id == membership.user_id else annotation.annotator.get_username()
+    who = "you" if annotation.annotator_id == membership.user_id else annotation.person.get_username()
     is_as_suggested = origin is not None and _asserted(schema, origin) == _asserted(schema, annotation)
     done = "added" if origin is None else "accepted" if is_as_suggested else "changed"
     return {"made": f"{done} by {who}", "made_ago": _ago(annotation.created_at, now)}

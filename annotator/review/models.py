@@ -82,7 +82,9 @@ class ReviewItem(models.Model):
     the span items of the same note and slot. A note that a new annotator tries is an item of unit *trial*, in a slot of
     its own above FIRST_TRIAL, whose spans are of unit *trial span*: whatever asks for notes and spans sees neither, and
     nobody else is ever given it. `version` grows with every change, and every change names the version
-    it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. Of a span,
+    it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. A
+    span is *held* while a test decides whether it may be accepted without review, and *certified* once it was: nobody
+    is asked, and whoever reads the note may decide it all the same. Of a span,
     `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either.
     `project` is the note's, and moves with it when a purge takes the note (`purges.services`).
 
@@ -103,6 +105,8 @@ class ReviewItem(models.Model):
 
     class Status(models.TextChoices):
         OPEN = "open"
+        HELD = "held"
+        CERTIFIED = "certified"
         DECIDED = "decided"
         CLOSED = "closed"
 

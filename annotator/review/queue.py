@@ -218,7 +218,9 @@ def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
     The slot is done, as if its reader had reviewed the note here: the note waits for one reader less. Slots that
     someone has begun stay theirs. In a round it is the reader's own, else one assigned to nobody, else the last.
     """
-    submitted = sets.filter(kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED)
+    submitted = sets.filter(
+        kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED, annotator__isnull=False
+    )
     free = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN, leased_by=None)
     slots: dict[int, list[ReviewItem]] = {}
     for item in free.filter(document__in=submitted.values("document")).order_by("slot"):
@@ -229,9 +231,9 @@ def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
         .iterator()
     )
     filled: list[ReviewItem] = []
-    for found in submitted.filter(document__in=list(slots)).order_by("pk"):
+    for found in submitted.filter(document__in=list(slots)).select_related("annotator").order_by("pk"):
         if slots[found.document_id] and (found.document_id, found.annotator_id) not in readers:
-            item = _slot_for(found.annotator_id, slots[found.document_id])
+            item = _slot_for(found.reader.pk, slots[found.document_id])
             slots[found.document_id].remove(item)
             item.status, item.leased_by_id = ReviewItem.Status.DECIDED, found.annotator_id
             filled.append(item)

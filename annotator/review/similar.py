@@ -55,7 +55,7 @@ def similar_decisions(
     candidates = _candidates(key, reader, leave_out)
     # The key has the project in it; a note that is being purged has left its project already.
     here = candidates.filter(set__document__project=note_item.document.project_id)
-    here = here.exclude(set__kind=AnnotationSet.Kind.TRIAL)
+    here = here.exclude(set__kind=AnnotationSet.Kind.TRIAL).filter(certificate=None)
     chosen = _telling(list(_visible(here, key, reader)))
     return _with_context(chosen, key, reader) if chosen else []
 
@@ -134,7 +134,7 @@ def _with_context(chosen: list[int], key: str, reader: User) -> list[SimilarDeci
             after=row.after,
             label=row.label,
             attributes=row.attributes,
-            annotator=row.annotator,
+            annotator=row.person,
             is_own=row.annotator_id == reader.pk,
             is_same=row.surface_key == key,
             made_at=row.created_at,
