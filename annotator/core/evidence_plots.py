@@ -270,8 +270,8 @@ class SeriesPlot:
 
 
 def series_plot(series: Sequence[Series], *, times: Sequence[str], summary: str) -> SeriesPlot:
-    """Lines over `times`, which stand at equal steps, two at least; the axis goes from the largest of .8, .5 and 0 below
-    all shares to 1. Names that would stand on one another are moved apart.
+    """Lines over `times`, which stand at equal steps, two at least; the axis goes from the largest of .8, .5 and 0
+    below all shares to 1. Names that would stand on one another are moved apart.
     """
     lowest = min((share for each in series for share in each.shares if share is not None), default=0.0)
     first = next(share for share in (0.8, 0.5, 0.0) if share <= lowest)

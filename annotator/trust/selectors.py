@@ -44,7 +44,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How many suggestions wait for a person, are held for a test, were decided or were accepted under a certificate."""
+    """How many suggestions wait for a person, are held for a test, were decided, or accepted under a certificate."""
 
     n_open: int = 0
     n_held: int = 0
