@@ -22,10 +22,12 @@ from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_schema
+from annotator.quality.effort import effort_of
+from annotator.quality.recall import recall_of
 from annotator.routing.fitting import adopt_calibrator, fit_calibrator
 from annotator.routing.revoking import revoke_certificate
 from annotator.routing.targets import TargetRefused, set_target
-from annotator.trust import pages
+from annotator.trust import measured, pages
 from annotator.trust.forms import ChosenForm, TargetForm
 from annotator.trust.outlook import expected
 from annotator.trust.selectors import current_labeler, current_targets, past_certificates, trust_of
@@ -60,6 +62,8 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
             if (rows := pages.group_rows(report, key))
         ],
         "risk": pages.risk_and_coverage(found.standings.get(chosen.chosen) or found.standings[""]),
+        "recall": measured.recall(recall_of(project)),
+        "effort": measured.effort(effort_of(project)),
         "drift": pages.drift_plot(weeks, labelers, today=today),
         "drift_rows": label_pages.score_rows(weeks, labelers, n_weeks=label_pages.MOST_WEEKS, today=today),
         "drift_lead": label_pages.drift_lead(weeks),
