@@ -7,6 +7,7 @@ from annotator.trust import views
 app_name = "trust"
 urlpatterns = [
     path("", views.trust, name="trust"),
+    path("measured/", views.measured, name="measured"),
     path("evidence/", views.evidence, name="evidence"),
     path("target/", views.target, name="target"),
     path("outlook/", views.outlook, name="outlook"),

@@ -27,7 +27,7 @@ from annotator.quality.recall import recall_of
 from annotator.routing.fitting import adopt_calibrator, fit_calibrator
 from annotator.routing.revoking import revoke_certificate
 from annotator.routing.targets import TargetRefused, set_target
-from annotator.trust import measured, pages
+from annotator.trust import figures, pages
 from annotator.trust.forms import ChosenForm, TargetForm
 from annotator.trust.outlook import expected
 from annotator.trust.selectors import current_labeler, current_targets, past_certificates, trust_of
@@ -62,8 +62,6 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
             if (rows := pages.group_rows(report, key))
         ],
         "risk": pages.risk_and_coverage(found.standings.get(chosen.chosen) or found.standings[""]),
-        "recall": measured.recall(recall_of(project)),
-        "effort": measured.effort(effort_of(project)),
         "drift": pages.drift_plot(weeks, labelers, today=today),
         "drift_rows": label_pages.score_rows(weeks, labelers, n_weeks=label_pages.MOST_WEEKS, today=today),
         "drift_lead": label_pages.drift_lead(weeks),
@@ -71,6 +69,19 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
         "may_manage": may(role=membership.role, action=Action.MANAGE),
     }
     return render_either(request, page="trust/trust.html", partial="trust/body.html", context=context)
+
+
+@require_safe
+def measured(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Recall and time saved, which take a moment: the page of trust asks for them once it is there."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.MEASURE)
+    context = page_context(membership, current="Trust", crumb="Recall and time saved") | {
+        "recall": figures.recall(recall_of(membership.project)),
+        "effort": figures.effort(effort_of(membership.project)),
+    }
+    return render_either(
+        request, page="trust/measured_page.html", partial="trust/measured_panels.html", context=context
+    )
 
 
 @require_safe
