@@ -87,9 +87,10 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "annotator.metrics.count_requests",
-    # After the static files, which come compressed. Django pads what it compresses and masks its CSRF token, against
-    # attacks that read a secret from the size of a compressed answer.
+    # After the static files, which come compressed. Both pad what they compress, and Django masks its CSRF token,
+    # against attacks that read a secret from the size of a compressed answer.
     "django.middleware.gzip.GZipMiddleware",
+    "annotator.web.compression.compress_with_brotli",
     "annotator.web.middleware.no_store",
     "annotator.web.middleware.whole_sign_in_page",
     "django.contrib.sessions.middleware.SessionMiddleware",
