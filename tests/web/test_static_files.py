@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.staticfiles import finders
 from django.core.files.base import ContentFile
+from django.test import Client
 from playwright.sync_api import Page, Route, expect
 
 from annotator.accounts.models import User
@@ -21,6 +22,20 @@ from tests.review.conftest import CHEST_PAIN, suggest
 from tests.review.test_browser import Desk, sign_in_browser
 
 STATIC = Path(__file__).parents[2] / "static"
+TEMPLATES = STATIC.parent / "templates"
+PARTS = (
+    "chip",
+    "help",
+    "idle",
+    "key_switch",
+    "label",
+    "message",
+    "messages",
+    "pill",
+    "save_status",
+    "segments",
+    "user_menu",
+)
 SOURCES = {
     "js/app.js": 'import { one } from "./low.js";\nexport const two = one + 1;\n',
     "js/low.js": "/** What it is. */\nexport const one = 1; // once\n",
@@ -145,6 +160,26 @@ def test_the_review_page_works_from_collected_files(
         *("css/review.css", "css/site.css"),
         *("django_htmx/htmx-2.min.js", "js/app.js", "js/review.js", "js/theme.js"),
     ]
+
+
+def test_a_static_file_says_of_itself_only_how_it_is_kept(settings: Any, tmp_path: Path, client: Client) -> None:
+    (tmp_path / "one.css").write_text("a {}")
+    settings.STATIC_ROOT, settings.WHITENOISE_AUTOREFRESH = tmp_path, True
+    response = client.get("/static/one.css")
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert {"Content-Security-Policy", "Referrer-Policy", "X-Request-ID", "Set-Cookie"}.isdisjoint(response.headers)
+
+
+def test_the_review_page_has_no_class_of_the_style_it_goes_without() -> None:
+    style = (STATIC / "css" / "pages.css").read_text()
+    alone = set(re.findall(r"^  \.([\w-]+)", style, re.MULTILINE))
+    others = "not_yours.html", "round.html", "start.html"
+    pages = [path for path in (TEMPLATES / "review").glob("*.html") if path.name not in others]
+    parts = [TEMPLATES / "base.html", *(TEMPLATES / "components" / f"{name}.html" for name in PARTS)]
+    for path in [*pages, *parts]:
+        said = {name for found in re.findall(r'class="([^"]*)"', path.read_text()) for name in found.split()}
+        assert not said & alone, path
+    assert {"table", "field", "panel"} <= alone
 
 
 def test_a_character_is_in_one_file_of_a_font() -> None:
