@@ -364,7 +364,7 @@ def test_no_page_tells_a_reader_what_another_reads_in_an_unsubmitted_note(
     ensure_note_items(document=document, n_slots=2, priority=1.0)
     adams = take_note(document=document, reviewer=adam, now=timezone.now())
     bobs = reverse("review:note", args=[world.ids["project_id"], world.ids["item_id"]])
-    name_of_span = f'"a{marked.public_id}'[: NAMED_BY + 1]
+    name_of_span = f'data-span="{f"a{marked.public_id}"[:NAMED_BY]}"'
     assert name_of_span in _text_of(ask(bob, "GET", bobs)), "pages name a span otherwise"
     ids = {**world.ids, "item_id": adams.public_id}
     for name, parameters in known_routes():
