@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotator', '0019_qualification'),
+        ('annotator', '0020_certificates'),
     ]
 
     operations = [
