@@ -31,7 +31,8 @@ _HANDED_BACK = Pill("Handed back", "", "minus")
 def yours(request: HttpRequest, project_id: str, round_id: str) -> HttpResponse:
     """The notes of a round that the member reads or handed back; 404 for who reads none in it."""
     membership = _reviewer(request, project_id)
-    found = get_object_or_404(rounds_of(membership.project).filter(readers__user=membership.user), public_id=round_id)
+    theirs = rounds_of(membership.project).filter(readers__user=membership.user, under_work=None)
+    found = get_object_or_404(theirs, public_id=round_id)
     page = page_of(request, readings_of(found, membership.user))
     progress = progress_by_reader(found).get(membership.user.pk)
     context = page_context(membership, current="Review", crumb=f"Round {found.number}") | {
