@@ -56,9 +56,16 @@ def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
 
 
 def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewItem:
-    """Lease a slot of this note. Raises LeaseConflict where there is none for this person."""
+    """Lease a slot of this note. Raises LeaseConflict where there is none for this person.
+
+    Who has to qualify gets their try's notes only, and what they hold already.
+    """
     items = takeable_notes(project=document.project, reviewer=reviewer, now=now, with_held=True)
     item = items.filter(document=document).first()
+    if item is None:
+        held = held_notes(project=document.project, reviewer=reviewer, now=now).filter(document=document).first()
+        if held is not None and held.is_read_by(reviewer):
+            return held
     if item is None or not _take(item, reviewer=reviewer, now=now):
         raise LeaseConflict(
             "This note cannot be taken: it is someone else's to read, it is done, or it has no labels yet."
