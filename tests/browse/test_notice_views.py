@@ -73,7 +73,7 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
         "1 note is assigned to you</button><small>Discharge notes · In round 2, due on 12 December.",
         "3 notes of yours to read in round 2</button><small>Discharge notes · It is due on 12 December.",
         "Round 2 is under way</button><small>Discharge notes · 1,200 notes in it. 1 note had been begun meanwhile",
-        "1 note of round 2 was handed back <kbd>O</kbd></button><small>Discharge notes · It waits for other readers of",
+        "1 note of round 2 was handed back<kbd>O</kbd></button><small>Discharge notes · It waits for other readers of",
     ):
         assert words in page
     assert set(TOLD) == set(Kind)
