@@ -95,7 +95,7 @@ def _asked(request: Request, upload: OneFile) -> tuple[dict[str, Any], IdList | 
     if not request.content_type.startswith(MultiPartParser.media_type):
         return checked_body(NewRoundSerializer, request), None
     try:
-        fields = request.data
+        fields: Any = request.data
         listed = ids_in(upload)
     except IdListError as refusal:
         raise Refused(sentence(str(refusal)), errors=[(IDS_FILE, sentence(str(refusal)))]) from refusal
