@@ -69,17 +69,12 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-is_ours = pytest.StashKey[bool]()
+def pytest_configure() -> None:
+    prepared.begin()  # here, for all processes of pytest-xdist
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[is_ours] = prepared.begin()
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
+def pytest_unconfigure() -> None:
     """Remove the data folder: a process of pytest-xdist ends without its exit handlers."""
-    if config.stash[is_ours]:
-        prepared.end()
     shutil.rmtree(settings.DATA_DIR, ignore_errors=True)
     shutil.rmtree(settings.SOCKET_DIR, ignore_errors=True)
 

@@ -6,6 +6,7 @@ That an empty data folder comes to the same is what tests/test_up.py and tests/d
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -25,20 +26,11 @@ STATIC = ("shell", "-v", "0", "-c", "from annotator.programs import collect_stat
 MIGRATE = ("migrate", "-v", "0", "--skip-checks")
 
 
-def begin() -> bool:
-    """Name the place for this process and those that it starts; whether it is this one's to `end`."""
-    if os.environ.get(FOLDER):
-        return False
-    os.environ[FOLDER] = tempfile.mkdtemp(prefix="marginalia-prepared-")
-    return True
-
-
-def end() -> None:
-    server = os.environ.get("DATABASE_URL")
-    if server and (_folder() / MIGRATE[0]).exists():
-        on_server(server, f'DROP DATABASE IF EXISTS "{_name()}" WITH (FORCE)')
-    shutil.rmtree(_folder())
-    del os.environ[FOLDER]
+def begin() -> None:
+    """Name the place, for this process and those that it starts, where none is named; it goes with this process."""
+    if not os.environ.get(FOLDER):
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="marginalia-prepared-")
+        atexit.register(_end)
 
 
 def give_files(folder: Path) -> None:
@@ -88,8 +80,16 @@ def _with(command: tuple[str, ...]) -> Path:
 
 
 def _folder() -> Path:
+    begin()
     return Path(os.environ[FOLDER])
 
 
 def _name() -> str:
     return _folder().name.replace("-", "_")
+
+
+def _end() -> None:
+    server = os.environ.get("DATABASE_URL")
+    if server and (_folder() / MIGRATE[0]).exists():
+        on_server(server, f'DROP DATABASE "{_name()}" WITH (FORCE)')
+    shutil.rmtree(_folder())
