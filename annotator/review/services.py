@@ -27,7 +27,7 @@ from annotator.review.leases import LeaseConflict, hold, take_note_of
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relating import classified, related, unrelated, with_relations
 from annotator.review.spreading import spread
-from annotator.review.telling import tell_of_questions
+from annotator.review.telling import tell_of_questions, tell_tests
 from annotator.review.undoing import redo, undo
 
 Verdict = Decision.Verdict
@@ -204,6 +204,7 @@ def decide(
         if decisions[0].verdict == Verdict.NOTE_DONE and not note_item.is_trial:
             others = Comment.objects.filter(set__document=document).exclude(set__annotator=reviewer)
             tell_of_questions(others, project=document.project, now=now)
+        tell_tests(decisions=decisions)
         return decisions[0]
 
 
