@@ -37,12 +37,12 @@ class Candidate:
 
 
 def freeze_pool(*, project: Project, actor: User | None, now: datetime, seed: int = 0) -> ExamplePool:
-    """A pool of what is finished now, in the newest schema; the newest pool itself where it would be the same.
+    """A pool of what people have finished now, in the newest schema; the newest pool itself where it would be the same.
 
     Reads at most MAX_NOTES notes. Raises PoolRefused.
     """
     version = current_schema(project)
-    sets = spread_notes(readiness(project=project).sets, n=MAX_NOTES, seed=seed)
+    sets = spread_notes(readiness(project=project, is_human_only=True).sets, n=MAX_NOTES, seed=seed)
     notes = [note for page in note_pages(project=project, sets=sets) for note in page]
     keys = dict(
         Document.objects.filter(project=project, public_id__in=[note.public_id for note in notes]).values_list(
