@@ -300,9 +300,10 @@ def changes(view: NoteView, *, decisions: Sequence[Decision], focus: str, told: 
     ties = [tie for each in decisions for tie in (each.made_relation, each.withdrew_relation) if tie]
     ends = [view.mark_of(thread) for tie in ties for thread in (tie.head, tie.tail)]
     spans = [*changed_spans(decisions), *(mark.span for mark in ends if mark)]
+    drawn = [*spans, *(mark.span for mark in view.namesakes(spans))]
     numbers = {
         number
-        for span in spans
+        for span in drawn
         for number, (start, end) in enumerate(view.lines)
         if start < span.end and span.start < end
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -36,7 +36,8 @@ AUDIT = "audit"
 HIDDEN = Label(name="label hidden", code="?", colour="stone", hotkey="", definition="")
 QUEUE_SHOWN = 40
 SPANS_KEPT = 20_000
-NAMED_BY = 8
+# How many characters of its key name a span in the note, and where another's key begins with the same ones.
+NAMED_BY, NAMED_APART = 4, 12
 # What marks are drawn from, in the order of `_suggested` and `_asserted`. As values: every decision reads all of its
 # note, and making whole models of that took longer than everything else. Attributes come as written: few differ.
 _OF_ITEM: tuple[str | Cast, ...] = (
@@ -96,11 +97,6 @@ class Mark:
         return "suggested, held" if self.is_held else self.state
 
     @property
-    def name(self) -> str:
-        """What the page calls it by in the note: the first characters of its key, since keys do not compress."""
-        return self.key[:NAMED_BY]
-
-    @property
     def tenths(self) -> int | None:
         """The score in tenths, for the tick."""
         return None if self.score is None else round(self.score * 10)
@@ -129,14 +125,24 @@ class NoteView:
         both = sorted([*self.queue, *self.held, *self.annotations], key=lambda mark: (mark.span.start, -mark.span.end))
         return {mark.key: mark for mark in both}
 
-    def key_of(self, name: str) -> str:
-        """The key of the mark that has this name, or key; what was given where there is none.
-
-        35 random bits: of 500 spans two share a name once in 280,000 notes, and it is the first of them then.
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What the page calls each mark by in the note: the first characters of its key, since keys do not compress; so
+        many that no other key begins with them, but never all.
         """
-        if len(name) != NAMED_BY:
+        shared = Counter(key[:NAMED_BY] for key in self.marks)
+        return {key: key[: NAMED_BY if shared[key[:NAMED_BY]] == 1 else NAMED_APART] for key in self.marks}
+
+    def key_of(self, name: str) -> str:
+        """The key of the mark that has this name, or key; what was given where there is none."""
+        if len(name) not in {NAMED_BY, NAMED_APART}:
             return name
         return next((key for key in self.marks if key.startswith(name)), name)
+
+    def namesakes(self, spans: Collection[Span]) -> list[Mark]:
+        """The marks whose names may have become longer because marks on these spans came."""
+        beginnings = {mark.key[:NAMED_BY] for mark in self.marks.values() if mark.span in spans}
+        return [mark for mark in self.marks.values() if mark.key[:NAMED_BY] in beginnings and mark.span not in spans]
 
     @cached_property
     def n_ties(self) -> Counter[str]:
