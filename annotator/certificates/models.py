@@ -155,8 +155,8 @@ class Region(models.Model):
     """
 
     class Chain(models.TextChoices):
-        A = "a"
-        B = "b"
+        A = "A"
+        B = "B"
 
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="regions")
     place = models.PositiveSmallIntegerField()
@@ -166,6 +166,7 @@ class Region(models.Model):
     n_audited = models.PositiveIntegerField(default=0, help_text="of the longest decided prefix of the random order")
     n_wrong = models.PositiveIntegerField(default=0)
     log_evidence = models.FloatField(null=True, help_text="empty while there is none")
+    lower_bound = models.FloatField(null=True, help_text="of its precision, at the confidence of its chain")
     passed_at = models.DateTimeField(null=True)
 
     class Meta:
