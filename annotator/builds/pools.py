@@ -43,7 +43,7 @@ class Candidate:
 
 
 def freeze_pool(*, project: Project, actor: User | None, now: datetime, seed: int = 0) -> ExamplePool:
-    """A pool of what is finished now, in the newest schema; the newest pool itself where it would be the same.
+    """A pool of what people have finished now, in the newest schema; the newest pool itself where it would be the same.
 
     Windows with a place that is asked for come first, the oldest wish first; one that no window can hold goes on
     waiting. Reads at most MAX_NOTES notes. Raises PoolRefused.
@@ -51,7 +51,7 @@ def freeze_pool(*, project: Project, actor: User | None, now: datetime, seed: in
     version = current_schema(project)
     wishes = list(waiting_wishes(project).order_by("pk"))
     wished = dict.fromkeys(wish.document_id for wish in wishes)
-    ready = readiness(project=project).sets
+    ready = readiness(project=project, is_human_only=True).sets
     by_document = {found.document_id: found for found in ready}
     sets = [by_document[document] for document in wished if document in by_document][:MAX_NOTES]
     others = [found for found in ready if found.document_id not in wished]

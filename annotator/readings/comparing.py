@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import F
 
 from annotator.annotations.models import AnnotationSet
+from annotator.annotations.selectors import has_certified
 from annotator.core import differences
 from annotator.core.agreement import GOLD, Kind, Pair, Tally, note_cells
 from annotator.core.readings import Reading, ReadNote
@@ -114,10 +115,13 @@ def _compare_page(document_ids: Sequence[int]) -> None:
 
 
 def _readers(document_ids: Collection[int]) -> dict[int, _Readers]:
-    """Who has read each of the notes that a person has, without what they say. Two queries."""
+    """Who has read each of the notes that a person has, without what they say. Two queries.
+
+    A reading in which certificates have accepted spans is compared with none: they would count as the reader's.
+    """
     found: dict[int, _Readers] = defaultdict(_Readers)
     sets = AnnotationSet.objects.filter(document__in=document_ids, status=AnnotationSet.Status.SUBMITTED)
-    sets = sets.exclude(kind=AnnotationSet.Kind.TRIAL).filter(annotator__isnull=False).order_by()
+    sets = sets.exclude(kind=AnnotationSet.Kind.TRIAL).filter(~has_certified(), annotator__isnull=False).order_by()
     for row, document, kind, reader, at in sets.values_list(
         "pk", "document_id", "kind", "annotator_id", "submitted_at"
     ):
