@@ -25,13 +25,14 @@ from annotator.purges.models import Tombstone
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, ReviewItem, Round, RoundReader
+from annotator.review.models import Decision, ReviewItem, Round, RoundJob, RoundReader
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
     Labeler,
     LabelJob,
     LabelRun,
+    PoolWish,
     PromptExample,
     ServerPermission,
     Suggestion,
@@ -75,6 +76,7 @@ __all__ = [
     "Labeler",
     "Membership",
     "Notice",
+    "PoolWish",
     "Project",
     "PromptExample",
     "Qualification",
@@ -84,6 +86,7 @@ __all__ = [
     "Relation",
     "ReviewItem",
     "Round",
+    "RoundJob",
     "RoundReader",
     "RuleRun",
     "SchemaVersion",

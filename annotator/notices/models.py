@@ -20,10 +20,16 @@ class Kind(models.TextChoices):
     BUILD_FAILED = "build_failed"
     IMPORT_DONE = "import_done"
     IMPORT_FAILED = "import_failed"
+    CERTIFICATE_GRANTED = "certificate_granted"
+    CERTIFICATE_EXTENDED = "certificate_extended"
+    CERTIFICATE_REVOKED = "certificate_revoked"
+    CERTIFICATE_ENDED = "certificate_ended"
     ROLE = "role"
     QUESTION = "question"
     ROUND_ASSIGNED = "round_assigned"
     ROUND_DUE = "round_due"
+    ROUND_MADE = "round_made"
+    ROUND_FAILED = "round_failed"
     ROUND_HANDED_BACK = "round_handed_back"
 
 

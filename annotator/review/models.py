@@ -9,6 +9,7 @@ from django.db.models import Q
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.documents.models import Document
+from annotator.jobs.models import Job
 from annotator.projects.models import Project
 from annotator.suggestions.models import Suggestion
 from annotator.web.ids import new_public_id
@@ -20,6 +21,10 @@ LATE = "late"
 UNSEEN = "unseen"
 # Of a note that was read blind and submitted once: its suggestions are shown from then on.
 REVEALED = "revealed"
+# Of a note that was done and has to ask about some of its spans after all: it is done again when they are decided.
+ASKED_AGAIN = "asked_again"
+# In the place of a decision's stream, where nobody had asked.
+UNASKED = "unasked"
 # The slots from here on are of trials.
 FIRST_TRIAL = 1000
 
@@ -57,6 +62,11 @@ class Round(models.Model):
             models.CheckConstraint(condition=Q(n_readers__gte=1, n_readers__lte=10), name="round_has_readers"),
         ]
 
+    @property
+    def work(self) -> RoundJob | None:
+        """The job that makes it or takes it back; None where it is under way."""
+        return getattr(self, "under_work", None)
+
     def is_overdue(self, today: date) -> bool:
         """Whether what is left of it is late."""
         return self.due_on is not None and self.due_on < today
@@ -75,6 +85,22 @@ class RoundReader(models.Model):
         constraints = [models.UniqueConstraint(fields=["round", "user"], name="round_reader_once")]
 
 
+class RoundJob(models.Model):
+    """A job that makes a round, or takes it back. While it is there nobody reads in the round, whomever its notes are
+    assigned to already. `documents` are the row ids of the notes that were chosen.
+    """
+
+    class Task(models.TextChoices):
+        MAKE = "make"
+        UNDO = "undo"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    round = models.OneToOneField(Round, on_delete=models.PROTECT, related_name="under_work")
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="+")
+    task = models.CharField(max_length=10, choices=Task)
+    documents = models.JSONField(default=list)
+
+
 class ReviewItem(models.Model):
     """What is leased and decided.
 
@@ -84,7 +110,8 @@ class ReviewItem(models.Model):
     nobody else is ever given it. `version` grows with every change, and every change names the version
     it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. A
     span is *held* while a test decides whether it may be accepted without review, and *certified* once it was: nobody
-    is asked, and whoever reads the note may decide it all the same. Of a span,
+    is asked, and whoever reads the note may decide it all the same. A note that certificates alone have finished is
+    *decided* and leased by nobody. Of a span,
     `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either.
     `project` is the note's, and moves with it when a purge takes the note (`purges.services`).
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from annotator.certificates.models import AcceptanceTarget, Calibrator
+from annotator.certificates.models import Calibrator
 from annotator.core.calibration import Calibration
 from annotator.core.certificates import Promise
-from annotator.core.planning import N_DRAWS, Costs, TooFewCandidates, expected_costs
+from annotator.core.planning import N_DRAWS, Costs, TooFewCandidates, audits_needed
 from annotator.core.wording import counted
 from annotator.projects.models import Project
 from annotator.review.holding import candidates
+from annotator.routing.selectors import labels_under
 from annotator.suggestions.models import Labeler
-from annotator.trust.selectors import current_targets
 
 # Of more a random part stands for all.
 MOST_CANDIDATES = 50_000
@@ -29,18 +29,12 @@ class Expected:
 
 def expected(*, project: Project, labeler: Labeler, label: str, promise: Promise) -> Expected:
     """What would come of that promise for the suggestions of a label ('' for all without a target of their own) that
-    wait undecided now. Reads their scores: three queries.
+    wait undecided now. Reads their scores: four queries.
     """
     calibrator = Calibrator.objects.filter(labeler=labeler, status=Calibrator.Status.CURRENT).first()
     if calibrator is None:
         return Expected(None, 0, "There is no calibrator yet: it is fitted on reviewed suggestions, 50 at least.")
-    waiting = candidates(labeler=labeler)
-    if label:
-        waiting = waiting.filter(label=label)
-    else:
-        targets = current_targets(project)
-        own = [name for name, each in targets.items() if name and each.status == AcceptanceTarget.Status.ON]
-        waiting = waiting.exclude(label__in=own)
+    waiting = candidates(labeler=labeler).filter(label__in=labels_under(project, label))
     rows = list(waiting.order_by("audit_key").values_list("label", "score")[:MOST_CANDIDATES])
     if not rows:
         return Expected(None, 0, "No suggestion waits that a test could be made of.")
@@ -49,7 +43,7 @@ def expected(*, project: Project, labeler: Labeler, label: str, promise: Promise
         label=[name for name, _ in rows], scores=[score for _, score in rows], n_draws=N_DRAWS, seed=0
     )
     try:
-        return Expected(expected_costs(promise=promise, mean_errors=draws), len(rows))
+        return Expected(audits_needed(promise=promise, mean_errors=draws, n_suggestions=len(rows)), len(rows))
     except TooFewCandidates as few:
         wanted = counted(few.n_wanted, "suggestion")
         return Expected(

@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Q
 from annotator.certificates.models import AcceptanceTarget, Batch, Calibrator, Certificate, Region
 from annotator.projects.models import Project
 from annotator.review.models import ReviewItem
+from annotator.routing.selectors import newest_targets
 from annotator.suggestions.models import Labeler, LabelJob
 
 _Status = ReviewItem.Status
@@ -75,7 +76,7 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
     labeler = current_labeler(project)
     calibrators = Calibrator.objects.filter(labeler=labeler).exclude(status=Calibrator.Status.REPLACED)
     by_status = {each.status: each for each in calibrators.select_related("created_by")}
-    targets = current_targets(project)
+    targets = newest_targets(project)
     batches = _newest_batches(project, labeler)
     regions: dict[int, list[Region]] = {}
     for region in Region.objects.filter(batch__in=[batch.pk for batch in batches.values()]).order_by("size"):
@@ -114,13 +115,6 @@ def current_labeler(project: Project) -> Labeler | None:
     newest = LabelJob.objects.filter(run__project=project, status=LabelJob.Status.DONE).order_by("-run_id")
     found = newest.values_list("run__labeler_id", flat=True).first()
     return Labeler.objects.filter(pk=found).first() if found is not None else None
-
-
-def current_targets(project: Project) -> dict[str, AcceptanceTarget]:
-    """The newest target of each label that has had one. One query."""
-    newest = AcceptanceTarget.objects.filter(project=project).order_by().values("label").annotate(newest=Max("pk"))
-    rows = AcceptanceTarget.objects.filter(pk__in=newest.values("newest")).select_related("created_by")
-    return {each.label: each for each in rows}
 
 
 def coverage_of(project: Project) -> Coverage:

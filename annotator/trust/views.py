@@ -26,11 +26,12 @@ from annotator.quality.effort import effort_of
 from annotator.quality.recall import recall_of
 from annotator.routing.fitting import adopt_calibrator, fit_calibrator
 from annotator.routing.revoking import revoke_certificate
+from annotator.routing.selectors import newest_targets
 from annotator.routing.targets import TargetRefused, set_target
 from annotator.trust import figures, pages
 from annotator.trust.forms import ChosenForm, TargetForm
 from annotator.trust.outlook import expected
-from annotator.trust.selectors import current_labeler, current_targets, past_certificates, trust_of
+from annotator.trust.selectors import current_labeler, past_certificates, trust_of
 from annotator.web.http import render_either, see_other
 
 DRIFT_DAYS = 91
@@ -166,7 +167,7 @@ def target(request: HttpRequest, project_id: str) -> HttpResponse:
                 return see_other(request, reverse("trust:trust", args=[project_id]))
         status = 422
     else:
-        form = TargetForm.of(current_targets(project).get(label), label=label, labels=labels)
+        form = TargetForm.of(newest_targets(project).get(label), label=label, labels=labels)
     context = page_context(membership, current="Trust", crumb=label or pages.OTHERS) | {
         "form": form,
         "label": label,
