@@ -18,7 +18,7 @@ from django.db.models import F, Max
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
 from annotator.certificates.models import Batch, BatchMember, Certificate, Region, WatchedSuggestion
-from annotator.core.certificates import Ladder, claimed, ladder_evidence
+from annotator.core.certificates import Ladder, claimed, ladder_evidence, lower_bound
 from annotator.core.planning import go_on
 from annotator.notices.models import Kind
 from annotator.projects.services import lock_projects
@@ -65,11 +65,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """By rung: what was audited and wrong, the log evidence now, and which have passed at any audit on the way."""
+    """By rung: what was audited and wrong, the log evidence now and the precision that it leaves at least, and which
+    have passed at any audit on the way.
+    """
 
     n_audited: list[int]
     n_wrong: list[int]
     log_evidence: list[float]
+    lower_bounds: list[float | None]
     passed: set[int]
 
 
@@ -166,7 +169,7 @@ def evidence_of(ladder: Ladder, decided: Sequence[tuple[int, bool]]) -> Evidence
     sizes = [rung.size for rung in ladder.rungs]
     n, x = [0] * len(sizes), [0] * len(sizes)
     if not decided:
-        return Evidence(n, x, [float("-inf")] * len(sizes), set())
+        return Evidence(n, x, [float("-inf")] * len(sizes), [None] * len(sizes), set())
     ns, xs = [], []
     for rank, is_wrong in decided:
         for index, size in enumerate(sizes):
@@ -178,7 +181,19 @@ def evidence_of(ladder: Ladder, decided: Sequence[tuple[int, bool]]) -> Evidence
     path = ladder_evidence(ladder, ns, xs)
     best = path.max(axis=0)
     passed = {index for index in range(len(sizes)) if best[index] >= ladder.threshold(index)}
-    return Evidence(n, x, [float(value) for value in path[-1]], passed)
+    bounds = [
+        lower_bound(
+            n_audited=n[index],
+            n_wrong=x[index],
+            size=rung.size,
+            promise=ladder.promise,
+            alpha=ladder.alpha(rung.chain),
+        )
+        if n[index]
+        else None
+        for index, rung in enumerate(ladder.rungs)
+    ]
+    return Evidence(n, x, [float(value) for value in path[-1]], bounds, passed)
 
 
 def _read_page(page: Sequence[tuple[int, int, int, float, str]], seen: Seen) -> None:
@@ -264,6 +279,7 @@ def _count(region: Region, evidence: Evidence, now: datetime) -> None:
         n_audited=evidence.n_audited[place],
         n_wrong=evidence.n_wrong[place],
         log_evidence=None if log_evidence == float("-inf") else log_evidence,
+        lower_bound=evidence.lower_bounds[place],
         passed_at=(region.passed_at or now) if is_passed else None,
     )
 
