@@ -27,6 +27,7 @@ from annotator.core.schema import Label
 from annotator.core.wording import ago_words, counted
 from annotator.progress.label_pages import MOST_WEEKS
 from annotator.progress.selectors import LabelCounts
+from annotator.routing import ending, revoking
 from annotator.suggestions.models import Labeler
 from annotator.trust.selectors import Standing, Trust
 from annotator.web.pills import Pill
@@ -37,14 +38,17 @@ OTHERS = "Other labels together"
 # Older versions of a labeler are on the page of progress.
 MOST_LABELERS = 3
 _REASONS = {
-    "drift": "too many of its audits were wrong",
-    "lead": "a lead withdrew it",
-    "target": "its target was changed",
-    "off": "its target was turned off",
-    "labeler": "another labeler reads the notes",
-    "schema": "the schema changed",
-    "calibrator": "another calibrator took over",
-    "purged": "notes that it rested on were deleted",
+    ending.LABELER: "another labeler reads the notes",
+    ending.SCHEMA: "the schema changed",
+    ending.CALIBRATOR: "another calibrator took over",
+    ending.TARGET: "its target was changed",
+    ending.PURGED: "notes that it rested on were deleted",
+    ending.NOT_CERTIFIED: "no region of its test met the target",
+    ending.NO_GAIN: "nothing would be won at this target",
+    ending.REVOKED: "its certificate was revoked",
+    revoking.ASKED: "a lead withdrew it",
+    revoking.DOUBTED: "too much of what people went on checking was wrong",
+    revoking.CORRECTED: "corrected decisions prove it no more",
 }
 
 
@@ -318,11 +322,12 @@ def _state(trust: Trust, standing: Standing) -> tuple[Pill, str]:
         return Pill("Off", "", "minus"), "everything goes to people"
     if trust.calibrator is None:
         return Pill("Not calibrated", "", "minus"), "waits for enough decisions to calibrate confidence on"
-    if batch is None or batch.status == Batch.Status.ENDED:
-        why = reason_words(batch.reason) if batch is not None and batch.reason else "waits for enough suggestions"
-        return Pill("No test", "", "minus"), why
-    if batch.status == Batch.Status.SETTLED:
-        return Pill("Below target", "", "x"), "no region of its test met the target"
+    if batch is None:
+        return Pill("No test", "", "minus"), "waits for enough suggestions"
+    if batch.reason == ending.NOT_CERTIFIED:
+        return Pill("Below target", "", "x"), reason_words(batch.reason)
+    if batch.status != Batch.Status.TESTING:
+        return Pill("No test", "", "minus"), reason_words(batch.reason) or "waits for enough suggestions"
     region = standing.region
     if region is None or region.n_audited < FEWEST_AUDITS:
         return Pill("Too few audits", "", "minus"), f"batch {batch.number} is being audited"

@@ -24,8 +24,8 @@ from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_schema
 from annotator.quality.effort import effort_of
 from annotator.quality.recall import recall_of
-from annotator.routing.fitting import adopt_calibrator, fit_calibrator
-from annotator.routing.revoking import revoke_certificate
+from annotator.routing.fitting import CalibratorRefused, adopt_calibrator, ask_for_fit
+from annotator.routing.revoking import ASKED, RevokeRefused, revoke_certificate
 from annotator.routing.selectors import newest_targets
 from annotator.routing.targets import TargetRefused, set_target
 from annotator.trust import figures, pages
@@ -35,6 +35,7 @@ from annotator.trust.selectors import current_labeler, past_certificates, trust_
 from annotator.web.http import render_either, see_other
 
 DRIFT_DAYS = 91
+_REVOCABLE = (Certificate.Status.LIVE, Certificate.Status.ENDED)
 
 
 @require_safe
@@ -119,7 +120,7 @@ def certificate(request: HttpRequest, project_id: str, certificate_id: str) -> H
         "n_unchecked": region.size - found.n_audited,
         "regions": regions,
         "reason": pages.reason_words(found.reason),
-        "may_revoke": found.status == Certificate.Status.LIVE and may(role=membership.role, action=Action.MANAGE),
+        "may_revoke": found.status in _REVOCABLE and may(role=membership.role, action=Action.MANAGE),
     }
     return render(request, "trust/certificate.html", context)
 
@@ -129,11 +130,12 @@ def revoke(request: HttpRequest, project_id: str, certificate_id: str) -> HttpRe
     """Withdraw all that was accepted under the certificate."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
     found = _certificate_of(membership, certificate_id)
-    if found.status == Certificate.Status.LIVE:
-        revoke_certificate(certificate=found, actor=membership.user, reason="lead", now=timezone.now())
-        messages.success(request, f"Certificate {found.number} is revoked: its spans are going back to review.")
+    try:
+        revoke_certificate(certificate=found, actor=membership.user, reason=ASKED, now=timezone.now())
+    except RevokeRefused as refusal:
+        messages.warning(request, sentence(f"Certificate {found.number} stays as it is: {refusal}"))
     else:
-        messages.warning(request, f"Certificate {found.number} is not live any more.")
+        messages.success(request, f"Certificate {found.number} is revoked: its spans are going back to review.")
     return see_other(request, reverse("trust:trust", args=[project_id]))
 
 
@@ -194,20 +196,18 @@ def outlook(request: HttpRequest, project_id: str) -> HttpResponse:
 
 @require_POST
 def calibrate(request: HttpRequest, project_id: str) -> HttpResponse:
-    """Fit a calibrator on what has been decided so far."""
+    """Have a calibrator fitted on what has been decided so far."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
     labeler = current_labeler(membership.project)
     if labeler is None:
         messages.warning(request, "No labeler has read a note yet.")
         return see_other(request, reverse("trust:trust", args=[project_id]))
     try:
-        made = fit_calibrator(labeler=labeler, actor=membership.user, now=timezone.now())
+        ask_for_fit(labeler=labeler, actor=membership.user, now=timezone.now())
     except NotEnoughCases as few:
         messages.warning(request, sentence(f"Not fitted: of decided suggestions there are {few}"))
     else:
-        is_offered = made.status == Calibrator.Status.OFFERED
-        what = "is offered: a test rests on the one in use" if is_offered else "is in use"
-        messages.success(request, f"Calibrator {made.number} {what}.")
+        messages.success(request, "A worker is fitting a calibrator: this page shows it in a moment.")
     return see_other(request, reverse("trust:trust", args=[project_id]))
 
 
@@ -216,11 +216,12 @@ def adopt(request: HttpRequest, project_id: str, calibrator_id: str) -> HttpResp
     """Put an offered calibrator in use, which ends the tests and certificates of the other."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
     found = get_object_or_404(Calibrator, project=membership.project, public_id=calibrator_id)
-    if found.status == Calibrator.Status.OFFERED:
+    try:
         adopt_calibrator(calibrator=found, actor=membership.user, now=timezone.now())
-        messages.success(request, f"Calibrator {found.number} is in use.")
+    except CalibratorRefused as refusal:
+        messages.warning(request, sentence(str(refusal)))
     else:
-        messages.warning(request, f"Calibrator {found.number} is not on offer any more.")
+        messages.success(request, f"Calibrator {found.number} is in use.")
     return see_other(request, reverse("trust:trust", args=[project_id]))
 
 

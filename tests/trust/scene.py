@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from annotator.core.calibration import Case, fit_calibration
-
 from annotator.accounts.models import User
 from annotator.certificates.models import AcceptanceTarget, Batch, Calibrator, Certificate, Region
+from annotator.core.calibration import Case, fit_calibration
 from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler
 from tests.cast import NOW

@@ -5,7 +5,6 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from annotator.core.reliability_curve import measure_calibration
 from annotator.routing.fitting import report_json
 from django.test import Client
 from django.urls import reverse
@@ -13,6 +12,7 @@ from django.urls import reverse
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
 from annotator.certificates.models import AcceptanceTarget, Calibrator, Certificate
+from annotator.core.reliability_curve import measure_calibration
 from annotator.projects.models import Project, SchemaVersion
 from annotator.suggestions.models import Labeler
 from tests.cast import HTMX, Bells, body, make_document, sign_in
@@ -100,9 +100,12 @@ def test_a_test_without_audits_gives_no_figure(
 
 
 def test_a_revoked_certificate_is_told_of(alice_client: Client, project: Project, certificate: Certificate) -> None:
-    Certificate.objects.update(status="revoked", reason="drift")
+    Certificate.objects.update(status="revoked", reason="doubted")
     page = body(alice_client.get(url(project)))
-    assert "<b>Problem was revoked.</b> Too many of its audits were wrong; 40 spans went back to review." in page
+    assert (
+        "<b>Problem was revoked.</b> Too much of what people went on checking was wrong; 40 spans went back to review."
+        in page
+    )
     assert "Nothing is accepted without review" in page
 
 
@@ -165,8 +168,8 @@ def test_a_lead_revokes_a_certificate(
     address = url(project, "revoke", certificate.public_id)
     assert alice_client.post(address).status_code == 303
     certificate.refresh_from_db()
-    assert certificate.status in {"revoking", "revoked"} and certificate.reason == "lead"
-    assert "not live any more" in body(alice_client.post(address, follow=True))
+    assert certificate.status in {"revoking", "revoked"} and certificate.reason == "asked"
+    assert "it is revoked already" in body(alice_client.post(address, follow=True))
 
 
 def test_who_does_not_lead_looks_and_changes_nothing(
