@@ -52,6 +52,11 @@ def _flag(name: str) -> bool:
     return value == "1"
 
 
+def _forbid_sniffing(headers: Any, path: str, url: str) -> None:
+    """Static files come before what says this of pages."""
+    headers["X-Content-Type-Options"] = "nosniff"
+
+
 def _minutes(name: str, default: int, *, least: int, most: int) -> int:
     value = os.environ.get(name) or str(default)
     if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
@@ -82,14 +87,16 @@ INSTALLED_APPS = [
     "annotator",
 ]
 MIDDLEWARE = [
+    # First, so that static files carry none of the headers that say something of pages only.
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotator.web.requests.name_requests",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "annotator.metrics.count_requests",
-    # After the static files, which come compressed. Django pads what it compresses and masks its CSRF token, against
-    # attacks that read a secret from the size of a compressed answer.
+    # After the static files, which come compressed. Both pad what they compress, and Django masks its CSRF token,
+    # against attacks that read a secret from the size of a compressed answer.
     "django.middleware.gzip.GZipMiddleware",
+    "annotator.web.compression.compress_with_brotli",
     "annotator.web.middleware.no_store",
     "annotator.web.middleware.whole_sign_in_page",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -170,6 +177,7 @@ MAX_UPLOAD_BYTES = 2 * 1024**3
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 60_000
 
 WHITENOISE_ALLOW_ALL_ORIGINS = False
+WHITENOISE_ADD_HEADERS_FUNCTION = _forbid_sniffing
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]

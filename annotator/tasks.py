@@ -11,6 +11,7 @@ from annotator import heartbeat  # noqa: F401  a worker that has our tasks tells
 from annotator.adjudication.rules import run_rule
 from annotator.annotations.models import AnnotationSet
 from annotator.builds.services import write_build
+from annotator.certificates.bell import ring_trust
 from annotator.exchange.uploads import run_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
@@ -18,6 +19,7 @@ from annotator.purges.services import run_purge
 from annotator.quality.services import write_report
 from annotator.review.queue import fill_slots
 from annotator.routing.services import route_job
+from annotator.routing.steps import step_project
 
 
 @shared_task(name="annotator.run_import", bind=True)
@@ -49,6 +51,12 @@ def report_task(self: Task, job_id: int) -> None:
 @shared_task(name="annotator.route_jobs")
 def route_task(label_job_id: int) -> None:
     route_job(label_job_id=label_job_id, now=timezone.now())
+
+
+@shared_task(name="annotator.step_trust")
+def trust_task(project_id: int) -> None:
+    if step_project(project_id=project_id, now=timezone.now()):
+        ring_trust(project_id)
 
 
 def _run(task: Task, job_id: int, work: Callable[[Job], None]) -> None:

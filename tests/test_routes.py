@@ -112,6 +112,13 @@ ROUTES: dict[str, Row] = {
     "browse:guideline": Row(get="302 404 200 200 200 200", post=NO),
     "browse:new_guideline": Row(get="302 404 200 403 403 403", post="302 404 422 403 403 403"),
     "browse:new_example": Row(get="302 404 200 403 403 403", post=NO),
+    "browse:wish": Row(get=NO, post="302 404 303 403 403 403"),
+    "browse:differences": Row(get="302 404 200 403 403 200", post=NO),
+    "browse:difference": Row(get="302 404 200 403 403 200", post=NO),
+    "browse:difference_example": Row(get="302 404 200 403 403 403", post=NO),
+    "browse:pools": Row(get="302 404 200 403 403 403", post=NO),
+    "browse:pool": Row(get="302 404 200 403 403 403", post=NO),
+    "browse:withdraw_wish": Row(get=NO, post="302 404 303 403 403 403"),
     "browse:labelers": Row(get="302 404 200 403 403 403", post=NO),
     "browse:new_labeler": Row(get="302 404 200 403 403 403", post="302 404 422 403 403 403"),
     "browse:read_with": Row(get=NO, post="302 404 422 403 403 403"),
@@ -365,7 +372,7 @@ def test_no_page_tells_a_reader_what_another_reads_in_an_unsubmitted_note(
     ensure_note_items(document=document, n_slots=2, priority=1.0)
     adams = take_note(document=document, reviewer=adam, now=timezone.now())
     bobs = reverse("review:note", args=[world.ids["project_id"], world.ids["item_id"]])
-    name_of_span = f'"a{marked.public_id}'[: NAMED_BY + 1]
+    name_of_span = f'data-span="{f"a{marked.public_id}"[:NAMED_BY]}"'
     assert name_of_span in _text_of(ask(bob, "GET", bobs)), "pages name a span otherwise"
     ids = {**world.ids, "item_id": adams.public_id}
     for name, parameters in known_routes():

@@ -177,14 +177,6 @@ def label_named(file: CaseFile, name: str) -> Label:
     return next((label for label in file.schema_version.schema.labels if label.name == name), lost_label(name))
 
 
-class _SideMark(Mark):
-    """A mark that goes by its whole key, which names its case and version."""
-
-    @property
-    def name(self) -> str:
-        return self.key
-
-
 def _side(file: CaseFile, row: Row, place: int, current: Case | None, *, is_same: bool) -> Side:
     if is_same:
         return Side(letter(place), "", is_same=bool(row.cases), is_dropped=False)
@@ -195,7 +187,7 @@ def _side(file: CaseFile, row: Row, place: int, current: Case | None, *, is_same
         if not case.is_agreed or case.key in file.standing:
             is_dropped.append(taken is not None and not _is_kept(own, taken))
         for number, said in enumerate(own.spans):
-            mark = _SideMark(
+            mark = Mark(
                 key=f"{place_of(case)}-{letter(place)}{number}",
                 span=said.span,
                 surface=said.span.surface(file.text),

@@ -172,6 +172,27 @@ def _round_handed_back(notice: Notice, membership: Membership) -> _Said:
     return back, f"{'It waits' if notice.n == 1 else 'They wait'} for other readers of the round{_due(notice)}."
 
 
+def _certificate_granted(notice: Notice, membership: Membership) -> _Said:
+    said = f"Certificate {notice.detail['number']:,} is granted"
+    return said, "What it speaks for is accepted without review; some of it people go on checking."
+
+
+def _certificate_extended(notice: Notice, membership: Membership) -> _Said:
+    said = f"Certificate {notice.detail['number']:,} covers more now"
+    return said, "Audits have proven a larger part of its batch."
+
+
+def _certificate_revoked(notice: Notice, membership: Membership) -> _Said:
+    spans = counted(notice.detail["n_accepted"], "span")
+    said = f"Certificate {notice.detail['number']:,} is revoked"
+    return said, f"{spans} accepted under it go back to their readers, and their notes open again."
+
+
+def _certificate_ended(notice: Notice, membership: Membership) -> _Said:
+    said = f"Certificate {notice.detail['number']:,} has ended"
+    return said, "It accepts nothing more. What it accepted stays."
+
+
 def _due(notice: Notice) -> str:
     return f", due on {_day_named(notice)}" if "due_on" in notice.detail else ""
 
@@ -196,5 +217,9 @@ TOLD: dict[Kind, Told] = {
     Kind.ROUND_ASSIGNED: Told("note", _round_assigned, "review:round", Action.REVIEW),
     Kind.ROUND_DUE: Told("clock", _round_due, "review:round", Action.REVIEW, tone="warn"),
     Kind.ROUND_HANDED_BACK: Told("minus", _round_handed_back, "browse:round", Action.MANAGE),
+    Kind.CERTIFICATE_GRANTED: Told("check", _certificate_granted, "browse:overview", Action.VIEW),
+    Kind.CERTIFICATE_EXTENDED: Told("check", _certificate_extended, "browse:overview", Action.VIEW),
+    Kind.CERTIFICATE_REVOKED: Told("alert", _certificate_revoked, "browse:overview", Action.VIEW, tone="bad"),
+    Kind.CERTIFICATE_ENDED: Told("pause", _certificate_ended, "browse:overview", Action.VIEW, tone="warn"),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

@@ -209,7 +209,8 @@ def audits_needed(*, promise: Promise, mean_errors: Array, n_suggestions: int) -
 
     For each draw of the calibrator it takes the rung of the planned ladder that would win most by the plan's
     arithmetic, with the audits that it and those before it in its chain want; a draw without any audits the whole
-    stream in vain. Raises TooFewCandidates.
+    stream in vain. That is cautious: in bench/certificates.py (6,000 suggestions, .95) four fifths of what is then
+    accepted, and twice the audits. Raises TooFewCandidates.
     """
     import numpy as np
 

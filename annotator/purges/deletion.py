@@ -37,6 +37,7 @@ from annotator.suggestions.models import (
     Labeler,
     LabelJob,
     LabelRun,
+    PoolWish,
     PromptExample,
     ServerPermission,
     Suggestion,
@@ -67,6 +68,7 @@ OF_NOTES: tuple[_Table, ...] = (
     (Suggestion, "document", "n_suggestions"),
     (Candidate, "document", "n_candidates"),
     (LabelJob, "document", "n_label_jobs"),
+    (PoolWish, "document", "n_pool_wishes"),
     (PromptExample, "document", "n_prompt_examples"),
     (Document, "pk", "n_notes"),
 )

@@ -69,7 +69,8 @@ def _act_on(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mappin
     if verdict == "reject":
         return services.Reject(target=target)
     if isinstance(target, Annotation):
-        raise services.DecisionRefused("This span is your own already.")
+        accepted = "accepted" if target.certificate_id else "your own"
+        raise services.DecisionRefused(f"This span is {accepted} already.")
     return services.Accept(item=target) if verdict == "accept" else services.Skip(item=target)
 
 

@@ -25,11 +25,11 @@ def accepted(desk: Desk, item: ReviewItem) -> Outcome:
 
 def _taken(desk: Desk, item: ReviewItem) -> Outcome:
     suggestion = suggestion_of(item)
-    close(item)
+    was_held = close(item)
     new = NewAnnotation(
         span=suggestion.span, label=suggestion.label, attributes=suggestion.attributes, origin_id=suggestion.pk
     )
-    return Outcome(_Verdict.ACCEPT, item=item, made=_added(desk, new))
+    return Outcome(_Verdict.ACCEPT, item=item, made=_added(desk, new), is_unasked=was_held)
 
 
 def _added(desk: Desk, new: NewAnnotation) -> Annotation | None:
@@ -41,10 +41,9 @@ def _added(desk: Desk, new: NewAnnotation) -> Annotation | None:
 
 
 def rejected(desk: Desk, target: ReviewItem | Annotation) -> Outcome:
-    """The suggestion closed, or the annotation withdrawn."""
+    """The suggestion closed, or the annotation withdrawn, whoever or whatever asserts it."""
     if isinstance(target, ReviewItem):
-        close(target)
-        return Outcome(_Verdict.REJECT, item=target)
+        return Outcome(_Verdict.REJECT, item=target, is_unasked=close(target))
     _withdraw(target)
     return Outcome(_Verdict.REJECT, withdrew=target)
 
@@ -70,9 +69,10 @@ def edited(
                 raise DecisionRefused("What the model says here is hidden: give the label as well.")
             if label == suggestion.label and span in (None, suggestion.span) and attributes is None:
                 return _taken(desk, target)
-        close(target)
+        was_held = close(target)
         new = _changed(desk, suggestion, span, label, attributes, origin_id=suggestion.pk)
-        return Outcome(_Verdict.EDIT, item=target, made=_added(desk, new) if is_hidden else desk.add(new))
+        made = _added(desk, new) if is_hidden else desk.add(new)
+        return Outcome(_Verdict.EDIT, item=target, made=made, is_unasked=was_held)
     _withdraw(target)
     made = desk.add(
         _changed(desk, target, span, label, attributes, origin_id=target.origin_id, first_version=target.thread)

@@ -22,6 +22,8 @@ UNSEEN = "unseen"
 REVEALED = "revealed"
 # Of a note that was done and has to ask about some of its spans after all: it is done again when they are decided.
 ASKED_AGAIN = "asked_again"
+# In the place of a decision's stream, where nobody had asked.
+UNASKED = "unasked"
 # The slots from here on are of trials.
 FIRST_TRIAL = 1000
 

@@ -60,6 +60,7 @@ REASONS = {
     UNSEEN: ("not seen in the blind reading", "eye"),
     AUDIT: ("audit", "eye"),
     "unproven": ("not yet proven", "miss"),
+    "revoked": ("certificate revoked", "alert"),
 }
 _PAST: dict[str, str] = {
     Decision.Verdict.ACCEPT: "accepted",
@@ -74,6 +75,7 @@ _PAST: dict[str, str] = {
     Decision.Verdict.UNDO: "undone",
     Decision.Verdict.NOTE_DONE: "note done",
 }
+_KINDS = {"person": "Your span", "certified": "Span accepted without review", "suggested, held": "Held suggestion"}
 # While the card is of something else, nothing is decided on the span in focus.
 _UNDECIDED = {"can_change": False, "can_accept": False, "can_skip": False}
 
@@ -164,7 +166,7 @@ def note_context(
         "is_done": is_done,
         "mark": mark,
         "can_change": mark is not None and not is_done,
-        "can_accept": mark is not None and mark.place is not None and not mark.is_masked and not is_done,
+        "can_accept": mark is not None and mark.is_suggestion and not mark.is_masked and not is_done,
         "can_skip": mark is not None and mark.place is not None and not is_done,
         "told": _told(view, mark),
         "focus": key,
@@ -250,7 +252,7 @@ def said_of(decisions: Sequence[Decision], view: NoteView) -> str:
     """What was decided, in words, and what the model says where that was hidden until now."""
     decision = main_of(decisions)
     n_tied = sum(1 for each in decisions if each.made_relation_id or each.withdrew_relation_id)
-    n_spans = len(decisions) - n_tied
+    n_spans = sum(1 for each in decisions if each.item_id or each.made_id or each.withdrew_id)
     about = _about(decision, view)
     is_cleared = decision.verdict == Decision.Verdict.CLASSIFY and not decision.made_value_id
     past = "taken back" if is_cleared else _PAST[decision.verdict]
@@ -299,9 +301,10 @@ def changes(view: NoteView, *, decisions: Sequence[Decision], focus: str, told: 
     ties = [tie for each in decisions for tie in (each.made_relation, each.withdrew_relation) if tie]
     ends = [view.mark_of(thread) for tie in ties for thread in (tie.head, tie.tail)]
     spans = [*changed_spans(decisions), *(mark.span for mark in ends if mark)]
+    drawn = [*spans, *(mark.span for mark in view.namesakes(spans))]
     numbers = {
         number
-        for span in spans
+        for span in drawn
         for number, (start, end) in enumerate(view.lines)
         if start < span.end and span.start < end
     }
@@ -347,7 +350,7 @@ def _about(decision: Decision, view: NoteView) -> str:
 def _told(view: NoteView, mark: Mark | None) -> str:
     if mark is None:
         return "No suggestion is left to decide."
-    kind = "Your span" if mark.place is None else "Suggestion"
+    kind = _KINDS.get(mark.words, "Suggestion")
     words = [mark.label.name, *(value for _, value in sorted(mark.attributes.items()))]
     return f"{kind}: {Truncator(mark.surface).chars(80)}, {', '.join(words)}."
 

@@ -176,7 +176,13 @@ def _draw_line(view: NoteView, number: int, marks: Sequence[Mark], current: str)
     start, end = view.lines[number]
     if marks:
         html = draw_text(
-            view.document.text, (start, end), marks, schema=view.schema, current=(current,), n_ties=view.n_ties
+            view.document.text,
+            (start, end),
+            marks,
+            schema=view.schema,
+            names=view.names,
+            current=(current,),
+            n_ties=view.n_ties,
         )
     else:
         html = escape(view.document.text[start:end])
@@ -191,14 +197,15 @@ def draw_text(
     marks: Sequence[Mark],
     *,
     schema: Schema,
+    names: Mapping[str, str] = MappingProxyType({}),
     current: Collection[str] = (),
     n_ties: Mapping[str, int] = MappingProxyType({}),
 ) -> str:
-    """A stretch of a note's text with the marks on it, those of the keys `current` in focus. `n_ties` says of a thread
-    how many relations it has.
+    """A stretch of a note's text with the marks on it, those of the keys `current` in focus. `names` says what a key's
+    mark is called by, where that is not the key; `n_ties` of a thread how many relations it has.
     """
     start, end = bounds
-    pen = _Pen(text, {mark.key: mark for mark in marks}, schema, current, n_ties)
+    pen = _Pen(text, {mark.key: mark for mark in marks}, schema, names, current, n_ties)
     pen.draw(start, end, lay_out(start=start, end=end, spans=[(mark.key, mark.span) for mark in marks]))
     return pen.html()
 
@@ -214,12 +221,14 @@ class _Pen:
         text: str,
         marks: Mapping[str, Mark],
         schema: Schema,
+        names: Mapping[str, str],
         current: Collection[str],
         n_ties: Mapping[str, int],
     ) -> None:
         self._text = text
         self._marks = marks
         self._schema = schema
+        self._names = names
         self._n_ties = n_ties
         self._current = current
         self._template: list[str] = []
@@ -250,7 +259,8 @@ class _Pen:
 
     def _draw_piece(self, piece: Piece) -> None:
         mark = self._marks[piece.key]
-        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.state, mark.name)
+        name = self._names.get(mark.key, mark.key)
+        self._write(_OPENING[piece.has_start, piece.has_end], mark.label.colour, mark.state, name)
         if piece.is_crossing:
             self._write(" data-cross")
         if piece.is_gap:
@@ -280,7 +290,7 @@ class _Pen:
             for attribute in self._schema.attributes_of(mark.label.name)
             if mark.attributes.get(attribute.name, attribute.default) != attribute.default
         ]
-        words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
+        words = ", ".join([mark.label.name, *(value.name for value in values), mark.words])
         n_ties = self._n_ties.get(mark.thread, 0)
         words += f", {n_ties} relation{'s' if n_ties > 1 else ''}" if n_ties else ""
         self._write(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -30,17 +30,18 @@ from annotator.suggestions.models import Labeler, Suggestion
 
 Place = tuple[float, float, int, int]
 Source = Suggestion | Annotation
-SUGGESTED, PERSON, BLIND = "suggested", "person", "blind"
+SUGGESTED, PERSON, CERTIFIED, BLIND = "suggested", "person", "certified", "blind"
 AUDIT = "audit"
 # In the place of what a blind audit hides.
 HIDDEN = Label(name="label hidden", code="?", colour="stone", hotkey="", definition="")
 QUEUE_SHOWN = 40
 SPANS_KEPT = 20_000
-NAMED_BY = 8
+# How many characters of its key name a span in the note, and where another's key begins with the same ones.
+NAMED_BY, NAMED_APART = 4, 12
 # What marks are drawn from, in the order of `_suggested` and `_asserted`. As values: every decision reads all of its
 # note, and making whole models of that took longer than everything else. Attributes come as written: few differ.
 _OF_ITEM: tuple[str | Cast, ...] = (
-    *("pk", "public_id", "stream", "reason", "confidence", "skipped_at"),
+    *("pk", "public_id", "stream", "reason", "status", "confidence", "skipped_at"),
     *(f"suggestion__{name}" for name in ("id", "fragments", "surface", "label")),
     Cast("suggestion__attributes", TextField()),
     "suggestion__score",
@@ -48,6 +49,7 @@ _OF_ITEM: tuple[str | Cast, ...] = (
 _OF_ANNOTATION: tuple[str | Cast, ...] = (
     *("public_id", "first_version", "origin_id", "fragments", "surface", "label"),
     Cast("attributes", TextField()),
+    "certificate__public_id",
 )
 # What is read along with a decision that is shown, undone or done again.
 _WHAT_IT_NAMES = (
@@ -58,10 +60,11 @@ _WHAT_IT_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One span as the page draws it. `key` names it in the page: 'i…' an open item, 'a…' an annotation.
+    """One span as the page draws it. `key` names it in the page: 'i…' an open or held item, 'a…' an annotation.
 
-    `place` is where an open item stands in the queue; None for an annotation, which has a `thread`. `said` is the kind
-    of the comment on it. Of what `is_masked` nothing is told but where it is.
+    `place` is where an open item stands in the queue; None for a held one, which nobody is asked about, and for an
+    annotation, which has a `thread`. `certificate` is the public id of the one that it was accepted under, empty where
+    a person asserts it. `said` is the kind of the comment on it. Of what `is_masked` nothing is told but where it is.
     """
 
     key: str
@@ -75,13 +78,23 @@ class Mark:
     reason: str = ""
     place: Place | None = None
     thread: str = ""
+    certificate: str = ""
     said: str = ""
     is_masked: bool = False
 
     @property
-    def name(self) -> str:
-        """What the page calls it by in the note: the first characters of its key, since keys do not compress."""
-        return self.key[:NAMED_BY]
+    def is_suggestion(self) -> bool:
+        """Whether it waits for a person, or may be decided by one: it is no annotation."""
+        return self.key.startswith("i")
+
+    @property
+    def is_held(self) -> bool:
+        return self.is_suggestion and self.place is None
+
+    @property
+    def words(self) -> str:
+        """Its state, for those who hear the page."""
+        return "suggested, held" if self.is_held else self.state
 
     @property
     def tenths(self) -> int | None:
@@ -92,7 +105,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class NoteView:
-    """A note with its marks, and what is said beyond them; from seven queries at most, however many marks there are."""
+    """A note with its marks, and what is said beyond them; from seven queries at most, however many marks there are.
+
+    `held` are suggestions that nobody is asked about while they are tested; `n_items` counts those that are asked.
+    """
 
     note_item: ReviewItem
     document: Document
@@ -100,23 +116,34 @@ class NoteView:
     queue: list[Mark]
     annotations: list[Mark]
     n_items: int
+    held: Sequence[Mark] = ()
     relations: Sequence[Joined] = ()
     values: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def marks(self) -> dict[str, Mark]:
         """All marks by key, in the order of the text."""
-        both = sorted([*self.queue, *self.annotations], key=lambda mark: (mark.span.start, -mark.span.end))
+        both = sorted([*self.queue, *self.held, *self.annotations], key=lambda mark: (mark.span.start, -mark.span.end))
         return {mark.key: mark for mark in both}
 
-    def key_of(self, name: str) -> str:
-        """The key of the mark that has this name, or key; what was given where there is none.
-
-        35 random bits: of 500 spans two share a name once in 280,000 notes, and it is the first of them then.
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What the page calls each mark by in the note: the first characters of its key, since keys do not compress; so
+        many that no other key begins with them, but never all.
         """
-        if len(name) != NAMED_BY:
+        shared = Counter(key[:NAMED_BY] for key in self.marks)
+        return {key: key[: NAMED_BY if shared[key[:NAMED_BY]] == 1 else NAMED_APART] for key in self.marks}
+
+    def key_of(self, name: str) -> str:
+        """The key of the mark that has this name, or key; what was given where there is none."""
+        if len(name) not in {NAMED_BY, NAMED_APART}:
             return name
         return next((key for key in self.marks if key.startswith(name)), name)
+
+    def namesakes(self, spans: Collection[Span]) -> list[Mark]:
+        """The marks whose names may have become longer because marks on these spans came."""
+        beginnings = {mark.key[:NAMED_BY] for mark in self.marks.values() if mark.span in spans}
+        return [mark for mark in self.marks.values() if mark.key[:NAMED_BY] in beginnings and mark.span not in spans]
 
     @cached_property
     def n_ties(self) -> Counter[str]:
@@ -138,6 +165,10 @@ class NoteView:
     @property
     def sections(self) -> list[Section]:
         return self.layout.sections
+
+    @property
+    def has_certified(self) -> bool:
+        return any(mark.certificate for mark in self.annotations)
 
     @property
     def n_open(self) -> int:
@@ -174,8 +205,8 @@ def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
 
 
 def waiting_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
-    """The span items that the note's reader may decide: those open, none while the note is read blind."""
-    items = span_items(note_item).filter(status=ReviewItem.Status.OPEN)
+    """The span items that the note's reader may decide: open and held, none while the note is read blind."""
+    items = span_items(note_item).filter(status__in=[ReviewItem.Status.OPEN, ReviewItem.Status.HELD])
     return items.none() if is_read_blind(note_item) else items
 
 
@@ -236,19 +267,23 @@ def decisions_with(decision: Decision) -> list[Decision]:
 
 
 def note_view(*, note_item: ReviewItem) -> NoteView:
-    """The note as its reader sees it: their annotations, and the suggestions still open in their slot."""
+    """The note as its reader sees it: their annotations, what certificates accepted, and the suggestions that are open
+    or held in their slot.
+    """
     project = note_item.document.project
     schema = current_schema(project).schema
     labels = {label.name: label for label in schema.labels}
-    counted = span_items(note_item).exclude(status=ReviewItem.Status.CLOSED)
+    counted = span_items(note_item).filter(status__in=[ReviewItem.Status.OPEN, ReviewItem.Status.DECIDED])
     waiting = waiting_items(note_item).values_list(*_OF_ITEM)
     asserted = live_annotations(note_item).values_list(*_OF_ANNOTATION)
     said = said_of_spans(document_id=note_item.document_id, reader_id=note_item.leased_by_id)
+    suggested = [_suggested(project, labels, said, *row) for row in waiting]
     return NoteView(
         note_item=note_item,
         document=note_item.document,
         schema=schema,
-        queue=sorted((_suggested(project, labels, said, *row) for row in waiting), key=lambda mark: mark.place or ()),
+        queue=sorted((mark for mark in suggested if not mark.is_held), key=lambda mark: mark.place or ()),
+        held=[mark for mark in suggested if mark.is_held],
         annotations=[_asserted(labels, said, *row) for row in asserted],
         n_items=0 if is_read_blind(note_item) else counted.count(),
         relations=relations_of(note_item) if schema.relations else [],
@@ -257,16 +292,17 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
 
 
 def target_for(*, note_item: ReviewItem, key: str) -> ReviewItem | Annotation | None:
-    """The open item or live annotation that a mark's key names in the note; None where it is no longer there.
+    """The open or held item or live annotation that a mark's key names in the note; None where it is no longer there.
 
-    One query; an item comes with its suggestion, an annotation with its origin and who made it.
+    One query; an item comes with its suggestion, an annotation with its origin and who or what made it.
     """
     if key.startswith("i"):
         item = waiting_items(note_item).filter(public_id=key[1:]).select_related("suggestion").first()
         if item is not None:
             item.document = note_item.document
         return item
-    return live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator", "origin").first()
+    found = live_annotations(note_item).filter(public_id=key[1:])
+    return found.select_related("annotator", "origin", "certificate__batch").first()
 
 
 def source_of(target: ReviewItem | Annotation) -> Source:
@@ -335,7 +371,7 @@ def changed_spans(decisions: Iterable[Decision]) -> list[Span]:
 
 
 def live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
-    """What the note's reader asserts."""
+    """What the note's reader asserts, and what certificates accepted in their reading."""
     return Annotation.objects.filter(
         set__document=note_item.document_id,
         set__annotator=note_item.leased_by_id,
@@ -362,6 +398,7 @@ def _suggested(
     public_id: str,
     stream: str,
     reason: str,
+    status: str,
     confidence: float | None,
     skipped_at: datetime | None,
     suggestion_id: int,
@@ -372,7 +409,11 @@ def _suggested(
     score: float,
 ) -> Mark:
     span = _span(fragments)
-    if stream == ReviewItem.Stream.AUDIT and project.audits == Project.Audits.BLIND:
+    if (
+        status == ReviewItem.Status.OPEN
+        and stream == ReviewItem.Stream.AUDIT
+        and project.audits == Project.Audits.BLIND
+    ):
         return Mark(
             key=f"i{public_id}",
             span=span,
@@ -395,7 +436,9 @@ def _suggested(
         score=score,
         confidence=confidence,
         reason=reason,
-        place=_place(skipped_at, score if confidence is None else confidence, span.start, pk),
+        place=None
+        if status == ReviewItem.Status.HELD
+        else _place(skipped_at, score if confidence is None else confidence, span.start, pk),
         said=said.get(suggestion_id, ""),
     )
 
@@ -410,6 +453,7 @@ def _asserted(
     surface: str,
     label: str,
     attributes: str,
+    certificate: str | None,
 ) -> Mark:
     return Mark(
         key=f"a{public_id}",
@@ -417,8 +461,9 @@ def _asserted(
         surface=surface,
         label=labels.get(label) or lost_label(label),
         attributes=_attributes(attributes),
-        state=PERSON,
+        state=CERTIFIED if certificate else PERSON,
         thread=first_version or public_id,
+        certificate=certificate or "",
         said=said.get(first_version or public_id) or said.get(origin_id or 0, ""),
     )
 

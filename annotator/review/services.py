@@ -24,14 +24,13 @@ from annotator.review.desk import DecisionConflict as DecisionConflict
 from annotator.review.desk import DecisionRefused as DecisionRefused
 from annotator.review.desk import Desk, Outcome
 from annotator.review.leases import LeaseConflict, hold, take_note_of
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import UNASKED, Decision, ReviewItem
 from annotator.review.relating import classified, related, unrelated, with_relations
 from annotator.review.spreading import spread
-from annotator.review.telling import tell_of_questions
+from annotator.review.telling import tell_of_questions, tell_tests
 from annotator.review.undoing import redo, undo
 
 Verdict = Decision.Verdict
-UNASKED = "unasked"
 GONE = "This span has been decided or changed already."
 NOT_BACK = "Someone else is reading or has finished the note of your last decision, so it stays for now."
 
@@ -94,7 +93,7 @@ class Redo:
 
 @dataclass(frozen=True, slots=True)
 class FinishNote:
-    """Submit the set. Refused while suggestions are open."""
+    """Submit the set. Refused while suggestions are open. A note that had to ask again is submitted by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +188,8 @@ def decide(
             now=now,
         )
         outcomes = _ACTS[type(act)](desk, act)
+        if not isinstance(act, Undo) and desk.is_answered():
+            outcomes += _finish(desk, FinishNote())
         decisions = Decision.objects.bulk_create(
             _rows(desk, outcomes, key=key, asked=asked, active_seconds=active_seconds)
         )
@@ -201,9 +202,10 @@ def decide(
             now=now,
             detail={"decision": decisions[0].pk} | ({"n_decisions": len(decisions)} if len(decisions) > 1 else {}),
         )
-        if decisions[0].verdict == Verdict.NOTE_DONE and not note_item.is_trial:
+        if outcomes[-1].verdict == Verdict.NOTE_DONE and not note_item.is_trial:
             others = Comment.objects.filter(set__document=document).exclude(set__annotator=reviewer)
             tell_of_questions(others, project=document.project, now=now)
+        tell_tests(decisions=decisions)
         return decisions[0]
 
 
@@ -269,7 +271,7 @@ def _rows(
             item=outcome.item,
             reviewer=desk.reviewer,
             verdict=outcome.verdict,
-            stream=outcome.item.stream if outcome.item else UNASKED,
+            stream=outcome.item.stream if outcome.item and not outcome.is_unasked else UNASKED,
             withdrew=outcome.withdrew,
             made=outcome.made,
             withdrew_relation=outcome.withdrew_relation,

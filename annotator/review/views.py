@@ -267,16 +267,17 @@ def _answered(
     """
     if decision.verdict == Decision.Verdict.NOTE_DONE and note_item.is_trial:
         return _on_in_trial(request, membership, note_item)
-    if decision.verdict == Decision.Verdict.NOTE_DONE and not n_unseen(note_item):
+    decisions, queue = decisions_with(decision), asked["queue"]
+    is_finished = any(each.verdict == Decision.Verdict.NOTE_DONE for each in decisions)
+    if is_finished and queue != BY_SPAN and not n_unseen(note_item):
         return _to_next_note(request, membership)
     if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item, is_saved=True)
     if decision.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
-    if asked["queue"] == BY_SPAN:
+    if queue == BY_SPAN:
         return span_views.answered(request, membership, note_item, decision, target, asked, left=left)
     view = note_view(note_item=note_item)
-    decisions, queue = decisions_with(decision), asked["queue"]
     main = pages.main_of(decisions)
     is_of_missed = asked["missed"] is not None and main.verdict in {Decision.Verdict.ADD, Decision.Verdict.DISMISS}
     focus = "" if is_of_missed else pages.focus_after(main, target=target, view=view, asked=asked)

@@ -1,4 +1,4 @@
-"""Gives every suggestion its stream. Without a certificate, all of them go to people."""
+"""Gives every suggestion its stream. What no live certificate speaks for goes to people."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from django.db import transaction
 
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
+from annotator.routing.watching import accept_later
 from annotator.suggestions.models import LabelJob, Suggestion
 from annotator.suggestions.services import mark_routed
 
@@ -18,7 +19,9 @@ CHARS_PER_DECISION = 60
 
 @transaction.atomic
 def route_job(*, label_job_id: int, now: datetime) -> bool:
-    """Queue the note's suggestions for review; False where they were routed already. Safe to repeat."""
+    """Queue the note's suggestions for review, and accept those that a certificate speaks for; False where they were
+    routed already. Safe to repeat.
+    """
     if not mark_routed(job_id=label_job_id, now=now):
         return False
     job = LabelJob.objects.select_related("document__project", "run__labeler").get(pk=label_job_id)
@@ -34,6 +37,7 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
     items = ensure_note_items(document=job.document, n_slots=job.document.project.n_readers, priority=priority)
     for note_item in items:
         queue_spans(note_item=note_item, queued=queued, older_jobs=older_jobs, is_outdated=is_outdated)
+    accept_later(job=job, now=now)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Static files under names that change with their content, each joined to those that it imports."""
+"""Static files under names that change with their content, each joined to those that it imports, without comments."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from fnmatch import fnmatch
 from typing import Any
 
 from django.core.files.base import ContentFile
+from rjsmin import jsmin
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-from annotator.web.joining import join_modules, join_styles
+from annotator.web.joining import join_modules, join_styles, tighten
 
 BASE_SCRIPT = "js/app.js"
 _IMPORT = (
@@ -38,7 +39,9 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
                 with storage.open(path) as file:
                     sources[name] = file.read().decode()
         for name in sources:
-            is_script = name.endswith(".js")
-            whole = join_modules(name, sources, base=BASE_SCRIPT) if is_script else join_styles(name, sources)
+            if name.endswith(".js"):
+                whole = jsmin(join_modules(name, sources, base=BASE_SCRIPT))
+            else:
+                whole = tighten(join_styles(name, sources))
             self.delete(name)
             paths[name] = (self, self.save(name, ContentFile(whole.encode())))

@@ -31,6 +31,7 @@ from annotator.review.queue import fill_slots
 from annotator.review.services import Accept, FinishNote, Reject, Undo, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.models import LabelJob
+from annotator.suggestions.pools import wish_for
 from annotator.suggestions.recording import CandidateRow, NewSuggestion, add_candidates, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, make_document, make_set
@@ -54,7 +55,10 @@ def make_scene(project: Project, bob: User, dana: User) -> None:
     make_set(second, bob, *spans, relations=[("seen with", 0, 1)], values={"smoking": "never"})
     make_set(other, bob)
     fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
+    for note in (first, second):
+        wish_for(project=project, document=note, start=0, end=len(CANARY), actor=bob, now=NOW)
     freeze_pool(project=project, actor=None, now=NOW)
+    wish_for(project=project, document=first, start=0, end=len(CANARY), actor=bob, now=NOW)
     build(project, dana)
 
 

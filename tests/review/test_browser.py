@@ -18,7 +18,7 @@ from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review.leases import take_note
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import NAMED_BY
+from annotator.review.selectors import note_view
 from tests.cast import NOW, make_document
 from tests.review.conftest import suggest
 
@@ -332,10 +332,11 @@ def test_spans_that_lie_in_and_across_each_other(
     sign_in_browser(page.context, bob, live_server.url)
     desk = Desk(page, take_note(document=document, reviewer=bob, now=NOW), live_server.url).open()
     assert "".join(page.locator("#note .line").all_text_contents()) == text
+    names = note_view(note_item=desk.item).names
     for span, _, score in spans:
         key = f"i{ReviewItem.objects.get(suggestion__score=score).public_id}"
-        pieces = page.locator(f'#note .span[data-span="{key[:NAMED_BY]}"]')
-        code = page.locator(f'#note .span[data-span="{key[:NAMED_BY]}"] > .tail > .code')
+        pieces = page.locator(f'#note .span[data-span="{names[key]}"]')
+        code = page.locator(f'#note .span[data-span="{names[key]}"] > .tail > .code')
         expect(code).to_have_count(1)
         if page.locator("#card").get_attribute("data-focus") != key:
             box = code.bounding_box()

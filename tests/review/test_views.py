@@ -15,9 +15,10 @@ from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.services import add_schema_version
-from annotator.review.leases import LEASE
+from annotator.review.leases import LEASE, take_next
 from annotator.review.models import Decision, ReviewItem
-from tests.cast import SCHEMA, TEXT, body, make_document, sign_in
+from annotator.review.selectors import note_view
+from tests.cast import NOW, SCHEMA, TEXT, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk, suggest
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
@@ -26,8 +27,6 @@ HTMX = {"HTTP_HX_REQUEST": "true"}
 @pytest.fixture(autouse=True)
 def _real_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages' clock stands where the fixtures' does."""
-    from tests.cast import NOW
-
     monkeypatch.setattr("annotator.review.views.timezone.now", lambda: NOW)
 
 
@@ -63,7 +62,35 @@ def test_a_span_is_opened_by_its_name_in_the_note_or_by_its_key(client: Client, 
     for focus in (name, key):
         assert hidden(body(client.get(url(desk, "note"), {"focus": focus}, **HTMX)), "target") == key
     assert len(name) < len(key)
-    assert client.get(url(desk, "note"), {"focus": "i" + "a" * (len(name) - 1)}, **HTMX).status_code == 409
+    assert client.get(url(desk, "note"), {"focus": "i" + "0" * (len(name) - 1)}, **HTMX).status_code == 409
+
+
+@pytest.fixture
+def alike(project: Project, bob: User, schema_version: SchemaVersion, bells: object) -> Desk:
+    """A note with three suggestions, two of which, in different lines, have keys that begin the same."""
+    document, planned = make_document(project, text=TEXT), Span.of(85, 94)
+    spans = [(CHEST_PAIN, "Problem", 0.4), (DIABETES, "Problem", 0.9), (planned, "Medication", 0.7)]
+    suggest(document, spans, schema_version=schema_version)
+    for span, letter in ((CHEST_PAIN, "d"), (planned, "e")):
+        ReviewItem.objects.filter(suggestion__fragments=str(span)).update(public_id=f"abc{letter * 13}")
+    note_item = take_next(project=project, reviewer=bob, now=NOW)
+    assert note_item is not None
+    return Desk(document=document, note_item=note_item)
+
+
+def test_two_keys_that_begin_the_same_have_longer_names(alike: Desk) -> None:
+    view = note_view(note_item=alike.note_item)
+    assert [len(name) for name in view.names.values()] == [12, 4, 12]
+    assert [view.key_of(name) for name in view.names.values()] == list(view.marks)
+
+
+def test_a_line_is_drawn_anew_where_a_name_in_it_grows(client: Client, alike: Desk, bob: User) -> None:
+    sign_in(client, bob)
+    post(client, alike, CHEST_PAIN, verdict="accept")
+    assert 'data-span="iabc"' in body(client.get(url(alike, "note")))
+    answer = body(post(client, alike, verdict="undo"))
+    assert 'data-span="iabcdddddddd"' in answer
+    assert 'data-span="iabceeeeeeee"' in answer
 
 
 def test_the_card_says_what_made_the_score_low_doubts_first(client: Client, desk: Desk, bob: User) -> None:
