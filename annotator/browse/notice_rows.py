@@ -193,6 +193,13 @@ def _certificate_ended(notice: Notice, membership: Membership) -> _Said:
     return said, "It accepts nothing more. What it accepted stays."
 
 
+def _calibrator_offered(notice: Notice, membership: Membership) -> _Said:
+    said = (
+        f"Calibrator {notice.detail['number']:,} is offered, fitted on {counted(notice.detail['n_cases'], 'decision')}"
+    )
+    return said, "To take it into use ends the test that rests on the one before."
+
+
 def _due(notice: Notice) -> str:
     return f", due on {_day_named(notice)}" if "due_on" in notice.detail else ""
 
@@ -221,5 +228,6 @@ TOLD: dict[Kind, Told] = {
     Kind.CERTIFICATE_EXTENDED: Told("check", _certificate_extended, "browse:overview", Action.VIEW),
     Kind.CERTIFICATE_REVOKED: Told("alert", _certificate_revoked, "browse:overview", Action.VIEW, tone="bad"),
     Kind.CERTIFICATE_ENDED: Told("pause", _certificate_ended, "browse:overview", Action.VIEW, tone="warn"),
+    Kind.CALIBRATOR_OFFERED: Told("layers", _calibrator_offered, "browse:overview", Action.VIEW),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

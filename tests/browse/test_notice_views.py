@@ -41,6 +41,7 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.CERTIFICATE_EXTENDED: {"number": 5},
     Kind.CERTIFICATE_REVOKED: {"number": 5, "n_accepted": 1200},
     Kind.CERTIFICATE_ENDED: {"number": 5},
+    Kind.CALIBRATOR_OFFERED: {"number": 2, "n_cases": 200},
 }
 SUBJECTS = {"round": "round_id", "run": "run_id", "build": "build_id", "import": "import_id"}
 
