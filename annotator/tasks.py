@@ -21,6 +21,7 @@ from annotator.jobs.services import run_job
 from annotator.purges.services import run_purge
 from annotator.quality.services import write_report
 from annotator.review.queue import fill_slots
+from annotator.review.round_jobs import run_round
 from annotator.routing import confidence, fitting
 from annotator.routing.services import route_job
 from annotator.routing.steps import step_project
@@ -51,6 +52,11 @@ def rule_task(self: Task, job_id: int) -> None:
 @shared_task(name="annotator.run_report", bind=True)
 def report_task(self: Task, job_id: int) -> None:
     _run(self, job_id, lambda job: write_report(job=job, clock=timezone.now))
+
+
+@shared_task(name="annotator.run_round", bind=True)
+def round_task(self: Task, job_id: int) -> None:
+    _run(self, job_id, lambda job: run_round(job=job, clock=timezone.now))
 
 
 @shared_task(name="annotator.route_jobs")

@@ -102,6 +102,7 @@ ROUTES: dict[str, Row] = {
     "browse:round_due": Row(get=NO, post="302 404 303 403 403 403"),
     "browse:round_reader": Row(get=NO, post="302 404 422 403 403 403"),
     "browse:reassign": Row(get=NO, post="302 404 422 403 403 403"),
+    "browse:round_go_on": Row(get=NO, post="302 404 409 403 403 403"),
     "browse:undo_round": Row(get=NO, post="302 404 303 403 403 403"),
     "browse:people": Row(get="302 404 200 403 403 403", post=NO),
     "browse:invite": Row(get=NO, post="302 404 422 403 403 403"),

@@ -200,6 +200,20 @@ def _calibrator_offered(notice: Notice, membership: Membership) -> _Said:
     return said, "To take it into use ends the test that rests on the one before."
 
 
+def _round_made(notice: Notice, membership: Membership) -> _Said:
+    n_notes, n_left_out = notice.detail["n_notes"], notice.detail["n_left_out"]
+    left_out = ""
+    if n_left_out:
+        left_out = (
+            f" {counted(n_left_out, 'note')} had been begun meanwhile and {'is' if n_left_out == 1 else 'are'} not."
+        )
+    return f"Round {notice.detail['number']:,} is under way", f"{counted(n_notes, 'note')} in it.{left_out}"
+
+
+def _round_failed(notice: Notice, membership: Membership) -> _Said:
+    return "A round could not be made", "None of its readers has begun. Its page says why."
+
+
 def _due(notice: Notice) -> str:
     return f", due on {_day_named(notice)}" if "due_on" in notice.detail else ""
 
@@ -229,5 +243,7 @@ TOLD: dict[Kind, Told] = {
     Kind.CERTIFICATE_REVOKED: Told("alert", _certificate_revoked, "browse:overview", Action.VIEW, tone="bad"),
     Kind.CERTIFICATE_ENDED: Told("pause", _certificate_ended, "browse:overview", Action.VIEW, tone="warn"),
     Kind.CALIBRATOR_OFFERED: Told("layers", _calibrator_offered, "browse:overview", Action.VIEW),
+    Kind.ROUND_MADE: Told("check", _round_made, "browse:round", Action.MANAGE),
+    Kind.ROUND_FAILED: Told("alert", _round_failed, "browse:round", Action.MANAGE, tone="bad"),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

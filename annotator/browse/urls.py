@@ -49,6 +49,7 @@ urlpatterns = [
     path("p/<str:project_id>/rounds/<str:round_id>/due/", round_views.set_due, name="round_due"),
     path("p/<str:project_id>/rounds/<str:round_id>/readers/", round_views.add_reader, name="round_reader"),
     path("p/<str:project_id>/rounds/<str:round_id>/reassign/", round_views.reassign, name="reassign"),
+    path("p/<str:project_id>/rounds/<str:round_id>/go-on/", round_views.go_on, name="round_go_on"),
     path("p/<str:project_id>/rounds/<str:round_id>/undo/", round_views.undo_round, name="undo_round"),
     path("p/<str:project_id>/streams/", stream_views.streams, name="streams"),
     path("p/<str:project_id>/people/", people_views.people, name="people"),

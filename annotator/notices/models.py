@@ -29,6 +29,8 @@ class Kind(models.TextChoices):
     CALIBRATOR_OFFERED = "calibrator_offered"
     ROUND_ASSIGNED = "round_assigned"
     ROUND_DUE = "round_due"
+    ROUND_MADE = "round_made"
+    ROUND_FAILED = "round_failed"
     ROUND_HANDED_BACK = "round_handed_back"
 
 

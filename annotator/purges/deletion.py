@@ -30,7 +30,7 @@ from annotator.projects.models import Guideline, Invitation, Membership, Project
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, ReviewItem, Round, RoundReader
+from annotator.review.models import Decision, ReviewItem, Round, RoundJob, RoundReader
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -119,11 +119,12 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     return _delete_all(OF_NOTES, ids)
 
 
-_Work = type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport]
+_Work = type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport] | type[RoundJob]
 
 
 def delete_work(table: _Work, project: Project) -> int:
-    """Delete the project's imports, builds, applied rules or reports, each with its job; how many.
+    """Delete the project's imports, builds, applied rules, reports or the work on its rounds, each with its job; how
+    many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """

@@ -37,7 +37,7 @@ from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed, builds_holding, doomed_notes
 from annotator.purges.traces import forget_notes
 from annotator.quality.models import AgreementReport
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, ReviewItem, RoundJob
 from annotator.routing.ending import end_all, end_purged
 from annotator.suggestions.models import LabelJob, LabelRun
 
@@ -280,6 +280,7 @@ def _delete_graves(tombstone: Tombstone) -> None:
                 n_rule_runs=delete_work(RuleRun, project),
                 n_builds=delete_work(DatasetBuild, project),
                 n_agreement_reports=delete_work(AgreementReport, project),
+                n_round_jobs=delete_work(RoundJob, project),
             )
             counts += delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:

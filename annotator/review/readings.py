@@ -45,8 +45,9 @@ class NotesRead:
 
 
 def rounds_of(project: Project) -> QuerySet[Round]:
-    """The project's rounds, newest first. One query."""
-    return Round.objects.filter(project=project).select_related("project", "created_by").order_by("-number")
+    """The project's rounds, newest first, with the job of one that is being made or taken back. One query."""
+    found = Round.objects.filter(project=project).select_related("project", "created_by", "under_work__job")
+    return found.defer("under_work__documents").order_by("-number")
 
 
 def readers_of(round: Round) -> QuerySet[User]:
@@ -120,7 +121,7 @@ def rounds_left(*, projects: Sequence[int], reader: User) -> list[tuple[Round, P
     mine = ReviewItem.objects.filter(assigned_to=reader, round__project__in=projects)
     counts = {key: Progress(*found) for key, *found in _counted(mine.filter(project__in=projects), "round")}
     left = {key: progress for key, progress in counts.items() if progress.n_left}
-    rounds = Round.objects.filter(pk__in=left).select_related("project")
+    rounds = Round.objects.filter(pk__in=left, under_work=None).select_related("project")
     in_order = sorted(rounds, key=lambda round: (round.due_on or date.max, round.created_at, round.pk))
     return [(round, left[round.pk]) for round in in_order]
 

@@ -69,7 +69,8 @@ def tell_handed_back(*, round: Round, reader: User, now: datetime) -> None:
 def tell_due(*, now: datetime) -> None:
     """Tell readers what they have left in rounds that are due within two days: once, and again for another day."""
     today = timezone.localdate(now)
-    for round in Round.objects.filter(due_on__range=(today, today + DUE_SOON)).select_related("project"):
+    due = Round.objects.filter(due_on__range=(today, today + DUE_SOON), under_work=None)
+    for round in due.select_related("project"):
         told = Notice.objects.filter(
             user__in=round.readers.values("user"),
             kind=Kind.ROUND_DUE,

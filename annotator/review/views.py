@@ -30,6 +30,7 @@ from annotator.review.blinding import is_masked
 from annotator.review.filters import BY_SPAN
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.readings import rounds_left
 from annotator.review.selectors import (
     decisions_with,
     n_unseen,
@@ -59,7 +60,8 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     project, reviewer = membership.project, membership.user
     standing = standings(user=reviewer, projects=[project.pk]).get(project.pk)
     if standing is not None:
-        context = page_context(membership, current="Review") | {"standing": standing}
+        left = rounds_left(projects=[project.pk], reader=reviewer)
+        context = page_context(membership, current="Review") | {"standing": standing, "rounds": left}
         return render(request, "qualification/standing.html", context)
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {

@@ -237,6 +237,7 @@ PAGES: tuple[Row, ...] = (
     Row("rounds", "browse:rounds"),
     Row("rounds-empty", "browse:rounds", EMPTY),
     Row("round", "browse:round"),
+    Row("round-being-made", "browse:round", ids={"round_id": "unmade_id"}),
     Row("round-refused", "browse:round", act=both(type_in(due_on="2020-01-01"), press("Save"), see("day is over"))),
     Row(
         "round-new",

@@ -33,7 +33,8 @@ from annotator.exchange import uploads
 from annotator.exchange.models import Import
 from annotator.exchange.services import import_annotations
 from annotator.exchange.sources import in_order, source_at
-from annotator.jobs.services import record_beat, run_job
+from annotator.jobs.models import Job
+from annotator.jobs.services import create_job, record_beat, run_job
 from annotator.notices.models import Notice
 from annotator.notices.services import mark_read
 from annotator.projects.invitations import invite
@@ -46,7 +47,7 @@ from annotator.qualification.services import NewQualification, ask_to_qualify
 from annotator.readings.models import Adjudication, Difference, ReaderPair
 from annotator.review.commenting import comment_on
 from annotator.review.leases import take_next, take_note
-from annotator.review.models import ReviewItem, Round
+from annotator.review.models import ReviewItem, Round, RoundJob
 from annotator.review.queue import fill_slots, tell_read
 from annotator.review.rounds import Chosen, hand_back
 from annotator.review.selectors import Mark, note_view, source_of, target_for
@@ -128,6 +129,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _notes(project, alice, people["bob"], now)
     ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
     ids["round_id"] = _round(project, people, now)
+    ids["unmade_id"] = _unmade_round(project, people, now)
     _notices(alice, now)
     ids |= _double_read(people, now)
     return Tour(people=people, ids=ids, second_factor=secret)
@@ -149,6 +151,21 @@ def _round(project: Project, people: Mapping[str, User], now: datetime) -> str:
     hand_back(reading=made.items.filter(assigned_to=bob)[0], reader=bob, now=now)
     away = Membership.objects.get(project=project, user=adam)
     set_away(membership=away, until=now.date() + timedelta(days=3), actor=alice, now=now)
+    return made.public_id
+
+
+def _unmade_round(project: Project, people: Mapping[str, User], now: datetime) -> str:
+    """A round of many notes that is being made."""
+    made = Round.objects.create(
+        project=project, number=2, name="All", n_readers=2, seed=7, created_by=people["alice"], created_at=now
+    )
+    job = create_job(kind=Job.Kind.ROUND, now=now)
+    Job.objects.filter(pk=job.pk).update(
+        status=Job.Status.RUNNING, phase="Giving notes to readers", n_done=118_500, n_total=200_000
+    )
+    RoundJob.objects.create(
+        project=project, round=made, job=job, task=RoundJob.Task.MAKE, documents=list(range(100_000))
+    )
     return made.public_id
 
 

@@ -5,7 +5,8 @@ The operations are read from the OpenAPI description: a new one fails here until
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -140,12 +141,19 @@ class Operation:
     parameters: frozenset[str]
 
 
-def _read_operations() -> Iterator[Operation]:
+@functools.cache
+def _read_operations() -> tuple[Operation, ...]:
     description = SchemaGenerator().get_schema(request=None, public=True)
-    for path, methods in description["paths"].items():
-        for method, found in methods.items():
-            names = {each["name"] for each in found.get("parameters", ()) if each["in"] == "path"}
-            yield Operation(found["operationId"], method.upper(), path, frozenset(names))
+    return tuple(
+        Operation(
+            found["operationId"],
+            method.upper(),
+            path,
+            frozenset(each["name"] for each in found.get("parameters", ()) if each["in"] == "path"),
+        )
+        for path, methods in description["paths"].items()
+        for method, found in methods.items()
+    )
 
 
 def operations() -> list[Operation]:

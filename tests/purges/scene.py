@@ -166,12 +166,11 @@ def rows_with(word: str) -> list[str]:
     found = []
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
-            for column in connection.introspection.get_table_description(cursor, table):
-                cursor.execute(
-                    f'SELECT count(*) FROM "{table}" WHERE CAST("{column.name}" AS TEXT) LIKE %s', [f"%{word}%"]
-                )
-                if cursor.fetchone()[0]:
-                    found.append(f"{table}.{column.name}")
+            cursor.execute(f'SELECT * FROM "{table}" LIMIT 0')
+            columns = [name for name, *_ in cursor.description]
+            counts = [f'count(CASE WHEN CAST("{name}" AS TEXT) LIKE %s THEN 1 END)' for name in columns]
+            cursor.execute(f'SELECT {", ".join(counts)} FROM "{table}"', [f"%{word}%"] * len(columns))
+            found += [f"{table}.{name}" for name, n in zip(columns, cursor.fetchone(), strict=True) if n]
     return found
 
 
