@@ -96,7 +96,7 @@ def test_the_evidence_is_that_of_the_decided_part_of_the_order(tested: Oracle) -
     for item in (first, second, fourth):
         tested.decide(item)
     tested.step()
-    members = {member.suggestion_id: member for member in tested.batch().members.all()}
+    members: dict[int | None, BatchMember] = {member.suggestion_id: member for member in tested.batch().members.all()}
     for region in tested.batch().regions.all():
         inside = [item for item in (first, second) if members[item.suggestion_id].rank <= region.size]
         n_wrong = sum(item == second for item in inside)
