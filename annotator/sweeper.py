@@ -21,6 +21,8 @@ from annotator.purges import services as purges
 from annotator.readings.comparing import compare_older
 from annotator.review.telling import tell_due
 from annotator.routing import steps as routing
+from annotator.routing.confidence import ring_unapplied
+from annotator.routing.fitting import fit_due
 from annotator.suggestions import services as suggestions
 
 EVERY_SECONDS = 30
@@ -37,6 +39,8 @@ _STEPS: tuple[Callable[[datetime], object], ...] = (
     lambda now: write_heads(now=now),
     lambda now: count_projects(now=now),
     lambda now: compare_older(),
+    lambda now: fit_due(),
+    lambda now: ring_unapplied(),
 )
 
 

@@ -125,11 +125,12 @@ def overview_lead(counts: dict[NoteState, int]) -> Lead:
 
 
 def note_parts(counts: dict[NoteState, int]) -> tuple[Segment, ...]:
-    """The bar: reviewed, certified, failed, pre-labelled (lighter) and not pre-labelled."""
+    """The bar: reviewed, certified where there is such a note, failed, pre-labelled (lighter) and not pre-labelled."""
+    n_certified = counts[NoteState.CERTIFIED]
     return segments(
         [
             ("done", "Reviewed", counts[NoteState.REVIEWED]),
-            ("certified", "Certified, not read", counts[NoteState.CERTIFIED]),
+            *([("certified", "Certified, not read", n_certified)] if n_certified else []),
             ("failed", "Failed", counts[NoteState.FAILED]),
             ("ready", "Pre-labelled, to review", counts[NoteState.TO_REVIEW] + counts[NoteState.IN_REVIEW]),
             ("waiting", "Not pre-labelled", counts[NoteState.WAITING]),

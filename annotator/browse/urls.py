@@ -11,6 +11,7 @@ from annotator.browse import (
     people_views,
     pool_views,
     round_views,
+    stream_views,
     views,
 )
 
@@ -50,6 +51,7 @@ urlpatterns = [
     path("p/<str:project_id>/rounds/<str:round_id>/reassign/", round_views.reassign, name="reassign"),
     path("p/<str:project_id>/rounds/<str:round_id>/go-on/", round_views.go_on, name="round_go_on"),
     path("p/<str:project_id>/rounds/<str:round_id>/undo/", round_views.undo_round, name="undo_round"),
+    path("p/<str:project_id>/streams/", stream_views.streams, name="streams"),
     path("p/<str:project_id>/people/", people_views.people, name="people"),
     path("p/<str:project_id>/people/invite/", people_views.invite, name="invite"),
     path("p/<str:project_id>/people/invitations/<str:invitation_id>/revoke/", people_views.revoke, name="revoke"),

@@ -26,6 +26,7 @@ class Kind(models.TextChoices):
     CERTIFICATE_ENDED = "certificate_ended"
     ROLE = "role"
     QUESTION = "question"
+    CALIBRATOR_OFFERED = "calibrator_offered"
     ROUND_ASSIGNED = "round_assigned"
     ROUND_DUE = "round_due"
     ROUND_MADE = "round_made"

@@ -19,6 +19,7 @@ from annotator.documents.models import Document
 from annotator.review.models import OF_NO_READER, ReviewItem, Round
 from annotator.review.queue import fit_slots
 from annotator.review.readings import taken_among
+from annotator.review.streams import draw_blind
 from annotator.suggestions.models import LabelJob
 
 AT_ONCE = 500
@@ -123,6 +124,7 @@ def let_out(round: Round, documents: Collection[int]) -> None:
     has_labels = routed(untouched) & ours
     fit_slots(project=project, documents=has_labels, n_slots=project.n_readers)
     fit_slots(project=project, documents=ours - has_labels, n_slots=0)
+    draw_blind(project=project, documents=ours)
 
 
 def lock_notes(documents: Collection[int]) -> None:

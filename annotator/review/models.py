@@ -112,7 +112,8 @@ class ReviewItem(models.Model):
     span is *held* while a test decides whether it may be accepted without review, and *certified* once it was: nobody
     is asked, and whoever reads the note may decide it all the same. A note that certificates alone have finished is
     *decided* and leased by nobody. Of a span,
-    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either.
+    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either. Of
+    a note, `priority` is what a minute of reading finds, and `audit_key` the note's `blind_key`: see `review.policies`.
     `project` is the note's, and moves with it when a purge takes the note (`purges.services`).
 
     A note item of a `round` is for `assigned_to`; for any other reader of the round where that is empty, but for who
@@ -196,6 +197,11 @@ class ReviewItem(models.Model):
                 fields=["project", "stream", "audit_key"],
                 condition=Q(unit="span", status="open", skipped_at=None),
                 name="review_item_audit",
+            ),
+            models.Index(
+                fields=["project", "stream", "audit_key"],
+                condition=Q(unit="note", status="open", skipped_at=None),
+                name="review_item_random",
             ),
             models.Index(
                 fields=["leased_by", "project", "unit", "status"],

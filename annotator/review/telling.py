@@ -20,7 +20,7 @@ from annotator.notices.services import notify
 from annotator.projects.access import Action
 from annotator.projects.models import Project
 from annotator.projects.selectors import members_who
-from annotator.review.models import OF_NO_READER, Decision, ReviewItem, Round
+from annotator.review.models import OF_NO_READER, UNASKED, Decision, ReviewItem, Round
 from annotator.review.readings import open_readings
 
 DUE_SOON = timedelta(days=2)
@@ -89,7 +89,7 @@ def tell_tests(*, decisions: Iterable[Decision]) -> None:
     """
     for decision in decisions:
         said = (decision.withdrew, decision.made)
-        is_held = decision.item is not None and decision.stream not in ReviewItem.Stream.values  # unasked
+        is_held = decision.item is not None and decision.stream == UNASKED
         is_accepted = any(annotation is not None and annotation.certificate_id for annotation in said)
         if decision.stream == ReviewItem.Stream.AUDIT or is_held or is_accepted:
             ring_trust(decision.project_id)

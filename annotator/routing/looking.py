@@ -23,8 +23,7 @@ from annotator.core.planning import go_on
 from annotator.notices.models import Kind
 from annotator.projects.services import lock_projects
 from annotator.review.holding import ask_spans, outcomes_of
-from annotator.review.models import Decision, ReviewItem
-from annotator.review.services import UNASKED
+from annotator.review.models import UNASKED, Decision, ReviewItem
 from annotator.routing.ending import NOT_CERTIFIED, end_batch, settle_batch, tell_leads
 from annotator.routing.revoking import CORRECTED, DOUBTED, revoke
 from annotator.routing.selectors import certificate_of, ladder_of, members_of, regions_of

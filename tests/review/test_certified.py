@@ -9,8 +9,10 @@ from django.urls import reverse
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.annotations.services import SetRows, import_sets
+from annotator.certificates.models import Certificate
 from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
+from annotator.purges.deletion import delete_notes
 from annotator.readings.models import Adjudication, Comparison
 from annotator.review import services
 from annotator.review.holding import ask_spans, certify_spans, decided_cases, hold_spans, withdraw_certified
@@ -399,3 +401,16 @@ def test_by_span_the_next_span_follows_an_answer_that_finished_its_note(desk: De
     assert note_of(desk.document).status == "decided"
     back = client.post(note_url(desk, "decide"), {"key": "k7654321", "verdict": "undo", "queue": "span"})
     assert f"focus=i{desk.item(METFORMIN).public_id}" in back["Location"]
+
+
+def test_a_purged_note_takes_what_was_accepted_in_it_along_and_leaves_the_certificate(
+    project: Project, schema_version: SchemaVersion, bells: object
+) -> None:
+    gone, stays = (make_document(project, text=TEXT, external_id=name) for name in ("gone", "stays"))
+    for document in (gone, stays):
+        suggest(document, SPANS, schema_version=schema_version)
+    certify(project, *ReviewItem.objects.filter(unit="span").select_related("suggestion__job__run__labeler"))
+    counts = delete_notes([gone.pk])
+    assert (counts["n_annotations"], counts["n_batch_members"], counts["n_sets"]) == (3, 3, 1)
+    assert set(Annotation.objects.values_list("set__document", flat=True)) == {stays.pk}
+    assert Certificate.objects.get().batch.members.count() == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from math import inf, log
 from typing import Any
@@ -13,13 +14,14 @@ from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.audit.models import AuditEvent
 from annotator.certificates.bell import TRUST_TASK
 from annotator.certificates.models import Batch, BatchMember, CalibratorCase, Certificate, WatchedSuggestion
-from annotator.core.certificates import log_evidence
+from annotator.core.certificates import Ladder, log_evidence
 from annotator.core.watch import doubts
 from annotator.notices.models import Kind, Notice
 from annotator.projects.models import Project
 from annotator.review import services
 from annotator.review.leases import take_note_of
 from annotator.review.models import ReviewItem
+from annotator.routing import looking
 from annotator.routing.ending import end_tests
 from annotator.routing.freezing import FreezeRefused, NothingToGain, freeze_batch
 from annotator.routing.revoking import RevokeRefused, revoke_certificate
@@ -94,7 +96,7 @@ def test_the_evidence_is_that_of_the_decided_part_of_the_order(tested: Oracle) -
     for item in (first, second, fourth):
         tested.decide(item)
     tested.step()
-    members = {member.suggestion_id: member for member in tested.batch().members.all()}
+    members: dict[int | None, BatchMember] = {member.suggestion_id: member for member in tested.batch().members.all()}
     for region in tested.batch().regions.all():
         inside = [item for item in (first, second) if members[item.suggestion_id].rank <= region.size]
         n_wrong = sum(item == second for item in inside)
@@ -116,6 +118,47 @@ def test_proven_spans_are_accepted_and_their_notes_are_done(certified: Oracle) -
     assert n_asked == -(-(certificate.region.size - certificate.n_audited) * 5 // 100)
     assert verbs(certified)[2:] == ["certificate.grant", "certificate.accept", "batch.settle"]
     assert Notice.objects.get(kind=Kind.CERTIFICATE_GRANTED).user == certified.lead
+
+
+def test_a_larger_region_extends_the_certificate(tested: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = looking.claimed
+
+    def smallest_first(ladder: Ladder, passed: Collection[int]) -> int | None:
+        found = own(ladder, passed)
+        return found if found is None or Certificate.objects.exists() else 0
+
+    monkeypatch.setattr(looking, "claimed", smallest_first)
+    tested.audit()
+    certificate = tested.certificate()
+    assert tested.batch().plan["claims"] == [0, certificate.region.place]
+    assert certificate.region.place > 0
+    assert certificate.extended_at is not None
+    assert certificate.n_accepted == tested.states()["certified"]
+    assert "held" not in tested.states()
+    assert "certificate.extend" in verbs(tested)
+    assert Notice.objects.get(kind=Kind.CERTIFICATE_EXTENDED).user == tested.lead
+
+
+def test_what_a_reader_takes_out_of_what_was_accepted_rings_and_is_wrong(certified: Oracle, bells: Any) -> None:
+    Project.objects.filter(pk=certified.project.pk).update(watch_percent=100)
+    audited = certified.batch().members.filter(outcome="").order_by("audit_key")
+    accepted = audited.filter(suggestion__review_items__status="certified")[0]
+    annotation = Annotation.objects.get(origin=accepted.suggestion_id, status="live")
+    item = ReviewItem.objects.select_related("document__project").get(suggestion=accepted.suggestion_id)
+    note = take_note_of(item=item, reviewer=certified.reviewer, now=certified.later())
+    if note is None:  # done without a reader: an audit opens it
+        ReviewItem.objects.filter(document=item.document_id, unit="note").update(status="open")
+        note = take_note_of(item=item, reviewer=certified.reviewer, now=certified.later())
+    assert note is not None
+    bells.clear()
+    with bells.after_commit():
+        services.decide(
+            note_item=note, reviewer=certified.reviewer, act=services.Reject(annotation), key="out", now=certified.now
+        )
+    assert (TRUST_TASK, (certified.project.pk,), "main") in bells
+    certified.step()
+    accepted.refresh_from_db()
+    assert accepted.outcome == "wrong"
 
 
 def test_errors_that_break_the_promise_earn_no_certificate(tested: Oracle) -> None:
