@@ -28,7 +28,7 @@ from annotator.routing.fitting import CalibratorRefused, adopt_calibrator, ask_f
 from annotator.routing.revoking import ASKED, RevokeRefused, revoke_certificate
 from annotator.routing.selectors import newest_targets
 from annotator.routing.targets import TargetRefused, set_target
-from annotator.trust import figures, pages
+from annotator.trust import measured_pages, pages
 from annotator.trust.forms import ChosenForm, TargetForm
 from annotator.trust.outlook import expected
 from annotator.trust.selectors import current_labeler, past_certificates, trust_of
@@ -78,8 +78,8 @@ def measured(request: HttpRequest, project_id: str) -> HttpResponse:
     """Recall and time saved, which take a moment: the page of trust asks for them once it is there."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MEASURE)
     context = page_context(membership, current="Trust", crumb="Recall and time saved") | {
-        "recall": figures.recall(recall_of(membership.project)),
-        "effort": figures.effort(effort_of(membership.project)),
+        "recall": measured_pages.recall(recall_of(membership.project)),
+        "effort": measured_pages.effort(effort_of(membership.project)),
     }
     return render_either(
         request, page="trust/measured_page.html", partial="trust/measured_panels.html", context=context
@@ -183,7 +183,9 @@ def outlook(request: HttpRequest, project_id: str) -> HttpResponse:
     """What the target in the query would cost; nothing is changed. htmx gets the piece, others a page of it."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
     labels = [each.name for each in current_schema(membership.project).schema.labels]
-    form = TargetForm(request.GET.copy() | {"status": AcceptanceTarget.Status.ON}, labels=labels)
+    asked = request.GET.copy()
+    asked["status"] = AcceptanceTarget.Status.ON
+    form = TargetForm(asked, labels=labels)
     labeler = current_labeler(membership.project)
     found = None
     if form.is_valid() and labeler is not None:

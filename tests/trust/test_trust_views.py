@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
 import pytest
-from annotator.routing.fitting import report_json
 from django.test import Client
 from django.urls import reverse
 
@@ -36,7 +37,7 @@ def labeler(project: Project, schema_version: SchemaVersion, bells: Bells) -> La
 
 @pytest.fixture
 def calibrator(labeler: Labeler) -> Calibrator:
-    return make_calibrator(labeler, report=report_json(measure_calibration(CASES, n_resamples=50)))
+    return make_calibrator(labeler, report=json.loads(json.dumps(asdict(measure_calibration(CASES, n_resamples=50)))))
 
 
 @pytest.fixture
