@@ -19,6 +19,7 @@ urlpatterns = [
     path("p/<str:project_id>/import/", include("annotator.exchange.urls")),
     path("p/<str:project_id>/runs/", include("annotator.suggestions.urls")),
     path("p/<str:project_id>/", include("annotator.quality.urls")),
+    path("p/<str:project_id>/trust/", include("annotator.trust.urls")),
     path("p/<str:project_id>/progress/", include("annotator.progress.urls")),
     path("p/<str:project_id>/qualification/", include("annotator.qualification.urls")),
     path("p/<str:project_id>/review/", include("annotator.review.urls")),

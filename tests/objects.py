@@ -35,6 +35,7 @@ from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.browse.settled import settle
 from tests.cast import NOW, make_document, make_notice, make_round, make_set, make_user
+from tests.trust.scene import make_batch, make_calibrator, make_certificate
 
 CANARY = "Zebrafever"
 EXTERNAL_ID = "mrn-4711"
@@ -52,6 +53,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
     held = take_note(document=document, reviewer=reader, now=timezone.now())
     _submitted(project, reader)
     trial_id = _trial(project, reader)
+    certificate = make_certificate(make_batch(make_calibrator(suggestion.job.run.labeler)))
     return {
         "project_id": project.public_id,
         "document_id": document.public_id,
@@ -69,6 +71,8 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "build_id": _build(project, uploader),
         "trial_id": trial_id,
         "example_id": _example(project, reader),
+        "certificate_id": certificate.public_id,
+        "calibrator_id": certificate.batch.calibrator.public_id,
         "wish_id": _wish(project, reader),
         "place_id": _difference(project),
         "name": "manifest.json",

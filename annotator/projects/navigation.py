@@ -22,6 +22,7 @@ _ITEMS = (
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),
     ("Agreement", "quality:agreement", Action.MEASURE),
+    ("Trust", "trust:trust", Action.MEASURE),
     ("Quality", "quality:quality", Action.MEASURE),
     ("Progress", "progress:progress", Action.MANAGE),
     ("Datasets", "builds:builds", Action.BUILD),

@@ -114,6 +114,7 @@ def tell_leads(certificate: Certificate, kind: Kind, *, actor: User | None, now:
         users=members_who(project, Action.MANAGE),
         kind=kind,
         project=project.public_id,
+        subject=certificate.public_id,
         actor=actor,
         now=now,
         detail={"number": certificate.number},

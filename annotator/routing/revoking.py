@@ -70,6 +70,7 @@ def revoke(certificate: Certificate, *, actor: User | None, reason: str, now: da
         users=members_who(project, Action.REVIEW),  # leads review as well
         kind=Kind.CERTIFICATE_REVOKED,
         project=project.public_id,
+        subject=certificate.public_id,
         actor=actor,
         now=now,
         detail={"number": certificate.number, "n_accepted": n_accepted},

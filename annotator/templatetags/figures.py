@@ -31,3 +31,9 @@ def duration(seconds: float | None) -> str:
 def memory(n_bytes: int) -> str:
     """Bytes as `412 MiB`; an en dash for none."""
     return memory_words(n_bytes) if n_bytes else "–"
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """A share of 1 as `94.3%`; an en dash for None."""
+    return "–" if share is None else f"{share:.1%}"

@@ -33,6 +33,7 @@ NO_PAGE = {
     "builds:download",
     "progress:people_csv",
     "quality:agreement_csv",
+    "trust:evidence",
 }
 
 
@@ -346,6 +347,12 @@ PAGES: tuple[Row, ...] = (
     Row("agreement-pair", "quality:agreement", READ, query="?pair={pair_id}&cell=Problem%7CMedication"),
     Row("agreement-round", "quality:agreement", READ, query="?round={read_round_id}"),
     Row("agreement-empty", "quality:agreement", EMPTY),
+    Row("trust", "trust:trust"),
+    Row("trust-empty", "trust:trust", EMPTY),
+    Row("trust-measured", "trust:measured"),
+    Row("trust-target", "trust:target"),
+    Row("trust-what-if", "trust:outlook", query="?label=&target=95&delta=5"),
+    Row("certificate", "trust:certificate"),
     Row("quality", "quality:quality"),
     Row("quality-blind", "quality:blind"),
     Row("quality-empty", "quality:quality", EMPTY),

@@ -44,7 +44,13 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.CALIBRATOR_OFFERED: {"number": 2, "n_cases": 200},
     Kind.ROUND_MADE: {"number": 2, "n_notes": 1200, "n_left_out": 1},
 }
-SUBJECTS = {"round": "round_id", "run": "run_id", "build": "build_id", "import": "import_id"}
+SUBJECTS = {
+    "round": "round_id",
+    "run": "run_id",
+    "build": "build_id",
+    "import": "import_id",
+    "certificate": "certificate_id",
+}
 
 
 def open_url(notice: Notice) -> str:

@@ -17,8 +17,8 @@ GOOD, DELTA = 0.97, 0.2
 
 
 @pytest.fixture
-def oracle(project: Project, alice: User, bob: User, bells: object) -> Oracle:
-    return make_oracle(project, alice, bob)
+def oracle(project: Project, alice: User, bob: User, bells: object, monkeypatch: pytest.MonkeyPatch) -> Oracle:
+    return make_oracle(project, alice, bob, monkeypatch)
 
 
 def test_a_purge_of_a_member_ends_the_test(oracle: Oracle) -> None:

@@ -8,5 +8,5 @@ from tests.routing.scene import Oracle, make_oracle
 
 
 @pytest.fixture
-def oracle(project: Project, alice: User, bob: User, bells: object) -> Oracle:
-    return make_oracle(project, alice, bob)
+def oracle(project: Project, alice: User, bob: User, bells: object, monkeypatch: pytest.MonkeyPatch) -> Oracle:
+    return make_oracle(project, alice, bob, monkeypatch)

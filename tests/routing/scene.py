@@ -6,6 +6,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
+from random import Random
+
+import pytest
 
 from annotator.accounts.models import User
 from annotator.certificates.models import AcceptanceTarget, Batch, Calibrator, Certificate
@@ -15,6 +18,7 @@ from annotator.projects.models import Project
 from annotator.review import services
 from annotator.review.leases import release, take_note_of
 from annotator.review.models import ReviewItem
+from annotator.routing import freezing, watching
 from annotator.routing.services import route_job
 from annotator.routing.steps import step_project
 from annotator.routing.targets import set_target
@@ -104,14 +108,14 @@ class Oracle:
         release(note_item=note, reviewer=self.reviewer)
 
     def audit(self, most: int = 1000) -> int:
-        """Decide audits, with a look after every ten, until none are asked or something was granted; how many."""
+        """Decide audits, with a look after every ten, until the batch is tested no more; how many."""
         n_decided = 0
         while n_decided < most and (waiting := self.asked()):
             for item in waiting[:10]:
                 self.decide(item)
                 n_decided += 1
             self.step()
-            if Certificate.objects.filter(project=self.project).exists():
+            if self.batch().status != Batch.Status.TESTING:
                 break
         return n_decided
 
@@ -132,8 +136,11 @@ class Oracle:
         return Certificate.objects.select_related("region").get(project=self.project)
 
 
-def make_oracle(project: Project, lead: User, reviewer: User) -> Oracle:
-    """The project with a labeler and a calibrator of it."""
+def make_oracle(project: Project, lead: User, reviewer: User, monkeypatch: pytest.MonkeyPatch) -> Oracle:
+    """The project with a labeler and a calibrator of it; chance is the same each time."""
+    monkeypatch.setattr(freezing, "_random", Random(7))
+    monkeypatch.setattr(watching, "_random", Random(7))
+    monkeypatch.setattr(freezing.secrets, "randbelow", lambda below: 7)
     version = project.schema_versions.latest("number")
     spec = LabelerSpec(name="rules", backend="import", model_id="rules", revision="1")
     labeler = labeler_for(project=project, schema_version=version, spec=spec, now=NOW)

@@ -1,0 +1,143 @@
+"""Reading what is known of how far suggestions can be trusted: targets, tests, certificates, calibrators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Count, Max, Q
+
+from annotator.certificates.models import AcceptanceTarget, Batch, Calibrator, Certificate, Region
+from annotator.projects.models import Project
+from annotator.review.models import ReviewItem
+from annotator.routing.selectors import newest_targets
+from annotator.suggestions.models import Labeler, LabelJob
+
+_Status = ReviewItem.Status
+# How many certificates that are no longer live the page lists at once.
+MOST_PAST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A label's target and its newest test, with the regions in the order of their sizes and its certificate."""
+
+    label: str
+    target: AcceptanceTarget | None
+    batch: Batch | None = None
+    regions: tuple[Region, ...] = ()
+    certificate: Certificate | None = None
+    last_audit_at: datetime | None = None
+
+    @property
+    def is_on(self) -> bool:
+        return self.target is not None and self.target.status == AcceptanceTarget.Status.ON
+
+    @property
+    def region(self) -> Region | None:
+        """What the page tells of the test: the certified region, else the one that has the most evidence."""
+        if self.certificate is not None:
+            return next(each for each in self.regions if each.pk == self.certificate.region_id)
+        known = [each for each in self.regions if each.log_evidence is not None]
+        return max(known, key=lambda each: each.log_evidence or 0.0) if known else next(iter(self.regions), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many suggestions wait for a person, are held for a test, were decided, or accepted under a certificate."""
+
+    n_open: int = 0
+    n_held: int = 0
+    n_decided: int = 0
+    n_certified: int = 0
+
+    @property
+    def n(self) -> int:
+        return self.n_open + self.n_held + self.n_decided + self.n_certified
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """All that the lead's page tells of certificates; a fixed number of queries, however many suggestions there are."""
+
+    labeler: Labeler | None
+    calibrator: Calibrator | None
+    offered: Calibrator | None
+    coverage: Coverage
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+
+
+def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
+    """What is known of the labeler that reads the project's notes now, for each label and ('') the others together.
+
+    Eight queries.
+    """
+    labeler = current_labeler(project)
+    calibrators = Calibrator.objects.filter(labeler=labeler).exclude(status=Calibrator.Status.REPLACED)
+    by_status = {each.status: each for each in calibrators.select_related("created_by")}
+    targets = newest_targets(project)
+    batches = _newest_batches(project, labeler)
+    regions: dict[int, list[Region]] = {}
+    for region in Region.objects.filter(batch__in=[batch.pk for batch in batches.values()]).order_by("size"):
+        regions.setdefault(region.batch_id, []).append(region)
+    audited = dict(
+        ReviewItem.objects.filter(
+            project=project, stream=ReviewItem.Stream.AUDIT, unit=ReviewItem.Unit.SPAN, status=_Status.DECIDED
+        )
+        .order_by()
+        .values_list("suggestion__label")
+        .annotate(at=Max("decisions__decided_at"))
+    )
+    names = [*labels, ""]
+    standings = {}
+    for label in names:
+        batch = batches.get(label)
+        standings[label] = Standing(
+            label=label,
+            target=targets.get(label),
+            batch=batch,
+            regions=tuple(regions.get(batch.pk, ())) if batch else (),
+            certificate=getattr(batch, "certificate", None) if batch else None,
+            last_audit_at=audited.get(label),
+        )
+    return Trust(
+        labeler=labeler,
+        calibrator=by_status.get(Calibrator.Status.CURRENT),
+        offered=by_status.get(Calibrator.Status.OFFERED),
+        coverage=coverage_of(project),
+        standings=standings,
+    )
+
+
+def current_labeler(project: Project) -> Labeler | None:
+    """The labeler that read a note last; None where none has. One query."""
+    newest = LabelJob.objects.filter(run__project=project, status=LabelJob.Status.DONE).order_by("-run_id")
+    found = newest.values_list("run__labeler_id", flat=True).first()
+    return Labeler.objects.filter(pk=found).first() if found is not None else None
+
+
+def coverage_of(project: Project) -> Coverage:
+    """Counted over the first reader's suggestions that no later ones took the place of. One query."""
+    spans = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.SPAN, slot=1)
+    counts = spans.order_by().aggregate(
+        **{
+            f"n_{status}": Count("pk", filter=Q(status=status))
+            for status in (_Status.OPEN, _Status.HELD, _Status.DECIDED, _Status.CERTIFIED)
+        }
+    )
+    return Coverage(**counts)
+
+
+def past_certificates(project: Project) -> list[Certificate]:
+    """The newest certificates that are live no more. One query."""
+    past = Certificate.objects.filter(project=project).exclude(status=Certificate.Status.LIVE)
+    return list(past.select_related("batch", "region").order_by("-ended_at", "-pk")[:MOST_PAST])
+
+
+def _newest_batches(project: Project, labeler: Labeler | None) -> dict[str, Batch]:
+    """The newest test of each label, of the labeler. One query."""
+    of_labeler = Batch.objects.filter(project=project, calibrator__labeler=labeler)
+    newest = of_labeler.order_by().values("label").annotate(newest=Max("pk"))
+    rows = Batch.objects.filter(pk__in=newest.values("newest")).select_related("certificate", "calibrator")
+    return {batch.label: batch for batch in rows}

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import asdict
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from annotator.accounts.models import User
+from annotator.audit.models import AuditEvent
+from annotator.certificates.models import AcceptanceTarget, Calibrator, Certificate
+from annotator.core.reliability_curve import measure_calibration
+from annotator.projects.models import Project, SchemaVersion
+from annotator.suggestions.models import Labeler
+from tests.cast import HTMX, Bells, body, make_document, sign_in
+from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
+from tests.trust.scene import CASES, make_batch, make_calibrator, make_certificate, make_target
+
+pytestmark = [pytest.mark.django_db, pytest.mark.db]
+SPANS = [(CHEST_PAIN, "Problem", 0.4), (DIABETES, "Problem", 0.9), (METFORMIN, "Medication", 0.8)]
+
+
+def url(project: Project, name: str = "trust", *ids: str) -> str:
+    return reverse(f"trust:{name}", args=[project.public_id, *ids])
+
+
+@pytest.fixture
+def labeler(project: Project, schema_version: SchemaVersion, bells: Bells) -> Labeler:
+    """Has read a note."""
+    suggest(make_document(project), SPANS, schema_version=schema_version)
+    return Labeler.objects.get()
+
+
+@pytest.fixture
+def calibrator(labeler: Labeler) -> Calibrator:
+    return make_calibrator(labeler, report=json.loads(json.dumps(asdict(measure_calibration(CASES, n_resamples=50)))))
+
+
+@pytest.fixture
+def certificate(project: Project, alice: User, calibrator: Calibrator) -> Certificate:
+    make_target(project, alice, "Problem")
+    return make_certificate(make_batch(calibrator, "Problem"))
+
+
+def row_of(page: str, name: str) -> str:
+    """The line of the table of certificates."""
+    table = page.split('id="certificates-title"')[1].split("</table>")[0]
+    return next(line for line in table.split("<tr")[2:] if f">{name}<" in line)
+
+
+def test_a_new_project_is_told_that_everything_goes_to_people(alice_client: Client, project: Project) -> None:
+    page = body(alice_client.get(url(project)))
+    assert "No labeler has read a note yet." in page
+    assert "Off" in row_of(page, "Problem")
+
+
+def test_a_target_without_a_calibrator_waits_for_decisions(
+    alice_client: Client, project: Project, alice: User, labeler: Labeler
+) -> None:
+    make_target(project, alice, "Problem")
+    page = body(alice_client.get(url(project)))
+    assert "Not calibrated" in row_of(page, "Problem")
+    assert "Nothing is accepted without review" in page
+
+
+def test_the_page_says_what_is_certified_and_on_what_evidence(
+    alice_client: Client, project: Project, certificate: Certificate
+) -> None:
+    page = body(alice_client.get(url(project)))
+    row = row_of(page, "Problem")
+    assert "Certified" in row and "95%" in row
+    assert ">60<" in row and ">1<" in row
+    assert "<b>1 of 2 labels</b> may be accepted without review" in page
+    assert "estimated error of <b>1.7%</b>" in page
+    assert "Off" in row_of(page, "Medication")
+
+
+def test_charts_are_of_the_chosen_label_and_have_tables(
+    alice_client: Client, project: Project, certificate: Certificate
+) -> None:
+    page = body(alice_client.get(url(project), {"label": "Problem"}, headers=HTMX))
+    assert "<html" not in page
+    risk = page.split('id="risk-title"')[1].split("</section>")[0]
+    assert "now: 20% at 1.7%" in risk
+    assert "As a table" in risk and "15.0%" in risk
+    reliability = page.split('id="reliability-title"')[1].split("</section>")[0]
+    assert "Expected calibration error" in reliability and 'role="img"' in reliability
+
+
+def test_a_test_without_audits_gives_no_figure(
+    alice_client: Client, project: Project, alice: User, calibrator: Calibrator
+) -> None:
+    make_target(project, alice, "Problem")
+    make_batch(calibrator, "Problem", rungs=((100, 4, 0, 0.1), (200, 6, 0, 0.1)))
+    row = row_of(body(alice_client.get(url(project))), "Problem")
+    assert "Too few audits" in row and "–" in row
+
+
+def test_a_revoked_certificate_is_told_of(alice_client: Client, project: Project, certificate: Certificate) -> None:
+    Certificate.objects.update(status="revoked", reason="doubted")
+    page = body(alice_client.get(url(project)))
+    assert (
+        "<b>Problem was revoked.</b> Too much of what people went on checking was wrong; 40 spans went back to review."
+        in page
+    )
+    assert "Nothing is accepted without review" in page
+
+
+def test_the_certificate_s_page_states_it_in_full(
+    alice_client: Client, project: Project, certificate: Certificate
+) -> None:
+    page = body(alice_client.get(url(project, "certificate", certificate.public_id)))
+    assert "With 95% confidence, at least 95% of the 100 Problem suggestions" in page
+    # 1 - (5 - 1) / (100 - 60), and 1 - (5 - 1) / 100.
+    assert "<b>90.0%</b>" in page and "<b>96.0%</b>" in page
+
+
+def test_the_evidence_is_a_table(alice_client: Client, project: Project, certificate: Certificate) -> None:
+    rows = list(csv.DictReader(StringIO(alice_client.get(url(project, "evidence")).content.decode())))
+    assert [(row["size"], row["n_audited"], row["n_wrong"]) for row in rows] == [
+        ("100", "60", "1"),
+        ("200", "110", "6"),
+        ("400", "200", "30"),
+    ]
+    assert [row["certificate"] for row in rows] == ["1", "", ""]
+    assert AuditEvent.objects.filter(verb="trust.download").count() == 1
+
+
+def test_a_lead_sets_a_target(alice_client: Client, project: Project, labeler: Labeler) -> None:
+    asked = {"label": "Problem", "status": "on", "target": "97.5", "delta": "2"}
+    assert alice_client.post(url(project, "target"), asked).status_code == 303
+    made = AcceptanceTarget.objects.get()
+    assert (made.label, made.status, made.target, made.delta) == ("Problem", "on", 0.975, 0.02)
+    page = body(alice_client.get(url(project, "target"), {"label": "Problem"}))
+    assert 'value="97.5"' in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"), [({"target": "100"}, "less than or equal to 99.9"), ({"delta": ""}, "required")]
+)
+def test_a_target_that_cannot_be_is_refused(
+    alice_client: Client, project: Project, changed: dict[str, str], words: str
+) -> None:
+    asked = {"label": "Problem", "status": "on", "target": "95", "delta": "5"} | changed
+    response = alice_client.post(url(project, "target"), asked)
+    assert response.status_code == 422 and words in body(response)
+    assert not AcceptanceTarget.objects.exists()
+
+
+def test_an_unknown_label_is_not_there(alice_client: Client, project: Project) -> None:
+    assert alice_client.get(url(project, "target"), {"label": "Nothing"}).status_code == 404
+
+
+def test_what_a_target_would_take_is_told_before_anything_changes(
+    alice_client: Client, project: Project, calibrator: Calibrator
+) -> None:
+    page = body(alice_client.get(url(project, "outlook"), {"label": "", "target": "95", "delta": "5"}, headers=HTMX))
+    assert "3 suggestions wait, and a test of this target takes" in page
+    assert not AcceptanceTarget.objects.exists()
+
+
+def test_a_lead_revokes_a_certificate(
+    alice_client: Client, project: Project, certificate: Certificate, bells: Bells
+) -> None:
+    address = url(project, "revoke", certificate.public_id)
+    assert alice_client.post(address).status_code == 303
+    certificate.refresh_from_db()
+    assert certificate.status in {"revoking", "revoked"} and certificate.reason == "asked"
+    assert "it is revoked already" in body(alice_client.post(address, follow=True))
+
+
+def test_who_does_not_lead_looks_and_changes_nothing(
+    client: Client, project: Project, dana: User, certificate: Certificate
+) -> None:
+    sign_in(client, dana)
+    page = body(client.get(url(project)))
+    assert "Fit again" not in page and "trust/target" not in page
+    assert client.post(url(project, "revoke", certificate.public_id)).status_code == 403
+
+
+def test_the_page_costs_the_same_however_much_there_is(
+    alice_client: Client, project: Project, alice: User, certificate: Certificate, django_assert_max_num_queries: Any
+) -> None:
+    alice_client.get(url(project))
+    with django_assert_max_num_queries(24):
+        alice_client.get(url(project))
+    make_target(project, alice, "Medication")
+    make_certificate(make_batch(certificate.batch.calibrator, "Medication"))
+    with django_assert_max_num_queries(24):
+        alice_client.get(url(project))
