@@ -302,7 +302,7 @@ def series_plot(series: Sequence[Series], *, times: Sequence[str], summary: str)
 def _apart(found: Sequence[DrawnSeries]) -> list[DrawnSeries]:
     """The names, which stand at the height of the last points, at least a line of words from one another."""
     placed: list[DrawnSeries] = []
-    lowest = TOP - _WORDS
+    lowest = float(TOP - _WORDS)
     for each in sorted(found, key=lambda one: one.last.y):
         lowest = max(each.last.y, lowest + _WORDS)
         placed.append(DrawnSeries(each.name, each.line, Point(each.last.x, each.last.y, high=lowest), each.is_quiet))

@@ -237,15 +237,15 @@ def evidence_row(region: Region) -> list[Any]:
     """A region with its test and, where it is the certified one, its certificate: the columns of EVIDENCE_COLUMNS."""
     batch = region.batch
     certificate = getattr(batch, "certificate", None)
-    is_certified = certificate is not None and certificate.region_id == region.pk
+    certified = certificate if certificate is not None and certificate.region_id == region.pk else None
     labeler = batch.calibrator.labeler
     return [
         *(batch.number, batch.frozen_at.isoformat(), _cell(labeler.name), labeler.digest, batch.calibrator.number),
         *(_cell(batch.label), batch.target, batch.delta, batch.n_members, region.chain, region.size, region.threshold),
         *(region.n_audited, region.n_wrong, region.log_evidence, region.lower_bound),
         region.passed_at.isoformat() if region.passed_at else "",
-        certificate.number if is_certified else "",
-        certificate.status if is_certified else "",
+        certified.number if certified else "",
+        certified.status if certified else "",
     ]
 
 
@@ -339,7 +339,7 @@ def _risk(region: Region, n_members: int) -> Risk:
     n, x = region.n_audited, region.n_wrong
     # A plain binomial interval: it says where the error of the region lies, and is no evidence for a certificate.
     interval = share_interval(Sums(n, x, n, x, x, n))
-    return Risk(region.size / n_members, wrong, tuple(interval) if interval else (wrong, wrong))
+    return Risk(region.size / n_members, wrong, interval or (wrong, wrong))
 
 
 def drift_plot(weeks: Mapping[int, LabelCounts], labelers: Mapping[int, Labeler], *, today: date) -> SeriesPlot | None:

@@ -111,11 +111,12 @@ def certificate(request: HttpRequest, project_id: str, certificate_id: str) -> H
     found = _certificate_of(membership, certificate_id)
     region, batch = found.region, found.batch
     regions = list(batch.regions.order_by("size"))
-    counts = {"n_audited": found.n_audited, "n_wrong": found.n_wrong, "size": region.size, "target": batch.target}
     context = page_context(membership, current="Trust", crumb=f"Certificate {found.number}") | {
         "certificate": found,
         "statement": pages.statement(found),
-        "unchecked": unchecked_precision(**counts),
+        "unchecked": unchecked_precision(
+            n_audited=found.n_audited, n_wrong=found.n_wrong, size=region.size, target=batch.target
+        ),
         "delivered": delivered_precision(n_wrong=found.n_wrong, size=region.size, target=batch.target),
         "n_unchecked": region.size - found.n_audited,
         "regions": regions,
