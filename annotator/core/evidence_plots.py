@@ -94,7 +94,7 @@ class SquarePlot:
     y_ticks: tuple[Tick, ...]
     ideal: str = ""
     other: str = ""
-    other_end: Point | None = None
+    other_name_at: Point | None = None
     band: str = ""
     bars: tuple[Bar, ...] = ()
     chosen: Point | None = None
@@ -137,7 +137,7 @@ def reliability_plot(bins: Sequence[Binned], raw: Sequence[Binned], *, summary: 
         y_ticks=tuple(Tick(label=label, at=_y(value)) for value, label in _HALVES),
         ideal=f"{_x(0)},{_y(0)} {_x(1)},{_y(1)}",
         other=_joined(beside),
-        other_end=beside[-1] if beside else None,
+        other_name_at=beside[len(beside) // 2] if beside else None,
         bars=tuple(
             Bar(
                 x=round(point.x - 9, 1),

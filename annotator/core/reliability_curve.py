@@ -36,12 +36,15 @@ class CurveBin:
 
 @dataclass(frozen=True, slots=True)
 class CurveMeasures:
-    """Held-out cases; `raw_ece` takes the raw score for a confidence. `caveat` says why there is none, or is empty."""
+    """Held-out cases; `raw_ece` and `raw_bins`, which have no interval, take the raw score for a confidence. `caveat`
+    says why there is none, or is empty.
+    """
 
     n: int
     n_right: int
     n_notes: int
     bins: tuple[CurveBin, ...]
+    raw_bins: tuple[CurveBin, ...]
     ece: Estimate
     raw_ece: Estimate
     brier: Estimate
@@ -115,7 +118,7 @@ def _measures(
     if confidences is None or len(kept) < FEWEST_CASES:
         caveat = "not enough data"
         nothing = Estimate(None, None, caveat)
-        return CurveMeasures(len(kept), n_right, len(names), (), nothing, nothing, nothing, nothing, caveat)
+        return CurveMeasures(len(kept), n_right, len(names), (), (), nothing, nothing, nothing, nothing, caveat)
     import numpy as np
 
     places = {name: place for place, name in enumerate(names)}
@@ -145,26 +148,34 @@ def _measures(
     point = {key: statistic(everyone) for key, statistic in statistics.items()}
     defined = {key: statistic for key, statistic in statistics.items() if point[key] is not None}
     found = intervals(len(names), {**defined, **shares}, seed=seed, n_resamples=n_resamples)
-    bins = tuple(
-        CurveBin(
-            int(in_bin[:, at].sum()),
-            float(values[which == at].mean()),
-            float(right[which == at].mean()),
-            found[f"bin {at}"],
-        )
-        for at in range(in_bin.shape[1])
-        if in_bin[:, at].sum()
-    )
+    bins = _bins(values, right, which, [found[f"bin {at}"] for at in range(in_bin.shape[1])])
+    of_raw = _bin_of(raw)
+    raw_bins = _bins(raw, right, of_raw, [None] * (int(of_raw.max()) + 1))
     estimates = {key: _estimate(value, found.get(key), len(names)) for key, value in point.items()}
     return CurveMeasures(
         n=len(kept),
         n_right=n_right,
         n_notes=len(names),
         bins=bins,
+        raw_bins=raw_bins,
         ece=estimates["ece"],
         raw_ece=estimates["raw_ece"],
         brier=estimates["brier"],
         auroc=estimates["auroc"],
+    )
+
+
+def _bins(values: Array, right: Array, which: Array, found: Sequence[Interval | None]) -> tuple[CurveBin, ...]:
+    """The bins that have cases, by what `which` of them each case is in."""
+    return tuple(
+        CurveBin(
+            int((which == at).sum()),
+            float(values[which == at].mean()),
+            float(right[which == at].mean()),
+            interval,
+        )
+        for at, interval in enumerate(found)
+        if (which == at).any()
     )
 
 

@@ -93,10 +93,10 @@ def lead(trust: Trust) -> Lead:
     n_certified, n = trust.coverage.n_certified, trust.coverage.n
     parts = [
         (f"{len(live)} of {counted(len(trust.standings) - 1, 'label')}", True),
-        (" may be accepted without review. Certificates cover ", False),
-        (f"{n_certified / n:.0%}" if n else "none", True),
-        (" of suggestions", False),
+        (" may be accepted without review", False),
     ]
+    if n:
+        parts += [(". Certificates cover ", False), (f"{n_certified / n:.0%}", True), (" of suggestions", False)]
     wrong = _expected_wrong(live)
     if wrong is not None:
         parts += [(" at an estimated error of ", False), (f"{wrong:.1%}", True)]
@@ -120,6 +120,8 @@ class Reliability:
     """How far confidence is a probability on decisions that the calibrator did not see, of all or of one label."""
 
     plot: SquarePlot | None
+    ece: str
+    raw_ece: str
     figures: tuple[tuple[str, str, str], ...]
     table: tuple[tuple[str, str, str, str], ...]
     n: int
@@ -136,6 +138,8 @@ def reliability(report: Mapping[str, Any], *, label: str) -> Reliability | None:
     raw = [Binned(each["mean_confidence"], each["share_right"], each["n"]) for each in found.get("raw_bins", ())]
     return Reliability(
         plot=reliability_plot(bins, raw, summary=_reliability_summary(bins)) if len(bins) > 1 else None,
+        ece=_value(found["ece"]),
+        raw_ece=_value(found["raw_ece"]),
         figures=tuple(
             (name, _figure(found[key]), meaning)
             for key, name, meaning in (
@@ -177,12 +181,14 @@ def _reliability_summary(bins: Sequence[Binned]) -> str:
     )
 
 
+def _value(estimate: Mapping[str, Any]) -> str:
+    return "not known: not enough data" if estimate["value"] is None else f"{estimate['value']:.3f}"
+
+
 def _figure(estimate: Mapping[str, Any]) -> str:
     """A figure and its interval, or why there is none."""
-    if estimate["value"] is None:
-        return "not enough data"
     low_high = estimate["interval"]
-    return f"{estimate['value']:.3f}" + (f" ({low_high[0]:.3f} to {low_high[1]:.3f})" if low_high else "")
+    return _value(estimate) + (f" ({low_high[0]:.3f} to {low_high[1]:.3f})" if low_high else "")
 
 
 def risk_and_coverage(standing: Standing) -> tuple[SquarePlot, list[tuple[str, str, str, str]]] | None:

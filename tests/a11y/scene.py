@@ -65,6 +65,7 @@ from tests.browse.settled import settle
 from tests.cast import make_round, make_set
 from tests.exchange.test_uploads import options, upload
 from tests.quality.reading_scene import make_read
+from tests.trust.scene import make_trusted
 
 PASSWORD = "seven wet umbrellas"
 GUIDELINE = """## Spans
@@ -189,7 +190,9 @@ def _double_read(people: Mapping[str, User], now: datetime) -> dict[str, str]:
         words = other.document.text[other.start : other.end]
         settle(other.document, people["adam"], words, max(cluster.labels), min(cluster.labels))
         Adjudication.objects.filter(document=other.document).update(status="done", done_at=now)
+    certificate = make_trusted(project, project.labelers.get(), people["alice"], now=now)
     return {
+        "certificate_id": certificate.public_id,
         "read_id": project.public_id,
         "pair_id": pair.public_id,
         "read_round_id": made.public_id,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from annotator.accounts.models import User
 from annotator.certificates.models import AcceptanceTarget, Batch, Calibrator, Certificate, Region
 from annotator.core.calibration import Case, fit_calibration
+from annotator.core.reliability_curve import measure_calibration
+from annotator.progress.models import LabelDay
 from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler
 from tests.cast import NOW
@@ -109,3 +115,63 @@ def make_certificate(batch: Batch, *, granted_at: datetime = NOW, **fields: Any)
         granted_at=granted_at,
         **asked | fields,
     )
+
+
+def _many_cases(labels: Sequence[str]) -> list[Case]:
+    """Scores that are too high: of those scored s about the share s² is right."""
+    rng = random.Random(1)
+    found = []
+    for note in range(80):
+        for _ in range(12):
+            score = rng.betavariate(2, 1)
+            is_right = rng.random() < score * score
+            found.append(Case(label=rng.choice(labels), score=score, note=f"n{note}", is_right=is_right))
+    return found
+
+
+def make_trusted(project: Project, labeler: Labeler, actor: User, *, now: datetime) -> Certificate:
+    """A project whose labels are in every state: certified, revoked, being audited, below target, off; with thirteen
+    weeks of decisions. The certificate is that of the first label.
+    """
+    cases = _many_cases(project.schema_versions.latest("number").schema.label_names)
+    types = ["Ward" if int(case.note[1:]) % 3 else "Clinic" for case in cases]
+    report = measure_calibration(cases, groups={"note_type": types}, n_resamples=100)
+    calibrator = make_calibrator(labeler, report=json.loads(json.dumps(asdict(report))), created_at=now)
+    labels = project.schema_versions.latest("number").schema.label_names
+    certified, revoked, collecting, below, early = labels[:5]
+    for label, target in ((certified, 0.95), (revoked, 0.95), (collecting, 0.9), (below, 0.98), (early, 0.95)):
+        make_target(project, actor, label, target=target)
+    growing = ((180, 92, 1, 3.6), (240, 118, 2, 3.3), (310, 160, 4, 1.9), (420, 214, 9, 0.4), (560, 290, 21, -2.0))
+    batch = make_batch(calibrator, certified, rungs=growing, n_members=640)
+    certificate = make_certificate(batch, granted_at=now - timedelta(days=3), n_extrapolated=212, n_watched=31)
+    fallen = make_batch(calibrator, revoked, rungs=((150, 80, 1, 3.3), (220, 110, 9, -1.0)), status="ended")
+    make_certificate(
+        fallen,
+        granted_at=now - timedelta(days=9),
+        status="revoked",
+        reason="doubted",
+        ended_at=now - timedelta(days=1),
+    )
+    make_batch(calibrator, collecting, rungs=((300, 64, 4, 0.7), (400, 88, 8, 0.1)))
+    make_batch(
+        calibrator, below, rungs=((300, 140, 11, -3.0), (400, 200, 17, -4.0)), status="ended", reason="not_certified"
+    )
+    make_batch(calibrator, early, rungs=((120, 9, 0, 0.4), (160, 12, 0, 0.5)))
+    rng = random.Random(0)
+    LabelDay.objects.bulk_create(
+        LabelDay(
+            project=project,
+            day=now.date() - timedelta(days=7 * week + 1),
+            labeler=labeler,
+            label="",
+            n_notes=14,
+            n=140,
+            n_squared=1420,
+            n_accepted=(accepted := 112 + 2 * (13 - week) // 2 + rng.randrange(-6, 6)),
+            accepted_squared=accepted * accepted // 13,
+            accepted_n=accepted * 10,
+            score=100.0,
+        )
+        for week in range(13)
+    )
+    return certificate
