@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from annotator.adjudication import api as adjudication
 from annotator.browse import api as browse
 from annotator.browse import notice_api as notices
-from annotator.browse import round_api
+from annotator.browse import round_api, stream_api
 from annotator.builds import api as builds
 from annotator.exchange import api as exchange
 from annotator.projects import api as projects
@@ -59,6 +59,7 @@ urlpatterns = [
     path(_PROJECT, projects.Project.as_view(), name="project"),
     path(f"{_PROJECT}members/", projects.Members.as_view(), name="members"),
     path(f"{_PROJECT}schema/", projects.Schema.as_view(), name="project_schema"),
+    path(f"{_PROJECT}streams/", stream_api.Streams.as_view(), name="streams"),
     path(f"{_PROJECT}documents/", browse.Documents.as_view(), name="documents"),
     path(f"{_PROJECT}documents/<id:document_id>/", browse.Document.as_view(), name="document"),
     path(f"{_PROJECT}imports/", exchange.Imports.as_view(), name="imports"),
@@ -103,6 +104,8 @@ urlpatterns = [
     path(f"{_PROJECT}rounds/", round_api.Rounds.as_view(), name="rounds"),
     path(f"{_PROJECT}rounds/<id:round_id>/", round_api.Round.as_view(), name="round"),
     path(f"{_PROJECT}agreement/", quality.Agreement.as_view(), name="agreement"),
+    path(f"{_PROJECT}recall/", quality.Recall.as_view(), name="recall"),
+    path(f"{_PROJECT}effort/", quality.Effort.as_view(), name="effort"),
     path(f"{_PROJECT}builds/", builds.Builds.as_view(), name="builds"),
     path(f"{_PROJECT}builds/<id:build_id>/", builds.Build.as_view(), name="build"),
     path(f"{_PROJECT}builds/<id:build_id>/cancel/", builds.BuildCancel.as_view(), name="build_cancel"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -12,6 +12,7 @@ from django.db import transaction
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
+from annotator.certificates.models import Certificate
 from annotator.core.schema import Schema
 from annotator.core.spans import Span
 from annotator.core.surfaces import surface_key
@@ -179,6 +180,48 @@ def add_adjudicated(
         )
         for row in rows
     )
+
+
+def add_certified(
+    *,
+    certificate: Certificate,
+    schema_version: SchemaVersion,
+    news: Sequence[tuple[int, str, NewAnnotation]],
+    now: datetime,
+) -> None:
+    """Add what is accepted under the certificate, as (set, text of its note, what it says). Two queries.
+
+    Where the set says just this already, the certificate's is withdrawn at once. Raises SchemaError, SpanError.
+    """
+    live = Annotation.objects.filter(
+        set__in={set_id for set_id, _, _ in news},
+        fragments__in={str(new.span) for _, _, new in news},
+        status=Annotation.Status.LIVE,
+    )
+    said = set(live.values_list("set_id", "label", "fragments"))
+    rows = [(set_id, annotation_row(text=text, schema=schema_version.schema, new=new)) for set_id, text, new in news]
+    is_said = {True: Annotation.Status.WITHDRAWN, False: Annotation.Status.LIVE}
+    Annotation.objects.bulk_create(
+        Annotation(
+            set_id=set_id,
+            certificate=certificate,
+            schema_version=schema_version,
+            surface_key=surface_key(project_id=schema_version.project_id, surface=row.surface),
+            status=is_said[(set_id, row.label, row.fragments) in said],
+            created_at=now,
+            **row._asdict(),
+        )
+        for set_id, row in rows
+    )
+
+
+def withdraw_unread(*, document_ids: Collection[int]) -> None:
+    """Withdraw what certificates accepted in readings of these notes that are nobody's, and open these: a person has
+    read the notes elsewhere. Two queries.
+    """
+    unread = AnnotationSet.objects.filter(document__in=document_ids, annotator=None)
+    Annotation.objects.filter(set__in=unread, status=Annotation.Status.LIVE).update(status=Annotation.Status.WITHDRAWN)
+    unread.update(status=AnnotationSet.Status.OPEN, submitted_at=None)
 
 
 def withdraw(said: Said) -> bool:

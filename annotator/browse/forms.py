@@ -67,6 +67,33 @@ class AwayForm(forms.Form):
     until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
 
 
+class StreamsForm(forms.Form):
+    """How notes and spans come to reviewers: see `review.streams`."""
+
+    policy = forms.ChoiceField(label="What comes next", choices=Project.Policy.choices, widget=forms.RadioSelect)
+    blind_percent = forms.IntegerField(
+        label="Notes read blind, %",
+        min_value=0,
+        max_value=100,
+        help_text="Of the notes that no round has, drawn at random: read without suggestions until they are submitted, "
+        "then gone through with them. They show what the model misses, and how long reading takes without it. A note "
+        "that somebody has begun stays as it is.",
+    )
+    watch_percent = forms.IntegerField(
+        label="Accepted spans still decided, %",
+        min_value=1,
+        max_value=100,
+        help_text="Of what a certificate would accept without review, drawn at random: people decide it all the same, "
+        "so that a drop is noticed.",
+    )
+    audits = forms.ChoiceField(
+        label="Before the reviewer of an audit decides",
+        choices=Project.Audits.choices,
+        widget=forms.RadioSelect,
+        help_text="Audits are spans picked at random, to see whether the model can be trusted.",
+    )
+
+
 class NoteFilter(forms.Form):
     """Which notes are listed. What is not on offer is ignored: read the fields with `chosen`."""
 

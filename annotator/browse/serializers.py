@@ -8,9 +8,29 @@ from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.documents.serializers import DocumentSerializer, DocumentTextSerializer
 from annotator.notices.models import Kind
+from annotator.projects.models import Project
 from annotator.review.models import Decision, Round
 from annotator.review.rounds import MOST_NOTES, MOST_READERS
 from annotator.web.api import PageQuery, StrictSerializer
+
+
+class StreamsSerializer(StrictSerializer):
+    """How notes and spans come to a project's reviewers."""
+
+    policy = serializers.ChoiceField(
+        Project.Policy.choices,
+        help_text="What comes next: `benefit`, the note in which a minute finds most that is wrong; `least_certain`, "
+        "the least certain span and its note; `random`, notes in random order.",
+    )
+    blind_percent = serializers.IntegerField(
+        min_value=0, max_value=100, help_text="Of the notes of no round, read without suggestions until submitted."
+    )
+    watch_percent = serializers.IntegerField(
+        min_value=1, max_value=100, help_text="Of what certificates would accept, decided by people all the same."
+    )
+    audits = serializers.ChoiceField(
+        Project.Audits.choices, help_text="What the reviewer of an audit sees before deciding."
+    )
 
 
 class DocumentQuery(PageQuery):

@@ -9,6 +9,7 @@ from annotator.browse import (
     notice_views,
     people_views,
     round_views,
+    stream_views,
     views,
 )
 
@@ -36,6 +37,7 @@ urlpatterns = [
     path("p/<str:project_id>/rounds/<str:round_id>/readers/", round_views.add_reader, name="round_reader"),
     path("p/<str:project_id>/rounds/<str:round_id>/reassign/", round_views.reassign, name="reassign"),
     path("p/<str:project_id>/rounds/<str:round_id>/undo/", round_views.undo_round, name="undo_round"),
+    path("p/<str:project_id>/streams/", stream_views.streams, name="streams"),
     path("p/<str:project_id>/people/", people_views.people, name="people"),
     path("p/<str:project_id>/people/invite/", people_views.invite, name="invite"),
     path("p/<str:project_id>/people/invitations/<str:invitation_id>/revoke/", people_views.revoke, name="revoke"),

@@ -60,6 +60,9 @@ class Calibrator(models.Model):
     report = models.JSONField(default=dict, help_text="what it is worth on decisions that it did not see")
     n_cases = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=Status)
+    applied_to = models.PositiveBigIntegerField(
+        null=True, default=0, help_text="the last note whose spans have its confidence; empty when all have"
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", help_text="empty: by count"
     )

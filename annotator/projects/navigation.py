@@ -17,6 +17,7 @@ _ITEMS = (
     ("Adjudicate", "adjudication:notes", Action.ADJUDICATE),
     ("Notes", "browse:documents", Action.READ_NOTES),
     ("Rounds", "browse:rounds", Action.MANAGE),
+    ("Streams", "browse:streams", Action.MANAGE),
     ("Comments", "browse:comments", Action.VIEW),
     ("Import", "exchange:imports", Action.IMPORT),
     ("Runs", "suggestions:runs", Action.READ_NOTES),
@@ -29,7 +30,7 @@ _ITEMS = (
 )
 # Whoever has more pages than a wide bar holds finds these behind "More".
 _MOST = 8
-_SECOND = {"Rounds", "Comments", "Import", "Quality", "Progress", "People", "Data"}
+_SECOND = {"Rounds", "Streams", "Comments", "Import", "Quality", "Progress", "People", "Data"}
 
 
 def page_context(

@@ -196,20 +196,6 @@ def set_away(*, membership: Membership, until: date | None, actor: User, now: da
     )
 
 
-@transaction.atomic
-def set_audits(*, project: Project, audits: str, actor: User, now: datetime) -> None:
-    """Say whether the reviewer of an audit sees what the model says before deciding."""
-    Project.objects.filter(pk=project.pk).update(audits=audits)
-    record_event(
-        project=project.public_id,
-        actor=actor,
-        verb="project.audits",
-        object_id=project.public_id,
-        now=now,
-        detail={"audits": audits},
-    )
-
-
 def _tell(
     project: Project,
     users: Iterable[int],

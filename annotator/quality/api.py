@@ -1,4 +1,4 @@
-"""How far a project's readers agree, for programs."""
+"""How far a project's readers agree, what its labelers miss and what they save, for programs."""
 
 from __future__ import annotations
 
@@ -10,15 +10,39 @@ from rest_framework.response import Response
 
 from annotator.projects.access import Action
 from annotator.projects.token_access import membership_of
+from annotator.quality.effort import effort_of
 from annotator.quality.forms import PERIODS
+from annotator.quality.recall import recall_of
 from annotator.quality.reports import report_json
 from annotator.quality.selectors import names_of_readers
 from annotator.quality.services import agreement_standing
 from annotator.web.api import ApiView, StrictSerializer, operation
 
+# Fewer than the command draws: who asks waits.
+N_RESAMPLES = 200
+
 
 class AgreementQuery(StrictSerializer):
     days = serializers.ChoiceField(PERIODS, default="0", help_text="Of the last so many days; 0 for all time.")
+
+
+class Recall(ApiView):
+    @operation("recall_get", answers={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, project_id: str) -> Response:
+        """What labelers miss, by the notes that were read blind, as `manage.py measure_trust --json` has it.
+
+        Figures are null, and `caveat` says why, where there is not enough data.
+        """
+        membership = membership_of(request, project_id, Action.MEASURE)
+        return Response(recall_of(membership.project, n_resamples=N_RESAMPLES).to_json())
+
+
+class Effort(ApiView):
+    @operation("effort_get", answers={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, project_id: str) -> Response:
+        """How long people take with suggestions and without, as `manage.py measure_trust --json` has it."""
+        membership = membership_of(request, project_id, Action.MEASURE)
+        return Response(effort_of(membership.project, n_resamples=N_RESAMPLES).to_json())
 
 
 class Agreement(ApiView):

@@ -24,6 +24,12 @@ IS_READ_BLIND = Q(
 _UNMASKING = {Decision.Verdict.ACCEPT, Decision.Verdict.REJECT, Decision.Verdict.EDIT}
 
 
+def stream_of_note(project: Project, blind_key: float) -> ReviewItem.Stream:
+    """The stream of a note that no round has and nobody has begun: the first in the random order are read blind."""
+    is_blind = blind_key < project.blind_percent / 100
+    return ReviewItem.Stream.BLIND if is_blind else ReviewItem.Stream.UNCERTAIN
+
+
 def is_read_blind(note_item: ReviewItem) -> bool:
     """Whether the reader of this note is to see none of its suggestions."""
     return (

@@ -6,7 +6,6 @@ from django import forms
 
 from annotator.annotations.models import Comment
 from annotator.core.spans import Span, SpanError
-from annotator.projects.models import Project
 
 MOST_SECONDS = 24 * 3600.0
 _KEY = r"\A[ia][a-z2-7]{16}\Z"
@@ -67,12 +66,6 @@ class DecisionForm(forms.Form):
         given = [name for name in _ASKED if self.cleaned_data.get(name)]
         if not self.errors and len(given) != 1:
             raise forms.ValidationError(f"one of {', '.join(_ASKED)} is wanted")
-
-
-class AuditsForm(forms.Form):
-    """Whether the reviewer of an audit sees what the model says."""
-
-    audits = forms.ChoiceField(choices=Project.Audits.choices)
 
 
 class NewSpanForm(forms.Form):

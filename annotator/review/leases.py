@@ -26,6 +26,7 @@ from annotator.notices.services import notify
 from annotator.projects.models import Membership, Project
 from annotator.qualification.selectors import is_on_trial, open_notes
 from annotator.review.models import ReviewItem, RoundReader
+from annotator.review.policies import next_note
 from annotator.review.queue import queue_trial
 
 LEASE = timedelta(minutes=10)
@@ -36,7 +37,7 @@ class LeaseConflict(Exception):
 
 
 def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
-    """Lease the note that a minute of reading buys most on; None where no note is left for this person.
+    """Lease the note that comes next by the project's policy (`review.policies`); None where none is left for them.
 
     A note that the person holds already comes first, so that a second click does not hold two; then what is assigned
     to them, the first due first; what they left for later comes last. Who has to qualify gets the notes of their try,
@@ -50,7 +51,7 @@ def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
     while True:
         held = held_notes(project=project, reviewer=reviewer, now=now).first()
         notes = takeable_notes(project=project, reviewer=reviewer, now=now)
-        item = held or _assigned(notes, reviewer).first() or notes.first()
+        item = held or _assigned(notes, project, reviewer) or next_note(notes, project=project, reviewer=reviewer)
         if item is None or item == held or _take(item, reviewer=reviewer, now=now):
             return item
 
@@ -170,10 +171,13 @@ def _is_read_by(reviewer: User) -> Q:
     return Q(Q(round=None) | Q(assigned_to=reviewer), leased_by=reviewer)
 
 
-def _assigned(notes: QuerySet[ReviewItem], reviewer: User) -> QuerySet[ReviewItem]:
-    """Of the notes those assigned to the reviewer and not left for later, the first due first."""
+def _assigned(notes: QuerySet[ReviewItem], project: Project, reviewer: User) -> ReviewItem | None:
+    """Of the notes assigned to the reviewer and not left for later, of the round that is due first, the one that comes
+    next.
+    """
     mine = notes.filter(assigned_to=reviewer, skipped_at=None)
-    return mine.order_by(F("round__due_on").asc(nulls_last=True), "round__number", "-priority", "pk")
+    first = mine.order_by(F("round__due_on").asc(nulls_last=True), "round__number").values_list("round").first()
+    return next_note(mine.filter(round=first[0]), project=project, reviewer=reviewer, in_round=True) if first else None
 
 
 def trial_notes(*, project: Project, reviewer: User) -> QuerySet[ReviewItem]:

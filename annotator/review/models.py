@@ -20,6 +20,8 @@ LATE = "late"
 UNSEEN = "unseen"
 # Of a note that was read blind and submitted once: its suggestions are shown from then on.
 REVEALED = "revealed"
+# Of a note that was done and has to ask about some of its spans after all: it is done again when they are decided.
+ASKED_AGAIN = "asked_again"
 # The slots from here on are of trials.
 FIRST_TRIAL = 1000
 
@@ -84,8 +86,10 @@ class ReviewItem(models.Model):
     nobody else is ever given it. `version` grows with every change, and every change names the version
     it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. A
     span is *held* while a test decides whether it may be accepted without review, and *certified* once it was: nobody
-    is asked, and whoever reads the note may decide it all the same. Of a span,
-    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either.
+    is asked, and whoever reads the note may decide it all the same. A note that certificates alone have finished is
+    *decided* and leased by nobody. Of a span,
+    `priority` is how uncertain it is, and `audit_key` the suggestion's: an index gives the project's next by either. Of
+    a note, `priority` is what a minute of reading finds, and `audit_key` the note's `blind_key`: see `review.policies`.
     `project` is the note's, and moves with it when a purge takes the note (`purges.services`).
 
     A note item of a `round` is for `assigned_to`; for any other reader of the round where that is empty, but for who
@@ -169,6 +173,11 @@ class ReviewItem(models.Model):
                 fields=["project", "stream", "audit_key"],
                 condition=Q(unit="span", status="open", skipped_at=None),
                 name="review_item_audit",
+            ),
+            models.Index(
+                fields=["project", "stream", "audit_key"],
+                condition=Q(unit="note", status="open", skipped_at=None),
+                name="review_item_random",
             ),
             models.Index(
                 fields=["leased_by", "project", "unit", "status"],

@@ -54,6 +54,7 @@ from annotator.review.ties import (
 
 REASONS = {
     "low_score": ("low score", "low-margin"),
+    "low_confidence": ("low confidence", "low-margin"),
     "approximate": ("approximate match", "disagree"),
     LATE: ("came when the note was done", "clock"),
     UNSEEN: ("not seen in the blind reading", "eye"),

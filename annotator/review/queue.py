@@ -16,17 +16,24 @@ from annotator.projects.models import Project
 from annotator.qualification.models import Qualification
 from annotator.qualification.services import begin_trial
 from annotator.readings.services import notes_read
+from annotator.review.blinding import stream_of_note
 from annotator.review.models import FIRST_TRIAL, INHERITED, LATE, SUPERSEDED, ReviewItem
 from annotator.suggestions.models import Suggestion
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """One suggestion to be reviewed, and the reason shown with it."""
+    """One suggestion to be reviewed, and the reason shown with it; how likely it is right, where that is known."""
 
     suggestion: Suggestion
     stream: str
     reason: str
+    confidence: float | None = None
+
+    @property
+    def chance(self) -> float:
+        """What is known of how likely it is right: its confidence, else its raw score."""
+        return self.suggestion.score if self.confidence is None else self.confidence
 
 
 @transaction.atomic
@@ -34,7 +41,7 @@ def ensure_note_items(*, document: Document, n_slots: int, priority: float) -> l
     """The note's items, one for each reader, made where they are missing; `priority` is set on the open ones.
 
     `n_slots` are wanted where the note is in no round, which says how many read it. The note is locked, so that no
-    round comes between.
+    round comes between. New ones are in the stream that the note's place in the random order says.
     """
     list(Document.objects.select_for_update(no_key=True).filter(pk=document.pk).values_list("pk"))
     rounds = ReviewItem.objects.filter(document=document, unit=ReviewItem.Unit.NOTE, round__isnull=False)
@@ -46,7 +53,9 @@ def ensure_note_items(*, document: Document, n_slots: int, priority: float) -> l
                 document=document,
                 unit=ReviewItem.Unit.NOTE,
                 slot=slot,
+                stream=stream_of_note(document.project, document.blind_key),
                 priority=priority,
+                audit_key=document.blind_key,
             )
             for slot in range(1, n_slots + 1)
         ),
@@ -75,13 +84,16 @@ def fit_slots(*, project: Project, documents: Collection[int], n_slots: int) -> 
         document_id: [slot for slot in range(1, n_slots + 1) if (document_id, slot) not in has]
         for document_id in documents
     }
+    keys = dict(Document.objects.filter(pk__in=documents).values_list("pk", "blind_key"))
     rows = [
         ReviewItem(
             project=project,
             document_id=document_id,
             unit=ReviewItem.Unit.NOTE,
             slot=slot,
+            stream=stream_of_note(project, keys[document_id]),
             priority=first.get(document_id, 0.0),
+            audit_key=keys[document_id],
         )
         for document_id, slots in missing.items()
         for slot in slots
@@ -155,7 +167,8 @@ def queue_spans(
                 slot=note_item.slot,
                 stream=entry.stream,
                 reason=closed_as or entry.reason,
-                priority=1 - entry.suggestion.score,
+                confidence=entry.confidence,
+                priority=1 - entry.chance,
                 audit_key=entry.suggestion.audit_key,
                 status=ReviewItem.Status.CLOSED if closed_as else ReviewItem.Status.OPEN,
             )

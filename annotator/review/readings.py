@@ -143,3 +143,26 @@ def _counted(items: QuerySet[ReviewItem], group: str) -> QuerySet:
             n_in_hand=Count("pk", filter=Q(status=_Status.OPEN, leased_by__isnull=False)),
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BlindReadings:
+    """The readings of notes that no round has: all; read blind; of these submitted, and not yet begun."""
+
+    n_all: int
+    n_blind: int
+    n_done: int
+    n_waiting: int
+
+
+def count_blind(project: Project) -> BlindReadings:
+    """How many of the project's readings are blind, and how far these are. One query."""
+    readings = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE, round=None)
+    is_blind = Q(stream=ReviewItem.Stream.BLIND)
+    counts = readings.aggregate(
+        n_all=Count("pk"),
+        n_blind=Count("pk", filter=is_blind),
+        n_done=Count("pk", filter=is_blind & Q(status=_Status.DECIDED)),
+        n_waiting=Count("pk", filter=is_blind & Q(status=_Status.OPEN, leased_by=None)),
+    )
+    return BlindReadings(**counts)

@@ -29,6 +29,7 @@ from annotator.projects.services import lock_projects
 from annotator.review.models import OF_NO_READER, ReviewItem, Round, RoundReader
 from annotator.review.queue import fit_slots
 from annotator.review.readings import free_notes, open_readings, taken_among
+from annotator.review.streams import draw_blind
 from annotator.review.telling import tell_assigned, tell_handed_back
 from annotator.suggestions.models import LabelJob
 
@@ -174,6 +175,7 @@ def undo_round(*, round: Round, actor: User, now: datetime) -> None:
         routed = _routed(some)
         fit_slots(project=project, documents=[pk for pk in some if pk in routed], n_slots=project.n_readers)
         fit_slots(project=project, documents=[pk for pk in some if pk not in routed], n_slots=0)
+        draw_blind(project=project, documents=some)
     _record(round, "round.undo", actor, now, n_notes=len(documents))
     round.readers.all().delete()
     withdraw_notices(project=project.public_id, subject=round.public_id)

@@ -81,8 +81,9 @@ class Mark:
 
     @property
     def tenths(self) -> int | None:
-        """The score in tenths, for the tick."""
-        return None if self.score is None else round(self.score * 10)
+        """The confidence, or for as long as there is none the score, in tenths, for the tick."""
+        value = self.score if self.confidence is None else self.confidence
+        return None if value is None else round(value * 10)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,9 @@ class OpenItemSerializer(OwnAnnotationSerializer):
     score = serializers.FloatField(
         allow_null=True, help_text="The model's raw number; no probability. Null in a blind audit."
     )
+    confidence = serializers.FloatField(
+        allow_null=True, help_text="How likely it is right. Null without a calibrator, and in a blind audit."
+    )
     reason = serializers.CharField(allow_blank=True, help_text="Why a person is asked.")
 
     def get_label(self, mark: Mark) -> str | None:

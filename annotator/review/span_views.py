@@ -15,11 +15,9 @@ from django.views.decorators.http import require_POST
 from annotator.annotations.models import Annotation
 from annotator.audit.services import record_read
 from annotator.projects.access import Action, membership_for
-from annotator.projects.models import Membership, Project
-from annotator.projects.services import set_audits
+from annotator.projects.models import Membership
 from annotator.review import leases, pages
 from annotator.review.filters import BY_SPAN
-from annotator.review.forms import AuditsForm
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import decisions_with, note_item_for, note_view
 from annotator.review.spans import take_next_span
@@ -32,20 +30,6 @@ def take_next(request: HttpRequest, project_id: str) -> HttpResponse:
     membership = membership_for(user=request.user, project_id=project_id, action=Action.REVIEW)
     leaving = note_item_for(project=membership.project, item_id=request.POST.get("leaving", ""))
     return _go_on(request, membership, leaving=leaving)
-
-
-@require_POST
-def choose_audits(request: HttpRequest, project_id: str) -> HttpResponse:
-    """Say whether audits are blind."""
-    membership = membership_for(user=request.user, project_id=project_id, action=Action.MANAGE)
-    form = AuditsForm(request.POST)
-    if form.is_valid():
-        audits = form.cleaned_data["audits"]
-        set_audits(project=membership.project, audits=audits, actor=membership.user, now=timezone.now())
-        messages.success(request, f"Audits: {Project.Audits(audits).label.lower()}.")
-    else:
-        messages.error(request, "Choose one of the two.")
-    return see_other(request, reverse("review:start", args=[project_id]))
 
 
 def answered(

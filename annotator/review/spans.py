@@ -1,7 +1,8 @@
 """Working by span: which span comes next for a reviewer, and back to the one decided last.
 
-Audits come first, in the random order of their keys; then what is uncertain, the least certain first; what was skipped
-comes last. A span is served with its note, so only where nobody else holds the note and it is not read blind.
+Audits come first, in the random order of their keys; then what is uncertain, in the order of the project's policy
+(`review.policies`); what was skipped comes last. A span is served with its note, so only where nobody else holds the
+note and it is not read blind.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from annotator.projects.models import Project
 from annotator.review.desk import DecisionRefused
 from annotator.review.leases import release, take_note_of, takeable_notes
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.policies import next_uncertain
 
 Stream = ReviewItem.Stream
 
@@ -40,14 +42,14 @@ def take_next_span(
 def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
     """The span that comes next for this person, with its note and project: of the notes assigned to them, then of any.
 
-    Nine queries at most, each by an index. Spans are looked through only where there is such a note: those of other
+    Thirteen queries at most, each by an index. Spans are looked through only where there is such a note: those of other
     people's would be looked through to the last.
     """
     notes = _notes(project=project, reviewer=reviewer, now=now).order_by()
     mine, others = notes.filter(assigned_to=reviewer), notes.exclude(assigned_to=reviewer)
     spans = _spans(project)
-    found = _first(spans.filter(document__in=mine.values("document")), mine) if mine.exists() else None
-    return found or (_first(spans, others) if others.exists() else None)
+    found = _first(spans.filter(document__in=mine.values("document")), mine, project) if mine.exists() else None
+    return found or (_first(spans, others, project) if others.exists() else None)
 
 
 def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem:
@@ -67,17 +69,16 @@ def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem
     return last.note_item
 
 
-def _first(spans: QuerySet[ReviewItem], notes: QuerySet[ReviewItem]) -> ReviewItem | None:
+def _first(spans: QuerySet[ReviewItem], notes: QuerySet[ReviewItem], project: Project) -> ReviewItem | None:
     """Of the spans that are in one of the notes, in its slot, the one that comes first."""
     of_notes = Exists(notes.filter(document=OuterRef("document"), slot=OuterRef("slot")))
     waiting = spans.filter(of_notes).select_related("document__project")
     fresh = waiting.filter(skipped_at=None)
-    in_order = (
-        fresh.filter(stream=Stream.AUDIT).order_by("audit_key"),
-        fresh.filter(stream=Stream.UNCERTAIN).order_by("-priority"),
-        waiting.filter(skipped_at__isnull=False).order_by("skipped_at"),
+    return (
+        fresh.filter(stream=Stream.AUDIT).order_by("audit_key").first()
+        or next_uncertain(fresh.filter(stream=Stream.UNCERTAIN), notes, project=project)
+        or waiting.filter(skipped_at__isnull=False).order_by("skipped_at").first()
     )
-    return next((found for part in in_order if (found := part.first()) is not None), None)
 
 
 def _notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[ReviewItem]:

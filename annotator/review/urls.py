@@ -7,7 +7,6 @@ urlpatterns = [
     path("", views.start, name="start"),
     path("next/", views.take_next, name="next"),
     path("spans/next/", span_views.take_next, name="next_span"),
-    path("audits/", span_views.choose_audits, name="audits"),
     path("take/<str:document_id>/", views.take, name="take"),
     path("rounds/<str:round_id>/", round_views.yours, name="round"),
     path("<str:item_id>/", views.note, name="note"),

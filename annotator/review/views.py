@@ -19,8 +19,8 @@ from annotator.core.schema import SchemaError
 from annotator.core.spans import Span, SpanError
 from annotator.core.wording import sentence
 from annotator.documents.models import Document
-from annotator.projects.access import Action, may, membership_for
-from annotator.projects.models import Membership, Project
+from annotator.projects.access import Action, membership_for
+from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.qualification.models import Trial
 from annotator.qualification.selectors import standings, trial_of
@@ -72,7 +72,6 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
             ("Yours, not done", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.OPEN)),
             ("Done by you", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.DECIDED)),
         ],
-        "audits": Project.Audits.choices if may(role=membership.role, action=Action.MANAGE) else [],
     }
     return render(request, "review/start.html", context)
 

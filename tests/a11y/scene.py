@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import permutations
 
@@ -37,7 +37,7 @@ from annotator.notices.models import Notice
 from annotator.notices.services import mark_read
 from annotator.projects.invitations import invite
 from annotator.projects.models import Membership, Project
-from annotator.projects.services import add_guideline, create_project, set_audits, set_away, set_member
+from annotator.projects.services import add_guideline, create_project, set_away, set_member
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
 from annotator.qualification.models import Trial
@@ -50,6 +50,7 @@ from annotator.review.queue import fill_slots, tell_read
 from annotator.review.rounds import Chosen, hand_back
 from annotator.review.selectors import Mark, note_view, source_of, target_for
 from annotator.review.services import Accept, Add, FinishNote, Relate, decide
+from annotator.review.streams import set_streams, streams_of
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
@@ -255,7 +256,8 @@ def _notes(project: Project, alice: User, bob: User, now: datetime) -> dict[str,
     _accept(missed, alice, now, n=1000)
     view = note_view(note_item=held)
     first, *_, last = view.queue
-    set_audits(project=project, audits=Project.Audits.BLIND, actor=alice, now=now)
+    streams = replace(streams_of(project), audits=Project.Audits.BLIND)
+    set_streams(project=project, streams=streams, actor=alice, now=now)
     ReviewItem.objects.filter(public_id=last.key[1:]).update(stream="audit")
     head, tail = _relate(held, alice, now)
     repeated = next(mark.key for mark in view.queue if [each.surface for each in view.queue].count(mark.surface) > 1)

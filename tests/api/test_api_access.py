@@ -112,7 +112,15 @@ OPERATIONS: dict[str, Row] = {
         "401 404 422 403 403 403", "manage", lambda ids: {"readers": [{"id": "a" * 16}], "n_readers": 1}
     ),
     "rounds_get": Row("401 404 200 403 403 403", "manage read"),
+    "streams_get": Row("401 404 200 403 403 403", "manage read"),
+    "streams_set": Row(
+        "401 404 200 403 403 403",
+        "manage",
+        lambda ids: {"policy": "random", "blind_percent": 10, "watch_percent": 5, "audits": "shown"},
+    ),
     "agreement_get": Row("401 404 200 403 403 200", "read"),
+    "recall_get": Row("401 404 200 403 403 200", "read"),
+    "effort_get": Row("401 404 200 403 403 200", "read"),
     "builds_list": Row("401 404 200 403 403 200", "build"),
     "builds_create": Row("401 404 201 403 403 201", "build", lambda ids: {"name": "Next"}),
     "builds_get": Row("401 404 200 403 403 200", "build"),

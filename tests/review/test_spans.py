@@ -74,6 +74,8 @@ class Notes:
 
 @pytest.fixture
 def notes(project: Project, schema_version: SchemaVersion, bells: object) -> Notes:
+    project.policy = Project.Policy.LEAST_CERTAIN
+    project.save(update_fields=["policy"])
     first, second = (make_document(project, external_id=name) for name in ("first", "second"))
     suggest(first, SPANS, schema_version=schema_version)
     suggest(second, [(span, label, score + 0.05) for span, label, score in SPANS], schema_version=schema_version)
@@ -356,18 +358,5 @@ def test_where_no_span_is_left_the_start_page_says_so(notes: Notes, bob: User) -
 def test_the_start_page_leads_to_spans_where_notes_are_free(notes: Notes, bob: User) -> None:
     page = body(sign_in(Client(), bob).get(notes.url("start")))
     assert "Work by span" in page
-    assert "Audits" not in page, "that is for leads to choose"
     ReviewItem.objects.filter(unit="note").update(status="decided")
     assert "Work by span" not in body(sign_in(Client(), bob).get(notes.url("start")))
-
-
-def test_a_lead_chooses_blind_audits_and_it_is_on_record(notes: Notes, alice: User, bob: User) -> None:
-    client = sign_in(Client(), alice)
-    client.post(notes.url("audits"), {"audits": "blind"})
-    assert Project.objects.get(pk=notes.project.pk).audits == "blind"
-    event = AuditEvent.objects.get(verb="project.audits")
-    assert (event.actor, event.detail) == (alice, {"audits": "blind"})
-    assert 'value="blind" selected' in body(client.get(notes.url("start")))
-    client.post(notes.url("audits"), {"audits": "sometimes"})
-    assert sign_in(Client(), bob).post(notes.url("audits"), {"audits": "shown"}).status_code == 403
-    assert Project.objects.get(pk=notes.project.pk).audits == "blind"
