@@ -172,6 +172,21 @@ def _round_handed_back(notice: Notice, membership: Membership) -> _Said:
     return back, f"{'It waits' if notice.n == 1 else 'They wait'} for other readers of the round{_due(notice)}."
 
 
+def _decoys_on(notice: Notice, membership: Membership) -> _Said:
+    many = counted(notice.detail["percent"], "decoy")
+    return (
+        "Some suggestions are decoys from now on",
+        f"About {many} for a hundred suggestions, wrong on purpose. Submit a note, and you are told which they were.",
+    )
+
+
+def _decoys_off(notice: Notice, membership: Membership) -> _Said:
+    return (
+        "Suggestions have no more decoys among them",
+        "A note that somebody has begun keeps its own until it is done.",
+    )
+
+
 def _due(notice: Notice) -> str:
     return f", due on {_day_named(notice)}" if "due_on" in notice.detail else ""
 
@@ -196,5 +211,7 @@ TOLD: dict[Kind, Told] = {
     Kind.ROUND_ASSIGNED: Told("note", _round_assigned, "review:round", Action.REVIEW),
     Kind.ROUND_DUE: Told("clock", _round_due, "review:round", Action.REVIEW, tone="warn"),
     Kind.ROUND_HANDED_BACK: Told("minus", _round_handed_back, "browse:round", Action.MANAGE),
+    Kind.DECOYS_ON: Told("eye", _decoys_on, "review:start", Action.REVIEW),
+    Kind.DECOYS_OFF: Told("eye", _decoys_off, "review:start", Action.REVIEW),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

@@ -25,6 +25,8 @@ class Kind(models.TextChoices):
     ROUND_ASSIGNED = "round_assigned"
     ROUND_DUE = "round_due"
     ROUND_HANDED_BACK = "round_handed_back"
+    DECOYS_ON = "decoys_on"
+    DECOYS_OFF = "decoys_off"
 
 
 class Notice(models.Model):

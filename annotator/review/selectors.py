@@ -24,12 +24,23 @@ from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
 from annotator.review.blinding import is_audited_blind, is_read_blind
-from annotator.review.models import REVEALED, UNSEEN, Decision, ReviewItem
+from annotator.review.decoys import live_answers, with_decoys
+from annotator.review.models import (
+    ASKED_OF_READER,
+    REVEALED,
+    UNSEEN,
+    Decision,
+    Decoy,
+    DecoyAnswer,
+    ReviewItem,
+)
 from annotator.review.relations import Joined, document_values_of, relations_of
 from annotator.suggestions.models import Labeler, Suggestion
 
 Place = tuple[float, float, int, int]
-Source = Suggestion | Annotation
+Source = Suggestion | Annotation | Decoy | DecoyAnswer
+# What a mark stands for: an open item, or what its reader says.
+Target = ReviewItem | Annotation | DecoyAnswer
 SUGGESTED, PERSON, BLIND = "suggested", "person", "blind"
 AUDIT = "audit"
 # In the place of what a blind audit hides.
@@ -48,6 +59,10 @@ _OF_ITEM: tuple[str | Cast, ...] = (
 )
 _OF_ANNOTATION: tuple[str | Cast, ...] = (
     *("public_id", "first_version", "origin_id", "fragments", "surface", "label"),
+    Cast("attributes", TextField()),
+)
+_OF_ANSWER: tuple[str | Cast, ...] = (
+    *("public_id", "decoy__public_id", "decoy__public_id", "fragments", "surface", "label"),
     Cast("attributes", TextField()),
 )
 # What is read along with a decision that is shown, undone or done again.
@@ -88,7 +103,9 @@ class Mark:
 
 @dataclass(frozen=True)
 class NoteView:
-    """A note with its marks, and what is said beyond them; from seven queries at most, however many marks there are."""
+    """A note with its marks, and what is said beyond them; from seven queries at most, however many marks there are,
+    and two more where there are decoys.
+    """
 
     note_item: ReviewItem
     document: Document
@@ -163,10 +180,9 @@ class NoteView:
 
 def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
     """The note item of that public id in the project, of a reader or of a trial, with its document. One query."""
+    units = (ReviewItem.Unit.NOTE, ReviewItem.Unit.TRIAL)
     found = (
-        ReviewItem.objects.select_related("document")
-        .filter(public_id=item_id, suggestion=None, project=project)
-        .first()
+        ReviewItem.objects.select_related("document").filter(public_id=item_id, unit__in=units, project=project).first()
     )
     if found is not None:
         found.document.project = project
@@ -174,9 +190,9 @@ def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
 
 
 def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
-    """The span items of the note and slot of `note_item`."""
-    unit = ReviewItem.Unit.TRIAL_SPAN if note_item.is_trial else ReviewItem.Unit.SPAN
-    return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit=unit)
+    """The span items of the note and slot of `note_item`, and those of its decoys."""
+    units = (ReviewItem.Unit.TRIAL_SPAN,) if note_item.is_trial else ASKED_OF_READER
+    return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit__in=units)
 
 
 def waiting_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
@@ -247,53 +263,64 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
     schema = current_schema(project).schema
     labels = {label.name: label for label in schema.labels}
     counted = span_items(note_item).exclude(status=ReviewItem.Status.CLOSED)
-    waiting = waiting_items(note_item).values_list(*_OF_ITEM)
-    asserted = live_annotations(note_item).values_list(*_OF_ANNOTATION)
+    waiting = list(waiting_items(note_item).values_list(*_OF_ITEM))
+    asserted = list(live_annotations(note_item).values_list(*_OF_ANNOTATION))
     said = said_of_spans(document_id=note_item.document_id, reader_id=note_item.leased_by_id)
+    is_decoy = Q(unit=ReviewItem.Unit.DECOY)
+    n = counted.aggregate(all=Count("pk"), decoys=Count("pk", filter=is_decoy))
+    if n["decoys"]:
+        waiting = with_decoys(waiting, at=_OF_ITEM.index("suggestion__id"))
+        asserted += live_answers(note_item).values_list(*_OF_ANSWER)
     return NoteView(
         note_item=note_item,
         document=note_item.document,
         schema=schema,
         queue=sorted((_suggested(project, labels, said, *row) for row in waiting), key=lambda mark: mark.place or ()),
         annotations=[_asserted(labels, said, *row) for row in asserted],
-        n_items=0 if is_read_blind(note_item) else counted.count(),
+        n_items=0 if is_read_blind(note_item) else n["all"],
         relations=relations_of(note_item) if schema.relations else [],
         values=document_values_of(note_item) if schema.document_labels else {},
     )
 
 
-def target_for(*, note_item: ReviewItem, key: str) -> ReviewItem | Annotation | None:
+def target_for(*, note_item: ReviewItem, key: str) -> Target | None:
     """The open item or live annotation that a mark's key names in the note; None where it is no longer there.
 
-    One query; an item comes with its suggestion, an annotation with its origin and who made it.
+    One query, two where it is a decoy's or gone; an item comes with its suggestion, an annotation with its origin and
+    who made it.
     """
     if key.startswith("i"):
         item = waiting_items(note_item).filter(public_id=key[1:]).select_related("suggestion").first()
         if item is not None:
             item.document = note_item.document
         return item
-    return live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator", "origin").first()
+    found = live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator", "origin").first()
+    if found is not None:
+        return found
+    return live_answers(note_item).filter(public_id=key[1:]).select_related("annotator", "decoy").first()
 
 
-def source_of(target: ReviewItem | Annotation) -> Source:
+def source_of(target: Target) -> Source:
     """What says where a target is and what it is called: a span item's suggestion, or the annotation itself."""
-    if isinstance(target, Annotation):
+    if not isinstance(target, ReviewItem):
         return target
-    if target.suggestion is None:
+    asked = target.asked
+    if asked is None:
         raise ValueError("a note is no span")
-    return target.suggestion
+    return asked
 
 
 def place_of(item: ReviewItem) -> Place:
     """Where a span item, come with its suggestion, stands in the queue of its note."""
-    if item.suggestion is None:
+    asked = item.asked
+    if asked is None:
         raise ValueError("a note stands in no queue of spans")
-    score = 0.0 if is_audited_blind(item) else item.suggestion.score if item.confidence is None else item.confidence
-    return _place(item.skipped_at, score, item.suggestion.span.start, item.pk)
+    score = 0.0 if is_audited_blind(item) else asked.score if item.confidence is None else item.confidence
+    return _place(item.skipped_at, score, asked.span.start, item.pk)
 
 
-def labeler_of(suggestion: Suggestion) -> Labeler:
-    """The labeler that made the suggestion. One query."""
+def labeler_of(suggestion: Suggestion | Decoy) -> Labeler:
+    """The labeler that made the suggestion; of a decoy, the one that it goes by. One query."""
     return Labeler.objects.get(runs__jobs=suggestion.job_id)
 
 
@@ -335,7 +362,7 @@ def changed_spans(decisions: Iterable[Decision]) -> list[Span]:
     return [
         source.span
         for decision in decisions
-        for source in (decision.withdrew, decision.made, decision.item.suggestion if decision.item else None)
+        for source in (decision.taken, decision.put, decision.item.asked if decision.item else None)
         if source is not None
     ]
 
@@ -370,7 +397,7 @@ def _suggested(
     reason: str,
     confidence: float | None,
     skipped_at: datetime | None,
-    suggestion_id: int,
+    about: int | str,
     fragments: str,
     surface: str,
     label: str,
@@ -388,7 +415,7 @@ def _suggested(
             state=BLIND,
             reason=AUDIT,
             place=_place(skipped_at, 0.0, span.start, pk),
-            said=said.get(suggestion_id, ""),
+            said=said.get(about, ""),
             is_masked=True,
         )
     return Mark(
@@ -402,7 +429,7 @@ def _suggested(
         confidence=confidence,
         reason=reason,
         place=_place(skipped_at, score if confidence is None else confidence, span.start, pk),
-        said=said.get(suggestion_id, ""),
+        said=said.get(about, ""),
     )
 
 
@@ -411,7 +438,7 @@ def _asserted(
     said: Mapping[str | int, str],
     public_id: str,
     first_version: str,
-    origin_id: int | None,
+    origin_id: int | str | None,
     fragments: str,
     surface: str,
     label: str,

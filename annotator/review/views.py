@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from annotator.annotations.models import Annotation
 from annotator.annotations.services import AnnotationExists
 from annotator.audit.services import record_read
 from annotator.core.schema import SchemaError
@@ -27,10 +26,12 @@ from annotator.qualification.selectors import standings, trial_of
 from annotator.review import leases, pages, services, span_views
 from annotator.review.acts import act_of, asked_of
 from annotator.review.blinding import is_masked
+from annotator.review.decoys import told_decoys
 from annotator.review.filters import BY_SPAN
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import (
+    Target,
     decisions_with,
     n_unseen,
     note_item_for,
@@ -256,7 +257,7 @@ def _answered(
     membership: Membership,
     note_item: ReviewItem,
     decision: Decision,
-    target: ReviewItem | Annotation | None,
+    target: Target | None,
     asked: Mapping[str, Any],
     *,
     left: ReviewItem,
@@ -267,7 +268,7 @@ def _answered(
     """
     if decision.verdict == Decision.Verdict.NOTE_DONE and note_item.is_trial:
         return _on_in_trial(request, membership, note_item)
-    if decision.verdict == Decision.Verdict.NOTE_DONE and not n_unseen(note_item):
+    if decision.verdict == Decision.Verdict.NOTE_DONE and not (n_unseen(note_item) or told_decoys(note_item)):
         return _to_next_note(request, membership)
     if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item, is_saved=True)
