@@ -16,8 +16,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 SHELL = /bin/sh
 BIN = .venv/bin
-# One more than there are processors: many tests wait for programs and browsers.
-PYTEST = $(BIN)/python -m pytest -n $$(expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Two more than there are processors: many tests wait for programs and browsers.
+PYTEST = $(BIN)/python -m pytest -n $$(expr $$(getconf _NPROCESSORS_ONLN) + 2)
 WITHOUT_TORCH = PYTHONPATH=$(CURDIR)/tests/without_torch
 FETCH = $(BIN)/python -m llm_labeler.fetch
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes

@@ -22,6 +22,7 @@ from annotator.exchange import api as exchange
 from annotator.projects import api as projects
 from annotator.quality import api as quality
 from annotator.review import api as review
+from annotator.routing import api as routing
 from annotator.suggestions import api as suggestions
 from annotator.web.api import ApiView, operation
 
@@ -106,6 +107,13 @@ urlpatterns = [
     path(f"{_PROJECT}agreement/", quality.Agreement.as_view(), name="agreement"),
     path(f"{_PROJECT}recall/", quality.Recall.as_view(), name="recall"),
     path(f"{_PROJECT}effort/", quality.Effort.as_view(), name="effort"),
+    path(f"{_PROJECT}trust/", routing.Trust.as_view(), name="trust"),
+    path(f"{_PROJECT}trust/targets/", routing.Targets.as_view(), name="targets"),
+    path(
+        f"{_PROJECT}certificates/<id:certificate_id>/revoke/",
+        routing.CertificateRevoke.as_view(),
+        name="certificate_revoke",
+    ),
     path(f"{_PROJECT}builds/", builds.Builds.as_view(), name="builds"),
     path(f"{_PROJECT}builds/<id:build_id>/", builds.Build.as_view(), name="build"),
     path(f"{_PROJECT}builds/<id:build_id>/cancel/", builds.BuildCancel.as_view(), name="build_cancel"),

@@ -132,9 +132,16 @@ class DatabaseCollector:
         )
         for state, n in counted.items():
             leases.add_metric([state], n)
+        unread = GaugeMetricFamily(
+            "marginalia_unread_spans", "Suggestions held by a test, or accepted without review", labels=["status"]
+        )
+        statuses = [ReviewItem.Status.HELD, ReviewItem.Status.CERTIFIED]
+        of_spans = ReviewItem.objects.filter(status__in=statuses).order_by()
+        for status, n in of_spans.values_list("status").annotate(n=Count("pk")):
+            unread.add_metric([status], n)
         decisions = GaugeMetricFamily("marginalia_decisions", "Decisions that people have made")
         decisions.add_metric([], Decision.objects.count())
-        yield from (items, leases, decisions)
+        yield from (items, leases, unread, decisions)
 
     def _workers(self) -> Iterator[GaugeMetricFamily]:
         silence = GaugeMetricFamily(

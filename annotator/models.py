@@ -25,13 +25,14 @@ from annotator.purges.models import Tombstone
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundReader
+from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundJob, RoundReader
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
     Labeler,
     LabelJob,
     LabelRun,
+    PoolWish,
     PromptExample,
     ServerPermission,
     Suggestion,
@@ -77,6 +78,7 @@ __all__ = [
     "Labeler",
     "Membership",
     "Notice",
+    "PoolWish",
     "Project",
     "PromptExample",
     "Qualification",
@@ -86,6 +88,7 @@ __all__ = [
     "Relation",
     "ReviewItem",
     "Round",
+    "RoundJob",
     "RoundReader",
     "RuleRun",
     "SchemaVersion",

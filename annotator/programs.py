@@ -151,8 +151,9 @@ def is_web_up(port: int) -> bool:
 
 def _worker(name: str, queues: str, *options: str) -> Child:
     argv = (
-        *(sys.executable, "-m", "celery", "-q", "-A", "annotator", "worker", "-n", f"{name}@%h", "-Q", queues),
-        *("-P", "solo", "-c", "1", "-l", "WARNING"),
+        # Without Django's checks, which would import every page and take as long as the start.
+        *(sys.executable, "-m", "celery", "-q", "--skip-checks", "-A", "annotator", "worker"),
+        *("-n", f"{name}@%h", "-Q", queues, "-P", "solo", "-c", "1", "-l", "WARNING"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", *options),
     )
     return Child(name=name, argv=argv, folder=settings.BASE_DIR)

@@ -18,7 +18,11 @@ from annotator.jobs import services as jobs
 from annotator.notices.services import sweep_notices
 from annotator.progress.services import count_projects
 from annotator.purges import services as purges
+from annotator.readings.comparing import compare_older
 from annotator.review.telling import tell_due
+from annotator.routing import steps as routing
+from annotator.routing.confidence import ring_unapplied
+from annotator.routing.fitting import fit_due
 from annotator.suggestions import services as suggestions
 
 EVERY_SECONDS = 30
@@ -34,6 +38,9 @@ _STEPS: tuple[Callable[[datetime], object], ...] = (
     lambda now: purges.take_up_purges(now=now),
     lambda now: write_heads(now=now),
     lambda now: count_projects(now=now),
+    lambda now: compare_older(),
+    lambda now: fit_due(),
+    lambda now: ring_unapplied(),
 )
 
 
@@ -43,7 +50,7 @@ def sweep(*, now: datetime) -> int:
 
     Safe to run anywhere, at any time, by several processes.
     """
-    n_rung = jobs.ring_again(now=now) + suggestions.ring_again(now=now)
+    n_rung = jobs.ring_again(now=now) + suggestions.ring_again(now=now) + routing.ring_again(now=now)
     failed = []
     for step in _STEPS:
         try:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from celery import Task, shared_task
 from django.utils import timezone
 
 from annotator import heartbeat  # noqa: F401  a worker that has our tasks tells of itself
+from annotator.accounts.models import User
 from annotator.adjudication.rules import run_rule
 from annotator.annotations.models import AnnotationSet
 from annotator.builds.services import write_build
+from annotator.certificates.bell import ring_trust
+from annotator.core.calibration import NotEnoughCases
 from annotator.exchange.uploads import run_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.purges.services import run_purge
 from annotator.quality.services import write_report
 from annotator.review.queue import fill_slots
+from annotator.review.round_jobs import run_round
+from annotator.routing import confidence, fitting
 from annotator.routing.services import route_job
+from annotator.routing.steps import step_project
+from annotator.suggestions.models import Labeler
 
 
 @shared_task(name="annotator.run_import", bind=True)
@@ -46,9 +54,38 @@ def report_task(self: Task, job_id: int) -> None:
     _run(self, job_id, lambda job: write_report(job=job, clock=timezone.now))
 
 
+@shared_task(name="annotator.run_round", bind=True)
+def round_task(self: Task, job_id: int) -> None:
+    _run(self, job_id, lambda job: run_round(job=job, clock=timezone.now))
+
+
 @shared_task(name="annotator.route_jobs")
 def route_task(label_job_id: int) -> None:
     route_job(label_job_id=label_job_id, now=timezone.now())
+
+
+@shared_task(name="annotator.step_trust")
+def trust_task(project_id: int) -> None:
+    if step_project(project_id=project_id, now=timezone.now()):
+        ring_trust(project_id)
+
+
+@shared_task(name=fitting.FIT_TASK)
+def fit_task(labeler_id: int, actor_id: int = 0) -> None:
+    """By count, or because a lead asked: `actor_id`. Too little to fit on is nothing to be done about."""
+    now = timezone.now()
+    if not actor_id:
+        fitting.fit_by_count(labeler_id=labeler_id, now=now)
+        return
+    labeler, actor = Labeler.objects.select_related("project").get(pk=labeler_id), User.objects.get(pk=actor_id)
+    with suppress(NotEnoughCases):
+        fitting.fit_calibrator(labeler=labeler, actor=actor, now=now)
+
+
+@shared_task(name=confidence.APPLY_TASK)
+def apply_task(calibrator_id: int) -> None:
+    while confidence.apply_page(calibrator_id=calibrator_id):
+        pass
 
 
 def _run(task: Task, job_id: int, work: Callable[[Job], None]) -> None:

@@ -26,6 +26,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 LABELS = ("Problem", "Symptom", "Medication", "Dose", "Frequency", "Test", "Result", "Procedure", "Anatomy", "Allergy")
 CHARS, SPANS, OPENINGS = 2_000, 20, 20
+SURFACES = 5_000
+IN_ROUND = 5_000
 
 
 def main() -> None:
@@ -59,6 +61,7 @@ def measure(n_people: int, n_notes: int) -> None:
     from annotator.quality.models import AgreementReport
     from annotator.quality.services import write_report
     from annotator.readings.models import Comparison, Difference, ReaderPair
+    from annotator.review.models import Round
 
     settings.ALLOWED_HOSTS = ["testserver"]
     call_command("migrate", verbosity=0)
@@ -97,6 +100,7 @@ def measure(n_people: int, n_notes: int) -> None:
         "a cell": {"cell": "Problem|Symptom"},
         "a label": {"label": "Problem"},
         "the 40th page of the list": {"page": "40"},
+        "a round": {"round": Round.objects.get().public_id},
     }
     url = reverse("quality:agreement", args=[project.public_id])
     for name, query in queries.items():
@@ -119,7 +123,7 @@ def fill(n_people: int, n_notes: int) -> None:
     from annotator.core.schema import schema_from_json
     from annotator.documents.models import Document
     from annotator.projects.services import create_project
-    from annotator.review.models import ReviewItem
+    from annotator.review.models import ReviewItem, Round
     from annotator.suggestions.services import LabelerSpec, labeler_for
 
     rng, now = random.Random(0), timezone.now()
@@ -144,11 +148,22 @@ def fill(n_people: int, n_notes: int) -> None:
         for number in range(n_notes)
     )
     pairs = Pairs(project, [user.pk for user in people], labeler.pk)
+    made = Round.objects.create(project=project, number=1, n_readers=2, seed=1, created_by=people[0], created_at=now)
     number = 0
     while page := Document.objects.bulk_create(islice(documents, 5000), batch_size=2000):
         ReviewItem.objects.bulk_create(
-            (ReviewItem(document=document, unit="note", slot=3) for document in page[::20]), batch_size=2000
+            (ReviewItem(project=project, document=document, unit="note", slot=3) for document in page[::20]),
+            batch_size=2000,
         )
+        if number < IN_ROUND:
+            ReviewItem.objects.bulk_create(
+                (
+                    ReviewItem(project=project, document=document, unit="note", slot=slot, status="closed", round=made)
+                    for document in page
+                    for slot in (1, 2)
+                ),
+                batch_size=2000,
+            )
         written = Written()
         for document in page:
             at = now - timedelta(days=365 * (1 - number / n_notes))
@@ -205,7 +220,13 @@ def compare(rng: random.Random, pairs: Pairs, document: Any, number: int, at: An
         row = pairs.row(kind, one, other)
         counts = {label: [SPANS // 10, SPANS // 10, rng.choice((1, 2, 2, 2)), 2] for label in LABELS}
         counts[""] = [sum(column) for column in zip(*counts.values(), strict=True)]
-        written.rows[0].append(Comparison(pair=row, patient=number // 3, counts=counts, **same))
+        label = [[{"1": 10}, {"1": 10}], 2, {}]
+        ratings = {
+            "tokens": {"": [[{"": 350, "Problem": 40}] * 2, 10, {"2": 390}]},
+            "label": dict.fromkeys(LABELS, label),
+        }
+        own = {} if kind == "labeler" else ratings
+        written.rows[0].append(Comparison(pair=row, patient=number // 3, counts=counts, ratings=own, **same))
         if kind != "labeler":
             for _ in range(3):
                 start = rng.randrange(CHARS - 20)
@@ -218,12 +239,15 @@ def compare(rng: random.Random, pairs: Pairs, document: Any, number: int, at: An
                         label_b=label_b,
                         start=start,
                         end=start + 12,
+                        surface_key=f"{int(SURFACES * rng.random() ** 2):032x}",
                         cost=2 if label_a else 1,
                         **same,
                     )
                 )
-    tally = {"": 700, "#": 400, "=": 780, **dict.fromkeys(LABELS, 10)}
-    written.rows[2].append(TokenRatings(patient=number // 3, tally=tally, **same))
+    label = [[{"1": 20}], rng.choice((2, 4, 6)), {}]
+    tokens = [[{"": 700, **dict.fromkeys(LABELS, 10)}], 20, {"2": 400}]
+    ratings = {"tokens": {"": tokens}, "label": dict.fromkeys(LABELS, label)}
+    written.rows[2].append(TokenRatings(patient=number // 3, ratings=ratings, **same))
 
 
 if __name__ == "__main__":

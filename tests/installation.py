@@ -11,12 +11,11 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
-import psycopg2
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -24,6 +23,7 @@ from django.db.utils import load_backend
 
 from annotator import databases
 from annotator.runtime import socket_folder
+from tests import prepared
 
 READY = "Marginalia is running at"
 SERVER = "DATABASE_URL"
@@ -130,12 +130,15 @@ def works_for(process: psutil.Process, folder: Path) -> bool:
 
 
 @contextmanager
-def installed_at(folder: Path, **environment: str) -> Iterator[Installation]:
+def installed_at(folder: Path, *, is_empty: bool = False, **environment: str) -> Iterator[Installation]:
     """An installation on `folder`, not started yet; nothing of it runs or lies in its socket folder afterwards.
 
-    Where the tests run on PostgreSQL it has a database of its own there, which goes as well.
+    Where the tests run on PostgreSQL it has a database of its own there, which goes as well. It has its tables and
+    static files; with `is_empty` the first start makes them, and the folder.
     """
-    with _own_database() as database_url:
+    if not is_empty:
+        prepared.give_files(folder)
+    with _own_database(is_empty=is_empty) as database_url:
         made = Installation(folder, database_url=database_url, **environment)
         try:
             yield made
@@ -145,23 +148,16 @@ def installed_at(folder: Path, **environment: str) -> Iterator[Installation]:
 
 
 @contextmanager
-def _own_database() -> Iterator[str]:
-    """The address of an empty database in the server that DATABASE_URL names, for a time; "" where it names none."""
+def _own_database(*, is_empty: bool) -> Iterator[str]:
+    """The address of a new database in the server that DATABASE_URL names, for a time; "" where it names none."""
     server = os.environ.get(SERVER, "")
     if not server:
         yield ""
         return
     name = f"marginalia_{secrets.token_hex(6)}"
-    on_server(server, f'CREATE DATABASE "{name}"')
+    template = "template1" if is_empty else prepared.template()
+    prepared.on_server(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     try:
         yield urlsplit(server)._replace(path=f"/{name}").geturl()
     finally:
-        on_server(server, f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def on_server(url: str, statement: str) -> None:
-    """Run one statement on a PostgreSQL server, outside a transaction."""
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
+        prepared.on_server(server, f'DROP DATABASE "{name}" WITH (FORCE)')

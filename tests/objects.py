@@ -13,7 +13,9 @@ from annotator.adjudication.services import take
 from annotator.annotations.comments import add_comment
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, open_set
+from annotator.browse.disagreements import place_of
 from annotator.builds.options import BuildOptions
+from annotator.builds.pools import freeze_pool
 from annotator.builds.services import create_build, write_build
 from annotator.core.spans import Span
 from annotator.documents.models import Document
@@ -23,11 +25,12 @@ from annotator.projects.invitations import invite
 from annotator.projects.models import Project
 from annotator.qualification.models import Trial, TrialNote
 from annotator.qualification.services import NewQualification, ask_to_qualify
-from annotator.readings.models import Adjudication
+from annotator.readings.models import Adjudication, Difference
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans, tell_read
 from annotator.suggestions.models import Suggestion
+from annotator.suggestions.pools import wish_for
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.browse.settled import settle
@@ -66,6 +69,8 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "build_id": _build(project, uploader),
         "trial_id": trial_id,
         "example_id": _example(project, reader),
+        "wish_id": _wish(project, reader),
+        "place_id": _difference(project),
         "name": "manifest.json",
     }
 
@@ -139,6 +144,18 @@ def _trial(project: Project, reader: User) -> str:
 def _example(project: Project, adjudicator: User) -> str:
     gold = make_document(project, text=f"{CANARY} is gold.", external_id=f"{EXTERNAL_ID}-gold-{project.slug}")
     return settle(gold, adjudicator, CANARY, "Problem", "Medication")
+
+
+def _wish(project: Project, actor: User) -> str:
+    """A place in a note that waits for the next pool; there is one."""
+    freeze_pool(project=project, actor=None, now=NOW)
+    document = project.documents.get(external_id=f"{EXTERNAL_ID}-gold-{project.slug}")
+    return wish_for(project=project, document=document, start=0, end=len(CANARY), actor=actor, now=NOW).public_id
+
+
+def _difference(project: Project) -> str:
+    """The place where the two readers of the note to adjudicate differ."""
+    return place_of(Difference.objects.select_related("document").filter(project=project, pair__kind="annotators")[0])
 
 
 def _import(project: Project, uploader: User) -> str:

@@ -19,11 +19,15 @@ from annotator import metrics
 from annotator.accounts.models import User
 from annotator.jobs.models import Job
 from annotator.jobs.services import create_job, record_beat
-from annotator.projects.models import Project
+from annotator.projects.models import Project, SchemaVersion
+from annotator.review.holding import hold_spans
 from annotator.review.leases import take_note
+from annotator.review.models import ReviewItem
 from annotator.review.queue import ensure_note_items
 from annotator.suggestions.models import LabelJob
 from tests.cast import NOW, make_document, sign_in
+from tests.review.certified import certify
+from tests.review.conftest import CHEST_PAIN, DIABETES, suggest
 from tests.suggestions.scene import claim, make_run
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +89,17 @@ def test_work_is_counted_as_it_stands(client: Client, project: Project, bob: Use
     assert found["marginalia_oldest_queued_seconds", ("label",)] > 0
 
 
+def test_spans_that_nobody_reads_are_counted(client: Client, project: Project, schema_version: SchemaVersion) -> None:
+    document = make_document(project)
+    suggest(document, [(CHEST_PAIN, "Problem", 0.9), (DIABETES, "Problem", 0.9)], schema_version=schema_version)
+    items = list(ReviewItem.objects.filter(unit="span").select_related("suggestion__job__run__labeler"))
+    certify(project, items[0])
+    hold_spans(suggestions=[items[1].suggestion_id or 0])
+    found = read(client)
+    assert found["marginalia_unread_spans", ("certified",)] == found["marginalia_unread_spans", ("held",)] == 1
+    assert ("marginalia_open_items", ("uncertain", "span")) not in found
+
+
 def test_requests_are_counted_by_route_and_never_by_address(client: Client, alice: User) -> None:
     before = read(client)
     assert sign_in(client, alice).get("/").status_code == 200
@@ -121,10 +136,10 @@ def test_nothing_of_notes_and_people_is_told(client: Client, project: Project, b
 def test_the_number_of_queries_does_not_grow(
     client: Client, project: Project, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         client.get("/metrics", **HERE)
     make_run(project, n=5)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         client.get("/metrics", **HERE)
 
 

@@ -22,6 +22,7 @@ from annotator.management.commands import up
 from annotator.runtime import socket_folder
 from annotator.suggestions.models import LabelJob, LabelRun, Suggestion
 from annotator.suggestions.selectors import RunProgress
+from tests import prepared
 from tests.installation import Installation, installed_at, works_for
 
 
@@ -30,7 +31,7 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
     folder = tmp_path
     while len(str(folder)) < 300:
         folder /= "a folder with a long name"
-    with installed_at(folder) as made:
+    with installed_at(folder, is_empty=True) as made:
         yield made
 
 
@@ -60,6 +61,7 @@ def test_up_stops_by_ctrl_c_and_starts_again_with_its_data(
 
 @pytest.mark.slow
 def test_a_killed_supervisor_leaves_nothing_running(installation: Installation):
+    prepared.give_files(installation.folder)
     installation.start()
     running = installation.processes()
     assert installation.process is not None
@@ -91,7 +93,7 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
 def test_up_labels_the_demo_by_the_servers_of_a_team(
     tmp_path: Path, redis_url: str, django_db_blocker: DjangoDbBlocker
 ):
-    with installed_at(tmp_path / "data", REDIS_URL=redis_url) as team:
+    with installed_at(tmp_path / "data", is_empty=True, REDIS_URL=redis_url) as team:
         team.start(with_demo=True)
         assert not [process for process in team.processes() if "valkey-server" in process.name()]
         assert not (team.folder / "db.sqlite3").exists()

@@ -9,8 +9,8 @@ from typing import Any, Literal, cast
 from annotator.adjudication.models import Choice
 from annotator.adjudication.selectors import CaseFile
 from annotator.adjudication.services import Act, ChoiceConflict, Redo, Settle, Undo
-from annotator.core.cases import Case, SaidSpan, Version
-from annotator.core.spans import Span
+from annotator.core.cases import OUTSIDE, Case, SaidSpan, Version
+from annotator.core.spans import Span, SpanError
 from annotator.core.tokens import Edge, move_boundary, snap
 
 _What = Choice.What
@@ -63,7 +63,7 @@ def act_of(file: CaseFile, data: Mapping[str, Any]) -> Act:
 
 def third_of(file: CaseFile, case: Case, data: Mapping[str, Any]) -> Third:
     """The third version as the checked form has it so far: it begins as the version named, else as the first that says
-    anything. Raises SpanError for bounds that are none.
+    anything. Raises SpanError for bounds that are none, or lie outside of the case.
     """
     base = case.version(data["edit"])
     if base is None or base.is_empty:
@@ -76,6 +76,9 @@ def third_of(file: CaseFile, case: Case, data: Mapping[str, Any]) -> Third:
     label = data["label"] or said.label
     allowed = {attribute.name for attribute in file.schema_version.schema.attributes_of(label)}
     attributes = {**dict(said.attributes), **data["attributes"]}
+    others = (*base.spans[:part], *base.spans[part + 1 :])
+    if not case.holds([span, *(other.span for other in others)]):
+        raise SpanError(OUTSIDE)
     changed = replace(
         said,
         span=span,

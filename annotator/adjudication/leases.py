@@ -41,8 +41,12 @@ def lease(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> No
 
 
 def hold(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> bool:
-    """Lock the note for what is being saved, and renew its lease; False where someone else has taken it."""
+    """Lock the note for what is being saved, and renew its lease.
+
+    Late work counts: False only where someone else has taken the note, or this person has left it.
+    """
     mine = Adjudication.objects.filter(pk=adjudication.pk, leased_by=adjudicator)
+    mine = mine.exclude(status=_Status.OPEN, lease_expires_at=None)
     return bool(mine.update(lease_expires_at=now + LEASE, version=F("version") + 1))
 
 

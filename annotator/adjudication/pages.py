@@ -27,8 +27,9 @@ from annotator.adjudication.selectors import CaseFile, active_seconds_of, in_wor
 from annotator.core.cases import Case, Kind, SaidSpan, Version, agreement
 from annotator.core.schema import Label
 from annotator.core.wording import work_words
+from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
-from annotator.readings.models import Adjudication
+from annotator.readings.models import Adjudication, Difference
 from annotator.review.pages import note_title
 from annotator.web.pills import Pill
 
@@ -88,6 +89,15 @@ class Column:
 
 def state_pill(adjudication: Adjudication) -> Pill:
     return _STATES[Adjudication.Status(adjudication.status)]
+
+
+def place_url(found: Difference, membership: Membership) -> str:
+    """Where the member sees what differs: in the readings side by side, where they may adjudicate; else the note."""
+    project_id = membership.project.public_id
+    if may(role=membership.role, action=Action.ADJUDICATE) and hasattr(found.document, "adjudication"):
+        address = reverse("adjudication:note", args=[project_id, found.document.adjudication.public_id])
+        return f"{address}?at={found.start}"
+    return f"{reverse('browse:documents', args=[project_id])}?note={found.document.public_id}"
 
 
 def case_named(file: CaseFile, place: str) -> Case | None:

@@ -148,10 +148,13 @@ def adjudications_of(project: Project) -> QuerySet[Adjudication]:
 
 
 def may_see(*, adjudication: Adjudication, viewer: User) -> bool:
-    """Whether the note's readings are for this person's eyes: it is in their hands, or finished."""
+    """Whether the note's readings are for this person's eyes: it is in their hands, or finished. A lease that has run
+    out leaves it there until another takes it; who has left the note has it no more.
+    """
     if adjudication.status == _Status.DONE:
         return True
-    return adjudication.status == _Status.OPEN and adjudication.leased_by == viewer
+    is_held = adjudication.leased_by == viewer and adjudication.lease_expires_at is not None
+    return adjudication.status == _Status.OPEN and is_held
 
 
 def has_read(person: User) -> Exists:

@@ -22,7 +22,7 @@ from annotator.adjudication.selectors import SEPARATOR, CaseFile, agreed_digest,
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, annotation_row, reopen_set, submit_set
 from annotator.audit.services import record_event
-from annotator.core.cases import Case, SaidSpan
+from annotator.core.cases import OUTSIDE, Case, SaidSpan
 from annotator.core.wording import counted
 from annotator.projects.models import Project
 from annotator.readings.comparing import compare_notes
@@ -30,6 +30,7 @@ from annotator.readings.models import Adjudication
 
 _What = Choice.What
 _Status = Adjudication.Status
+_NOT_HELD = "This note is not in your hands any more: you have left it, or someone else has taken it."
 
 
 class ChoiceConflict(Exception):
@@ -119,7 +120,7 @@ def choose(
                 raise ChoiceRefused("This key belongs to another choice.")
             return repeat
         if not is_held:
-            raise LeaseConflict("Someone else has taken this note since your lease ran out.")
+            raise LeaseConflict(_NOT_HELD)
         _refuse_closed(adjudication)
         before = case_file(adjudication)
         made = _choice_of(before, act, adjudicator)
@@ -139,7 +140,7 @@ def choose(
 def finish(*, adjudication: Adjudication, adjudicator: User, now: datetime) -> None:
     """Submit the gold set: the note goes out as it says. Raises LeaseConflict, ChoiceConflict, ChoiceRefused."""
     if not hold(adjudication=adjudication, adjudicator=adjudicator, now=now):
-        raise LeaseConflict("Someone else has taken this note since your lease ran out.")
+        raise LeaseConflict(_NOT_HELD)
     _refuse_closed(adjudication)
     file = case_file(adjudication)
     n_open = file.n_cases - file.n_settled
@@ -226,6 +227,8 @@ def _check_third(file: CaseFile, case: Case, act: Settle) -> None:
         return
     if not case.key.startswith("span ") or not act.spans or act.value:
         raise ChoiceRefused("Only spans and labels of the note can be written anew.")
+    if not case.holds(said.span for said in act.spans):
+        raise ChoiceRefused(OUTSIDE)
     for said in act.spans:
         annotation_row(text=file.text, schema=schema, new=NewAnnotation(said.span, said.label, dict(said.attributes)))
 

@@ -255,6 +255,8 @@ def _not_yours(
 ) -> HttpResponse:
     context = page_context(membership, current=_NAV) | {"adjudication": adjudication, "error": error}
     if is_partial(request):
+        if request.method == "POST":
+            messages.warning(request, f"{error or 'This note is not in your hands.'} Nothing was saved.")
         return see_other(request, _url(membership, adjudication))
     return render(request, "adjudication/not_yours.html", context, status=409)
 

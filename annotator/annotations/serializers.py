@@ -10,17 +10,28 @@ from rest_framework import serializers
 from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.web.api import SpanSerializer
 
+PERSON, CERTIFICATE = "person", "certificate"
+SOURCES = [(PERSON, "A person asserts it"), (CERTIFICATE, "Accepted under a certificate, read by nobody")]
+
 
 class AnnotationSerializer(SpanSerializer):
-    """A span that a person asserts."""
+    """A span that a person asserts, or that was accepted under a certificate."""
 
     id = serializers.CharField(source="public_id")
-    annotator = serializers.CharField(source="annotator.username")
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]
+    annotator = serializers.CharField(source="annotator.username", default=None, allow_null=True)
+    certificate = serializers.CharField(
+        source="certificate.public_id", default=None, allow_null=True, help_text="Id, where nobody has read the span."
+    )
     stage = serializers.ChoiceField(Annotation.Stage.choices)
     suggestion = serializers.CharField(
         source="origin.public_id", default=None, allow_null=True, help_text="The suggestion that it came from."
     )
     created_at = serializers.DateTimeField()
+
+    @extend_schema_field(serializers.ChoiceField(SOURCES))
+    def get_source(self, annotation: Annotation) -> str:
+        return PERSON if annotation.certificate_id is None else CERTIFICATE
 
 
 class RelationSerializer(serializers.Serializer):
@@ -43,10 +54,10 @@ class DocumentValueSerializer(serializers.Serializer):
 
 
 class _SubmittedSerializer(serializers.Serializer):
-    """The note, and whose set it is in: that of who read the note."""
+    """The note, and whose set it is in: that of who read the note; nobody's where certificates alone finished it."""
 
     document = serializers.CharField(source="set.document.public_id")
-    reader = serializers.CharField(source="set.annotator.username")
+    reader = serializers.CharField(source="set.annotator.username", default=None, allow_null=True)
     set_kind = serializers.ChoiceField(
         [AnnotationSet.Kind.READING.value, AnnotationSet.Kind.GOLD.value],
         source="set.kind",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.shortcuts import get_object_or_404
+
 from annotator.adjudication.models import Gold
-from annotator.annotations.models import Annotation
+from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.core.clusters import Cluster, Settled, clusters
 from annotator.core.guidance import example_line
 from annotator.projects.models import Project
@@ -38,6 +40,19 @@ def examples_of(project: Project, *, guideline: str = "") -> list[Cluster]:
 def example_for(project: Project, *, key: str) -> Cluster | None:
     """The one with a place of that key. One query."""
     return next((found for found in examples_of(project) if key in found.keys), None)
+
+
+def settled_place(project: Project, *, key: str) -> Annotation:
+    """The annotation of that public id, with its note, in finished gold of the project. Raises Http404. One query."""
+    rows = Annotation.objects.filter(
+        set__document__project=project,
+        set__kind=AnnotationSet.Kind.GOLD,
+        set__status=AnnotationSet.Status.SUBMITTED,
+        status=Annotation.Status.LIVE,
+    )
+    return get_object_or_404(
+        rows.select_related("set__document").defer("set__document__text", "set__document__metadata"), public_id=key
+    )
 
 
 def line_of(found: Cluster) -> str:

@@ -88,10 +88,14 @@ def new_example(request: HttpRequest, project_id: str, example_id: str) -> HttpR
     found = example_for(membership.project, key=example_id)
     if found is None:
         raise Http404
+    return draft_page(request, membership, label=found.label, line=line_of(found))
+
+
+def draft_page(request: HttpRequest, membership: Membership, *, label: str, line: str) -> HttpResponse:
+    """The form of the next version, with the line in the section of the label."""
     newest = current_guideline(membership.project)
     before = newest.text if newest else ""
-    line = line_of(found)
-    text = with_example(before, label=found.label, line=line)
+    text = with_example(before, label=label, line=line)
     form = GuidelineForm(initial={"text": text, "changes": newest.number if newest else 0})
     context = page_context(membership, current="Overview", crumb="Guideline") | {
         "form": form,
@@ -114,6 +118,7 @@ def _page(request: HttpRequest, membership: Membership, shown: Guideline | None)
         "is_newest": is_newest,
         "page": page,
         "may_manage": may_manage,
+        "may_measure": may(role=membership.role, action=Action.MEASURE),
         "examples": examples_of(project, guideline=shown.text if shown else "")[:SHOWN] if has_examples else [],
     }
     return render(request, "browse/guideline.html", context)

@@ -40,11 +40,12 @@ class WaitingRow:
 
 @dataclass(frozen=True, slots=True)
 class YourRound:
-    """One round in which notes of the person are left."""
+    """One round in which notes of the person are left; `waits` until they have qualified in its project."""
 
     round: Round
     progress: Progress
     is_overdue: bool
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def home_of(user: User, memberships: Sequence[Membership], *, now: datetime) -> 
         reviews=bool(reviewed),
         in_hand=in_hand[:HELD_SHOWN],
         n_in_hand_more=max(len(in_hand) - HELD_SHOWN, 0),
-        rounds=_rounds(list(reviewed), user, today=timezone.localdate(now)) if reviewed else [],
+        rounds=_rounds(waiting, user, today=timezone.localdate(now)) if reviewed else [],
         rows=rows[:WAITING_SHOWN],
         n_rows_more=max(len(rows) - WAITING_SHOWN, 0),
         waiting=waiting,
@@ -104,9 +105,12 @@ def _lead(*, reviews: bool, n_in_hand: int, rows: Sequence[WaitingRow]) -> Lead:
     return Lead("", "No note waits for you now.")
 
 
-def _rounds(projects: Sequence[int], user: User, *, today: date) -> list[YourRound]:
-    left = rounds_left(projects=projects, reader=user)[:ROUNDS_SHOWN]
-    return [YourRound(found, progress, found.is_overdue(today)) for found, progress in left]
+def _rounds(waiting: Mapping[int, Waiting], user: User, *, today: date) -> list[YourRound]:
+    left = rounds_left(projects=list(waiting), reader=user)[:ROUNDS_SHOWN]
+    return [
+        YourRound(found, progress, found.is_overdue(today), waiting[found.project_id].is_trial)
+        for found, progress in left
+    ]
 
 
 def _begins(now: datetime) -> dict[str, datetime]:

@@ -38,7 +38,8 @@ def annotations_for(membership: Membership) -> QuerySet[Annotation]:
     """Live annotations of submitted sets with note, people and origin: the member's own, and those of others in notes
     that wait for no reader. One query.
     """
-    return _said(Annotation.objects.select_related("origin"), membership).defer(*_TEXTS, "origin__signals")
+    found = Annotation.objects.select_related("origin", "certificate")
+    return _said(found, membership).defer(*_TEXTS, "origin__signals")
 
 
 def relations_for(membership: Membership) -> QuerySet[Relation]:
@@ -61,7 +62,8 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(reviewer=membership.user) | ~Q(note_item__document__in=_open_notes(membership)))
     return found.select_related(
-        *("note_item__document", "item", "reviewer", "withdrew", "made__annotator", "made__origin"),
+        *("note_item__document", "item", "reviewer", "withdrew"),
+        *("made__annotator", "made__certificate", "made__origin"),
         *("withdrew_relation", "made_relation", "withdrew_value", "made_value"),
     ).defer("note_item__document__text", "note_item__document__metadata")
 

@@ -108,7 +108,7 @@ def _form(membership: Membership, data: Any) -> NewLabelerForm:
         initial=initial,
         guidelines=guidelines,
         pools=pools_of(project).filter(schema_version=current_schema(project)),
-        n_ready=readiness(project=project).n_ready,
+        n_ready=readiness(project=project, is_human_only=True).n_ready,
     )
 
 

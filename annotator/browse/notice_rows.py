@@ -172,6 +172,48 @@ def _round_handed_back(notice: Notice, membership: Membership) -> _Said:
     return back, f"{'It waits' if notice.n == 1 else 'They wait'} for other readers of the round{_due(notice)}."
 
 
+def _certificate_granted(notice: Notice, membership: Membership) -> _Said:
+    said = f"Certificate {notice.detail['number']:,} is granted"
+    return said, "What it speaks for is accepted without review; some of it people go on checking."
+
+
+def _certificate_extended(notice: Notice, membership: Membership) -> _Said:
+    said = f"Certificate {notice.detail['number']:,} covers more now"
+    return said, "Audits have proven a larger part of its batch."
+
+
+def _certificate_revoked(notice: Notice, membership: Membership) -> _Said:
+    spans = counted(notice.detail["n_accepted"], "span")
+    said = f"Certificate {notice.detail['number']:,} is revoked"
+    return said, f"{spans} accepted under it go back to their readers, and their notes open again."
+
+
+def _certificate_ended(notice: Notice, membership: Membership) -> _Said:
+    said = f"Certificate {notice.detail['number']:,} has ended"
+    return said, "It accepts nothing more. What it accepted stays."
+
+
+def _calibrator_offered(notice: Notice, membership: Membership) -> _Said:
+    said = (
+        f"Calibrator {notice.detail['number']:,} is offered, fitted on {counted(notice.detail['n_cases'], 'decision')}"
+    )
+    return said, "To take it into use ends the test that rests on the one before."
+
+
+def _round_made(notice: Notice, membership: Membership) -> _Said:
+    n_notes, n_left_out = notice.detail["n_notes"], notice.detail["n_left_out"]
+    left_out = ""
+    if n_left_out:
+        left_out = (
+            f" {counted(n_left_out, 'note')} had been begun meanwhile and {'is' if n_left_out == 1 else 'are'} not."
+        )
+    return f"Round {notice.detail['number']:,} is under way", f"{counted(n_notes, 'note')} in it.{left_out}"
+
+
+def _round_failed(notice: Notice, membership: Membership) -> _Said:
+    return "A round could not be made", "None of its readers has begun. Its page says why."
+
+
 def _decoys_on(notice: Notice, membership: Membership) -> _Said:
     many = counted(notice.detail["percent"], "decoy")
     return (
@@ -211,6 +253,13 @@ TOLD: dict[Kind, Told] = {
     Kind.ROUND_ASSIGNED: Told("note", _round_assigned, "review:round", Action.REVIEW),
     Kind.ROUND_DUE: Told("clock", _round_due, "review:round", Action.REVIEW, tone="warn"),
     Kind.ROUND_HANDED_BACK: Told("minus", _round_handed_back, "browse:round", Action.MANAGE),
+    Kind.CERTIFICATE_GRANTED: Told("check", _certificate_granted, "browse:overview", Action.VIEW),
+    Kind.CERTIFICATE_EXTENDED: Told("check", _certificate_extended, "browse:overview", Action.VIEW),
+    Kind.CERTIFICATE_REVOKED: Told("alert", _certificate_revoked, "browse:overview", Action.VIEW, tone="bad"),
+    Kind.CERTIFICATE_ENDED: Told("pause", _certificate_ended, "browse:overview", Action.VIEW, tone="warn"),
+    Kind.CALIBRATOR_OFFERED: Told("layers", _calibrator_offered, "browse:overview", Action.VIEW),
+    Kind.ROUND_MADE: Told("check", _round_made, "browse:round", Action.MANAGE),
+    Kind.ROUND_FAILED: Told("alert", _round_failed, "browse:round", Action.MANAGE, tone="bad"),
     Kind.DECOYS_ON: Told("eye", _decoys_on, "review:start", Action.REVIEW),
     Kind.DECOYS_OFF: Told("eye", _decoys_off, "review:start", Action.REVIEW),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),

@@ -26,6 +26,7 @@ NOTE_PILLS = {
     NoteState.TO_REVIEW: Pill("To review", "accent", "eye"),
     NoteState.IN_REVIEW: Pill("In review", "warn", "half"),
     NoteState.REVIEWED: Pill("Reviewed", "ok", "check"),
+    NoteState.CERTIFIED: Pill("Certified, not read", "", "layers"),
 }
 
 WARNED_DAYS = 30
@@ -111,6 +112,7 @@ def overview_lead(counts: dict[NoteState, int]) -> Lead:
     waits = [
         f"{counts[state]:,} {words}"
         for state, words in (
+            (NoteState.CERTIFIED, "certified without review"),
             (NoteState.TO_REVIEW, "to review"),
             (NoteState.IN_REVIEW, "in review"),
             (NoteState.WAITING, "not pre-labelled yet"),
@@ -123,10 +125,12 @@ def overview_lead(counts: dict[NoteState, int]) -> Lead:
 
 
 def note_parts(counts: dict[NoteState, int]) -> tuple[Segment, ...]:
-    """The bar: reviewed, failed, pre-labelled (lighter) and not pre-labelled."""
+    """The bar: reviewed, certified where there is such a note, failed, pre-labelled (lighter) and not pre-labelled."""
+    n_certified = counts[NoteState.CERTIFIED]
     return segments(
         [
             ("done", "Reviewed", counts[NoteState.REVIEWED]),
+            *([("certified", "Certified, not read", n_certified)] if n_certified else []),
             ("failed", "Failed", counts[NoteState.FAILED]),
             ("ready", "Pre-labelled, to review", counts[NoteState.TO_REVIEW] + counts[NoteState.IN_REVIEW]),
             ("waiting", "Not pre-labelled", counts[NoteState.WAITING]),
@@ -178,8 +182,10 @@ def next_steps(
         why = "Several people have read them. What they agree on is taken at once."
         text = f"Adjudicate {counted(n_to_adjudicate, 'note')}"
         steps.append(Step("disagree", text, why, at("adjudication:notes")))
-    if counts[NoteState.REVIEWED] and allowed(Action.BUILD):
-        text = f"Build a dataset from {counted(counts[NoteState.REVIEWED], 'reviewed note')}"
+    n_done = counts[NoteState.REVIEWED] + counts[NoteState.CERTIFIED]
+    if n_done and allowed(Action.BUILD):
+        kind = "finished note" if counts[NoteState.CERTIFIED] else "reviewed note"
+        text = f"Build a dataset from {counted(n_done, kind)}"
         steps.append(Step("layers", text, "Split by patient, with a manifest.", at("builds:builds")))
     if n_members == 1 and allowed(Action.MANAGE):
         why = "A link makes whoever follows it a member."

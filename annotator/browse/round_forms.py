@@ -11,12 +11,23 @@ from django.forms import BoundField
 
 from annotator.accounts.models import User
 from annotator.browse.forms import type_key
-from annotator.core.wording import counted
+from annotator.core.id_lists import IdList, IdListError, read_ids
+from annotator.core.wording import counted, sentence
 from annotator.review.models import Round
 from annotator.review.rounds import MOST_NOTES, MOST_READERS, Chosen
+from annotator.web.files import OneFile
 
 ANYBODY = "anybody"
 _LONGEST_LIST = 1_000_000
+IDS_FILE = "ids_file"
+MAX_IDS_BYTES = 16 * 1024 * 1024
+
+
+def ids_in(upload: OneFile) -> IdList | None:
+    """The ids of an uploaded list; None where none came. Raises IdListError."""
+    if upload.is_too_large:
+        raise IdListError(f"a list of ids may have {MAX_IDS_BYTES // 1024**2} MB")
+    return None if upload.content is None else read_ids(upload.content, name=upload.name, most=MOST_NOTES)
 
 
 def day_field(**options: Any) -> forms.DateField:
@@ -27,7 +38,8 @@ def day_field(**options: Any) -> forms.DateField:
 class NewRoundForm(forms.Form):
     """Shape only; whether there are such notes and enough readers is the service's business.
 
-    `chosen` and `readers` say what the service asks for. Each of `people` has a field for the number of notes.
+    `chosen` and `readers` say what the service asks for. Each of `people` has a field for the number of notes. `upload`
+    is the file of ids as it came, which is read here and kept nowhere.
     """
 
     name = forms.CharField(max_length=120, required=False)
@@ -45,6 +57,13 @@ class NewRoundForm(forms.Form):
         max_length=_LONGEST_LIST,
         widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off"}),
         help_text="Ids as the list of notes shows them, one a line.",
+    )
+    # Drawn only: the file itself goes past the form, into `upload`.
+    ids_file = forms.FileField(
+        label="Or the notes of a file",
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ".txt,.csv,.tsv,text/plain,text/csv", "hx-preserve": "true"}),
+        help_text=f"Ids one a line, or in the first column of a CSV file; at most {MOST_NOTES:,}.",
     )
     n_readers = forms.IntegerField(label="Readers of each note", min_value=1, max_value=MOST_READERS, initial=2)
     reads = forms.MultipleChoiceField(
@@ -65,7 +84,17 @@ class NewRoundForm(forms.Form):
     due_on = day_field(label="To be read by")
     seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
 
-    def __init__(self, data: Any = None, *, people: Sequence[User], note_types: Sequence[str], **options: Any) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        people: Sequence[User],
+        note_types: Sequence[str],
+        upload: OneFile | None = None,
+        **options: Any,
+    ) -> None:
+        self._upload = upload
+        self._listed: IdList | None = None
         super().__init__(data, initial={"seed": secrets.randbelow(2**31), "reads": []}, **options)
         self._people = {user.public_id: user for user in people}
         self._types = {type_key(name): name for name in note_types}
@@ -86,15 +115,26 @@ class NewRoundForm(forms.Form):
     def clean_external_ids(self) -> list[str]:
         return [line.strip() for line in self.cleaned_data["external_ids"].splitlines() if line.strip()]
 
+    def clean_ids_file(self) -> None:
+        try:
+            self._listed = ids_in(self._upload) if self._upload else None
+        except IdListError as refusal:
+            raise forms.ValidationError(sentence(str(refusal))) from refusal
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if data.get("external_ids") and (data.get("n_notes") or data.get("note_type")):
-            self.add_error("external_ids", "Name notes here, or say how many of which type: not both.")
+        named = [name for name in ("external_ids", IDS_FILE) if (data.get(name) or (name == IDS_FILE and self._listed))]
+        if named and (data.get("n_notes") or data.get("note_type")):
+            self.add_error(named[0], "Name notes here, or say how many of which type: not both.")
+        elif len(named) > 1:
+            self.add_error(IDS_FILE, "Name the notes in the field, or in a file: not both.")
         return data
 
     @property
     def chosen(self) -> Chosen:
         data = self.cleaned_data
+        if self._listed is not None:
+            return Chosen(external_ids=self._listed.ids, rows=self._listed.rows)
         return Chosen(
             n_notes=data["n_notes"],
             note_type=self._types.get(data["note_type"]),

@@ -9,10 +9,11 @@ from datetime import date
 from annotator.accounts.models import User
 from annotator.core.chart import Segment, segments
 from annotator.core.wording import counted
+from annotator.jobs.models import Job
 from annotator.projects.models import Membership
-from annotator.review.models import Round
+from annotator.review.models import Round, RoundJob
 from annotator.review.readings import Progress
-from annotator.review.rounds import Plan
+from annotator.review.rounds import MOST_WAITED_FOR, Plan
 from annotator.suggestions.pages import Lead
 from annotator.web.pills import Pill
 
@@ -21,6 +22,8 @@ _DONE, _OVERDUE, _GOING = (
     Pill("Overdue", "bad", "alert"),
     Pill("Going on", "accent", "dot"),
 )
+_QUEUED, _FAILED = Pill("Waits for a worker", "", "clock"), Pill("Failed", "bad", "x")
+_MADE, _TAKEN_BACK = Pill("Being made", "accent", "dot"), Pill("Being taken back", "accent", "dot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,20 @@ def round_row(found: Round, progress: Progress, *, today: date) -> RoundRow:
 
 
 def round_pill(found: Round, progress: Progress, *, today: date) -> Pill:
+    if found.work is not None:
+        return work_pill(found.work)
     if not progress.n_left:
         return _DONE
     return _OVERDUE if found.is_overdue(today) else _GOING
+
+
+def work_pill(work: RoundJob) -> Pill:
+    """The state of a round that is being made, or taken back."""
+    if work.job.is_finished:
+        return _FAILED
+    if work.job.status == Job.Status.QUEUED:
+        return _QUEUED
+    return _MADE if work.task == RoundJob.Task.MAKE else _TAKEN_BACK
 
 
 def reader_rows(
@@ -114,6 +128,8 @@ def plan_lines(plan: Plan, people: Sequence[User]) -> PlanLines:
             f"{counted(plan.n_unread, 'note')} not pre-labelled yet: whoever opens {them} before sees no suggestion."
         )
     n_notes = len(plan.documents)
+    if n_notes > MOST_WAITED_FOR:
+        notes.append("So many are made in the background. Nobody can begin before all are given to their readers.")
     lead = Lead(
         counted(plan.n_readings, "reading"),
         f": {counted(n_notes, 'note')} × {counted(plan.n_readers, 'reader')}.",

@@ -12,28 +12,31 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRedirect
 
 from annotator.accounts.models import User
 from annotator.browse import round_pages as pages
-from annotator.browse.round_forms import DueForm, NewRoundForm, PersonForm, ReassignForm
+from annotator.browse.round_forms import IDS_FILE, MAX_IDS_BYTES, DueForm, NewRoundForm, PersonForm, ReassignForm
 from annotator.browse.selectors import note_types, reviewers_of
 from annotator.core.wording import counted, sentence
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import page_context
 from annotator.review import rounds
-from annotator.review.models import Round
+from annotator.review.models import Round, RoundJob
 from annotator.review.readings import Progress, notes_read, progress_by_reader, progress_of, readers_of, rounds_of
 from annotator.review.rounds import RoundError
-from annotator.web.http import render_either, see_other
+from annotator.web.files import OneFile
+from annotator.web.http import is_partial, render_either, see_other
 from annotator.web.paging import page_of
 
 
 @require_safe
 def list_rounds(request: HttpRequest, project_id: str) -> HttpResponse:
-    """The project's rounds, newest first."""
+    """The project's rounds, newest first; while one is being made or taken back, htmx asks for the list again."""
     lead = _lead(request, project_id)
     page = page_of(request, rounds_of(lead.project))
     progress = progress_of(list(page))
@@ -41,10 +44,12 @@ def list_rounds(request: HttpRequest, project_id: str) -> HttpResponse:
     context = page_context(lead, current="Rounds") | {
         "page": page,
         "rows": [pages.round_row(found, progress.get(found.pk, Progress()), today=today) for found in page],
+        "is_moving": any(found.work and not found.work.job.is_finished for found in page),
     }
-    return render(request, "browse/rounds.html", context)
+    return render_either(request, page="browse/rounds.html", partial="browse/round_list.html", context=context)
 
 
+@csrf_exempt  # the token is checked by _make, once the file has a place to go
 @sensitive_post_parameters("external_ids")
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_round(request: HttpRequest, project_id: str) -> HttpResponse:
@@ -52,7 +57,12 @@ def new_round(request: HttpRequest, project_id: str) -> HttpResponse:
     lead = _lead(request, project_id)
     if request.method != "POST":
         return _form_page(request, lead, _new_form(lead.project))
-    form = _new_form(lead.project, request.POST)
+    return _make(request, lead, _receive(request))
+
+
+@csrf_protect
+def _make(request: HttpRequest, lead: Membership, upload: OneFile) -> HttpResponse:
+    form = _new_form(lead.project, request.POST, upload)
     if form.is_valid():
         data = form.cleaned_data
         asked = {key: data[key] for key in ("name", "n_readers", "assistance", "draw", "due_on", "seed")}
@@ -68,19 +78,26 @@ def new_round(request: HttpRequest, project_id: str) -> HttpResponse:
         except RoundError as refusal:
             form.add_error(None, sentence(str(refusal)))
         else:
-            messages.success(
-                request, f"Round {made.number} is under way: its readers find their notes on their first page."
-            )
+            said = f"Round {made.number} is under way: its readers find their notes on their first page."
+            if RoundJob.objects.filter(round=made).exists():
+                said = f"Round {made.number} is being made. You can leave this page: the bell tells you when it is."
+            messages.success(request, said)
             return see_other(request, _round_url(made))
     return _form_page(request, lead, form, status=422)
 
 
+@csrf_exempt  # the token is checked by _preview, once the file has a place to go
 @sensitive_post_parameters("external_ids")
 @require_POST
 def preview_round(request: HttpRequest, project_id: str) -> HttpResponse:
     """What the round would be that the form asks for; changes nothing. POSTed: the form may name notes."""
     lead = _lead(request, project_id)
-    form = _new_form(lead.project, request.POST)
+    return _preview(request, lead, _receive(request))
+
+
+@csrf_protect
+def _preview(request: HttpRequest, lead: Membership, upload: OneFile) -> HttpResponse:
+    form = _new_form(lead.project, request.POST, upload)
     plan, refusal = None, ""
     if form.is_valid():
         data = form.cleaned_data
@@ -96,16 +113,20 @@ def preview_round(request: HttpRequest, project_id: str) -> HttpResponse:
             plan = pages.plan_lines(found, [user for user, _ in form.readers])
         except RoundError as error:
             refusal = sentence(str(error))
-    elif form.has_error("external_ids"):
-        refusal = str(form.errors["external_ids"][0])
+    else:
+        named = [str(form.errors[name][0]) for name in ("external_ids", IDS_FILE) if form.has_error(name)]
+        refusal = named[0] if named else ""
     return _form_page(request, lead, form, partial="browse/round_plan.html", plan=plan, refusal=refusal)
 
 
 @require_safe
 def round_page(request: HttpRequest, project_id: str, round_id: str) -> HttpResponse:
-    """How far a round and each of its readers is."""
+    """How far a round and each of its readers is; of one that is being made, how far that is, which htmx asks for."""
     lead = _lead(request, project_id)
-    return _round_page(request, lead, _round_of(lead, round_id))
+    found = _round_of(lead, round_id)
+    if is_partial(request) and found.work is None:
+        return HttpResponseClientRedirect(_round_url(found))
+    return _round_page(request, lead, found)
 
 
 @require_POST
@@ -160,15 +181,28 @@ def reassign(request: HttpRequest, project_id: str, round_id: str) -> HttpRespon
 
 @require_POST
 def undo_round(request: HttpRequest, project_id: str, round_id: str) -> HttpResponse:
-    """Take back a round in which nobody has begun."""
+    """Take back a round in which nobody has begun, or that is still being made."""
     lead = _lead(request, project_id)
     found = _round_of(lead, round_id)
     try:
-        rounds.undo_round(round=found, actor=lead.user, now=timezone.now())
+        is_done = rounds.undo_round(round=found, actor=lead.user, now=timezone.now())
     except RoundError as refusal:
         return _round_page(request, lead, found, refusal=sentence(str(refusal)), status=409)
-    messages.success(request, f"Round {found.number} is taken back: its notes are free.")
+    is_now = "is taken back: its notes are free" if is_done else "is being taken back: then its notes are free"
+    messages.success(request, f"Round {found.number} {is_now}.")
     return see_other(request, reverse("browse:rounds", args=[project_id]))
+
+
+@require_POST
+def go_on(request: HttpRequest, project_id: str, round_id: str) -> HttpResponse:
+    """Have a round made, or taken back, whose job has failed."""
+    lead = _lead(request, project_id)
+    found = _round_of(lead, round_id)
+    try:
+        rounds.go_on(round=found, actor=lead.user, now=timezone.now())
+    except RoundError as refusal:
+        return _round_page(request, lead, found, refusal=sentence(str(refusal)), status=409)
+    return see_other(request, _round_url(found))
 
 
 def _changed(
@@ -195,6 +229,11 @@ def _round_page(
     bound: Mapping[str, forms.Form] = MappingProxyType({}),
     status: int = 200,
 ) -> HttpResponse:
+    if found.work is not None:
+        context = page_context(lead, current="Rounds", crumb=f"Round {found.number}")
+        context |= {"round": found, "refusal": refusal, "pill": pages.work_pill(found.work)}
+        partial = "browse/round_work.html"
+        return render_either(request, page="browse/unmade_round.html", partial=partial, context=context, status=status)
     today, progress = timezone.localdate(), progress_by_reader(found)
     members = {member.user_id: member for member in lead.project.memberships.all()}
     whole = progress_of([found]).get(found.pk, Progress())
@@ -244,8 +283,15 @@ def _round_url(found: Round) -> str:
     return reverse("browse:round", args=[found.project.public_id, found.public_id])
 
 
-def _new_form(project: Project, data: Any = None) -> NewRoundForm:
-    return NewRoundForm(data, people=reviewers_of(project), note_types=note_types(project))
+def _new_form(project: Project, data: Any = None, upload: OneFile | None = None) -> NewRoundForm:
+    return NewRoundForm(data, people=reviewers_of(project), note_types=note_types(project), upload=upload)
+
+
+def _receive(request: HttpRequest) -> OneFile:
+    """Where the file of ids goes, once the request's body is read."""
+    upload = OneFile(request, field=IDS_FILE, max_bytes=MAX_IDS_BYTES)
+    request.upload_handlers = [upload]
+    return upload
 
 
 def _others(readers: Sequence[User], reviewers: Sequence[User]) -> list[User]:

@@ -46,6 +46,7 @@ class NoteState(TextChoices):
     TO_REVIEW = "to_review", "To review"
     IN_REVIEW = "in_review", "In review"
     REVIEWED = "reviewed", "Reviewed"
+    CERTIFIED = "certified", "Certified, not read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,18 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class SpanCounts:
-    """Suggested spans that a person decided, and those still to be decided. A span counts once for each reader."""
+    """Suggested spans that a person decided, those still to be decided, those accepted without review, and those held
+    while that is tested. A span counts once for each reader.
+    """
 
     n_decided: int
     n_open: int
+    n_certified: int = 0
+    n_held: int = 0
 
     @property
     def n_all(self) -> int:
-        return self.n_decided + self.n_open
+        return self.n_decided + self.n_open + self.n_certified + self.n_held
 
 
 def projects_of(user: User) -> QuerySet[Membership]:
@@ -82,14 +87,19 @@ def projects_of(user: User) -> QuerySet[Membership]:
 def notes_with_state(project: Project) -> QuerySet[Any]:
     """The project's notes (Document), by external id, with `state`.
 
-    A note is reviewed once no reader has it left: every note item is decided, or a submitted set came with it.
+    A note is reviewed once no reader has it left: every note item is decided, or a submitted set came with it. It is
+    certified where certificates have accepted all that was suggested in it, and nobody has read it.
     """
     items = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE)
     jobs = LabelJob.objects.filter(run__project=project)
     sets = AnnotationSet.objects.filter(
-        document__project=project, kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED
+        document__project=project,
+        annotator__isnull=False,
+        kind=AnnotationSet.Kind.READING,
+        status=AnnotationSet.Status.SUBMITTED,
     )
     is_open, is_decided = _among(items.filter(status=_Status.OPEN)), _among(items.filter(status=_Status.DECIDED))
+    is_read = _among(items.filter(status=_Status.DECIDED, leased_by__isnull=False)) | _among(sets)
     is_begun = _among(items.filter(status=_Status.OPEN, leased_by__isnull=False)) | is_decided
     has_failed = _among(jobs.filter(status=LabelJob.Status.FAILED))
     has_other = _among(jobs.exclude(status__in=[LabelJob.Status.FAILED, LabelJob.Status.CANCELLED]))
@@ -99,7 +109,8 @@ def notes_with_state(project: Project) -> QuerySet[Any]:
             state=Case(
                 When(is_open & is_begun, then=Value(NoteState.IN_REVIEW)),
                 When(is_open, then=Value(NoteState.TO_REVIEW)),
-                When(is_decided | _among(sets), then=Value(NoteState.REVIEWED)),
+                When(is_read, then=Value(NoteState.REVIEWED)),
+                When(is_decided, then=Value(NoteState.CERTIFIED)),
                 When(has_failed & ~has_other, then=Value(NoteState.FAILED)),
                 default=Value(NoteState.WAITING),
                 output_field=CharField(),
@@ -122,8 +133,10 @@ def count_spans(project: Project) -> SpanCounts:
     counts = ReviewItem.objects.filter(project=project).aggregate(
         n_decided=Count("pk", filter=Q(unit=unit, status=_Status.DECIDED)),
         n_open=Count("pk", filter=Q(unit=unit, status=_Status.OPEN)),
+        n_certified=Count("pk", filter=Q(unit=unit, status=_Status.CERTIFIED)),
+        n_held=Count("pk", filter=Q(unit=unit, status=_Status.HELD)),
     )
-    return SpanCounts(n_decided=counts["n_decided"], n_open=counts["n_open"])
+    return SpanCounts(**counts)
 
 
 def listed_notes(

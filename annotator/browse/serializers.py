@@ -7,10 +7,11 @@ from rest_framework import serializers
 from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.documents.serializers import DocumentSerializer, DocumentTextSerializer
+from annotator.jobs.models import Job
 from annotator.notices.models import Kind
 from annotator.projects.models import Project
 from annotator.review.decoying import MOST_PERCENT
-from annotator.review.models import Decision, Round
+from annotator.review.models import Decision, Round, RoundJob
 from annotator.review.rounds import MOST_NOTES, MOST_READERS
 from annotator.web.api import PageQuery, StrictSerializer
 
@@ -33,8 +34,6 @@ class StreamsSerializer(StrictSerializer):
         Project.Audits.choices, help_text="What the reviewer of an audit sees before deciding."
     )
     decoy_percent = serializers.IntegerField(
-        required=False,
-        default=0,
         min_value=0,
         max_value=MOST_PERCENT,
         help_text="Deliberately wrong suggestions for a hundred others; reviewers are told that there are some.",
@@ -107,6 +106,17 @@ class ReadingsSerializer(serializers.Serializer):
     n_left = serializers.IntegerField(help_text="Not done.")
 
 
+class RoundWorkSerializer(serializers.Serializer):
+    """The job that makes a round of many notes, or takes one back."""
+
+    task = serializers.ChoiceField(RoundJob.Task.choices)
+    status = serializers.ChoiceField(Job.Status.choices, source="job.status")
+    phase = serializers.CharField(source="job.phase", allow_blank=True)
+    n_done = serializers.IntegerField(source="job.n_done")
+    n_total = serializers.IntegerField(source="job.n_total")
+    error = serializers.CharField(source="job.error", allow_blank=True)
+
+
 class RoundSerializer(serializers.Serializer):
     """A round, without who reads in it."""
 
@@ -120,6 +130,7 @@ class RoundSerializer(serializers.Serializer):
     due_on = serializers.DateField(allow_null=True)
     created_by = serializers.CharField(source="created_by.username")
     created_at = serializers.DateTimeField()
+    work = RoundWorkSerializer(allow_null=True, help_text="Null once it is under way, so that its readers may begin.")
 
 
 class ReaderReadingsSerializer(ReadingsSerializer):
@@ -158,4 +169,13 @@ class NewRoundSerializer(StrictSerializer):
     note_type = serializers.CharField(max_length=100, allow_blank=True, default=None, allow_null=True)
     external_ids = serializers.ListField(
         child=serializers.CharField(max_length=200), allow_empty=False, default=None, allow_null=True
+    )
+
+
+class RoundUploadSerializer(serializers.Serializer):
+    """A round of the notes that a file lists. The file itself goes past the serializer."""
+
+    round = serializers.CharField(help_text="The round as JSON, without `n_notes`, `note_type` and `external_ids`.")
+    ids_file = serializers.FileField(
+        help_text="Ids one a line (.txt), or in the first column (.csv, .tsv); UTF-8, 16 MB at most."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import FileResponse, Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -11,7 +13,7 @@ from rest_framework.response import Response
 
 from annotator.builds import services
 from annotator.builds.models import DatasetBuild
-from annotator.builds.selectors import builds_of, readers_of
+from annotator.builds.selectors import builds_of, readers_of, revoked_under
 from annotator.builds.serializers import BuildQuery, BuildSerializer, NewBuildSerializer
 from annotator.builds.writing import BuildRefused
 from annotator.core.wording import sentence
@@ -30,7 +32,7 @@ class Builds(ApiView):
         found = builds_of(membership.project)
         if "status" in self.query:
             found = found.filter(job__status=self.query["status"])
-        return page_of(found, query=self.query, serializer=BuildSerializer)
+        return page_of(found, query=self.query, serializer=BuildSerializer, context=_context)
 
     @operation("builds_create", body=NewBuildSerializer, answers={201: BuildSerializer}, problems=[422])
     def post(self, request: Request, project_id: str) -> Response:
@@ -93,5 +95,10 @@ def _build_of(membership: Membership, build_id: str) -> DatasetBuild:
     return get_object_or_404(builds_of(membership.project), public_id=build_id)
 
 
+def _context(builds: list[DatasetBuild]) -> dict[str, Any]:
+    return {"revoked": revoked_under(builds)}
+
+
 def _answer(membership: Membership, build_id: str, *, status: int = 200) -> Response:
-    return Response(BuildSerializer(_build_of(membership, build_id)).data, status=status)
+    build = _build_of(membership, build_id)
+    return Response(BuildSerializer(build, context=_context([build])).data, status=status)

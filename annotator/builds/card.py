@@ -33,6 +33,11 @@ def render_card(manifest: dict[str, Any]) -> str:
         ],
         "n_suggested": n_suggested,
         "person_share": _per_cent(provenance["person"], n_spans),
+        "certificate_share": _per_cent(provenance["certificate"], n_spans),
+        "certificates": [
+            {**found, "percent": f"{100 * found['target']:g}", "confidence": f"{100 * (1 - found['delta']):g}"}
+            for found in manifest["certificates"]
+        ],
         "added_share": _per_cent(provenance["of_person"]["added"], n_spans),
         "left_out": [{"reason": reason, "count": n} for reason, n in manifest["left_out"].items() if n],
         "losses": [

@@ -36,6 +36,11 @@ class BuildForm(forms.Form):
         required=False,
         help_text="Free text about notes, in JSONL spans only; people may have written names there.",
     )
+    human_only = forms.BooleanField(
+        label="Only what people decided",
+        required=False,
+        help_text="Leaves notes out in which certificates have accepted spans.",
+    )
     annotator = forms.ChoiceField(
         label="Where several people read a note",
         required=False,
@@ -67,6 +72,7 @@ class BuildForm(forms.Form):
                     window=data["window"],
                     annotator=data.get("annotator", ""),
                     has_comments=data.get("comments", False),
+                    is_human_only=data.get("human_only", False),
                 )
             except OptionError as error:
                 self.add_error(None, sentence(str(error)))

@@ -8,7 +8,7 @@ from typing import Any
 
 from annotator.builds.formats import FORMATS
 from annotator.builds.options import PARTS, BuildOptions
-from annotator.builds.records import LabelerRecord, NoteRecord
+from annotator.builds.records import CertificateRecord, LabelerRecord, NoteRecord
 from annotator.builds.selectors import Readiness
 from annotator.builds.splits import group_of
 from annotator.core import prompting
@@ -17,7 +17,7 @@ from annotator.projects.models import Project, SchemaVersion
 MANIFEST_FORM = "marginalia-dataset-1"
 _LASTING = (
     *("form", "number", "project", "template_sha256", "formats", "options", "parts", "n_notes", "n_spans"),
-    *("provenance", "left_out", "losses", "checks", "files", "data_sha256"),
+    *("provenance", "certificates", "left_out", "losses", "checks", "files", "data_sha256"),
 )
 
 
@@ -30,6 +30,7 @@ class Tally:
         self.options = options
         self.documents: list[str] = []
         self.n_changed = 0
+        self.n_certified = ready.n_certified
         self.n_discontinuous = 0
         self.notes: Counter[str] = Counter()
         self.spans: dict[str, Counter[str]] = {part: Counter() for part in PARTS}
@@ -38,6 +39,7 @@ class Tally:
         self.provenance: Counter[str] = Counter()
         self.stages: Counter[str] = Counter()
         self.labelers: Counter[LabelerRecord] = Counter()
+        self.certificates: Counter[CertificateRecord] = Counter()
         self.losses: dict[str, dict[str, int]] = {}
         self.n_without_patient = 0
         self.parts_of_patient: dict[str, set[str]] = {}
@@ -56,11 +58,14 @@ class Tally:
             self.spans[part][found.label] += 1
             self.stages[found.stage] += 1
             self.n_discontinuous += found.span.is_discontinuous
-            if found.origin is None:
+            if found.origin is not None:
+                self.labelers[found.origin.labeler] += 1
+            if found.certificate is not None:
+                self.certificates[found.certificate] += 1
+            elif found.origin is None:
                 self.provenance["added"] += 1
             else:
                 self.provenance["edited" if found.origin.is_edited else "accepted"] += 1
-                self.labelers[found.origin.labeler] += 1
 
     @property
     def n_spans(self) -> int:
@@ -99,6 +104,16 @@ def manifest_of(
                 "n_spans": n_spans,
             }
             for labeler, n_spans in sorted(tally.labelers.items())
+        ],
+        "certificates": [
+            {
+                "id": certificate.public_id,
+                "number": certificate.number,
+                "target": certificate.target,
+                "delta": certificate.delta,
+                "n_spans": n_spans,
+            }
+            for certificate, n_spans in sorted(tally.certificates.items())
         ],
         "left_out": _left_out(tally),
         "losses": {
@@ -145,9 +160,10 @@ def _labels(tally: Tally) -> list[str]:
 
 def _provenance(tally: Tally) -> dict[str, Any]:
     """Spans by who decided them, and, of those that people decided, by whether a model had suggested them."""
+    n_certified = tally.certificates.total()
     return {
-        "person": tally.n_spans,
-        "certificate": 0,
+        "person": tally.n_spans - n_certified,
+        "certificate": n_certified,
         "of_person": {kind: tally.provenance[kind] for kind in ("added", "accepted", "edited")},
         "stages": dict(sorted(tally.stages.items())),
     }
@@ -160,6 +176,7 @@ def _left_out(tally: Tally) -> dict[str, int]:
         "waiting for another reader": tally.ready.n_unread,
         "several people, waiting for adjudication": tally.ready.n_several,
         "submitted by others only": tally.ready.n_by_others,
+        "with spans that certificates accepted": tally.n_certified,
         "reopened while the dataset was written": tally.n_changed,
     }
 

@@ -22,7 +22,8 @@ class BuildOptions:
 
     `annotator` is the public id of the person whose annotations are taken where several people read a note; empty:
     such notes are left out. `has_comments`: what readers wrote about notes goes out too, in formats that hold it. It is
-    asked for, since people write freely there, names too. Raises OptionError.
+    asked for, since people write freely there, names too. `is_human_only`: notes in which certificates have accepted
+    spans are left out. Raises OptionError.
     """
 
     seed: int = 0
@@ -30,6 +31,7 @@ class BuildOptions:
     window: int = WINDOW
     annotator: str = ""
     has_comments: bool = False
+    is_human_only: bool = False
 
     @property
     def overlap(self) -> int:
@@ -52,6 +54,7 @@ class BuildOptions:
             "window": self.window,
             "annotator": self.annotator,
             "comments": self.has_comments,
+            "human_only": self.is_human_only,
         }
 
     @classmethod
@@ -63,4 +66,5 @@ class BuildOptions:
             window=data["window"],
             annotator=data["annotator"],
             has_comments=data.get("comments", False),  # not in builds of before there were any
+            is_human_only=data.get("human_only", False),
         )

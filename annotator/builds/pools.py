@@ -1,11 +1,13 @@
-"""Example pools: windows of finished notes, chosen so that all labels and many patients are in them, and frozen."""
+"""Example pools: windows of finished notes, those that were asked for first, the others chosen so that all labels and
+many patients are in them; and frozen.
+"""
 
 from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice, zip_longest
 
@@ -17,8 +19,9 @@ from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
-from annotator.suggestions.models import ExamplePool
+from annotator.suggestions.models import ExamplePool, PoolWish
 from annotator.suggestions.pools import NewExample, add_pool
+from annotator.suggestions.selectors import waiting_wishes
 
 # Short windows: three of them and their answers stand in a prompt beside the note.
 EXAMPLE_WINDOW = 600
@@ -29,20 +32,30 @@ NO_LABEL = ""
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A window that may become an example. `patient` groups a patient's notes; one without is its own group."""
+    """A window that may become an example, which begins at `start` of its note. `patient` groups a patient's notes; one
+    without is its own group.
+    """
 
     patient: str
     labels: frozenset[str]
     new: NewExample
+    start: int = 0
 
 
 def freeze_pool(*, project: Project, actor: User | None, now: datetime, seed: int = 0) -> ExamplePool:
-    """A pool of what is finished now, in the newest schema; the newest pool itself where it would be the same.
+    """A pool of what people have finished now, in the newest schema; the newest pool itself where it would be the same.
 
-    Reads at most MAX_NOTES notes. Raises PoolRefused.
+    Windows with a place that is asked for come first, the oldest wish first; one that no window can hold goes on
+    waiting. Reads at most MAX_NOTES notes. Raises PoolRefused.
     """
     version = current_schema(project)
-    sets = spread_notes(readiness(project=project).sets, n=MAX_NOTES, seed=seed)
+    wishes = list(waiting_wishes(project).order_by("pk"))
+    wished = dict.fromkeys(wish.document_id for wish in wishes)
+    ready = readiness(project=project, is_human_only=True).sets
+    by_document = {found.document_id: found for found in ready}
+    sets = [by_document[document] for document in wished if document in by_document][:MAX_NOTES]
+    others = [found for found in ready if found.document_id not in wished]
+    sets += spread_notes(others, n=MAX_NOTES - len(sets), seed=seed)
     notes = [note for page in note_pages(project=project, sets=sets) for note in page]
     keys = dict(
         Document.objects.filter(project=project, public_id__in=[note.public_id for note in notes]).values_list(
@@ -55,7 +68,8 @@ def freeze_pool(*, project: Project, actor: User | None, now: datetime, seed: in
         if note.public_id in keys
         for found in _candidates(note, keys[note.public_id], version.schema)
     ]
-    chosen = spread_candidates(candidates, n=MAX_EXAMPLES, seed=seed)
+    first, left = grant(candidates, wishes)
+    chosen = spread_candidates(left, n=MAX_EXAMPLES, seed=seed, first=first[:MAX_EXAMPLES])
     return add_pool(
         project=project,
         schema_version=version,
@@ -80,15 +94,32 @@ def spread_notes(sets: Sequence[ReadySet], *, n: int, seed: int) -> list[ReadySe
     return list(islice((found for row in rounds for found in row if found is not None), n))
 
 
-def spread_candidates(candidates: Sequence[Candidate], *, n: int, seed: int) -> list[Candidate]:
-    """Up to `n` of the candidates: each next one has the label that was chosen least, of the patient chosen least.
+def grant(candidates: Sequence[Candidate], wishes: Sequence[PoolWish]) -> tuple[list[Candidate], list[Candidate]]:
+    """The windows that hold a wish's place, with their wishes and in their order, and those that hold none."""
+    granted: dict[int, list[int]] = {}
+    for wish in wishes:
+        for at, found in enumerate(candidates):
+            is_inside = found.start <= wish.start and wish.end <= found.start + len(found.new.text)
+            if found.new.document_id == wish.document_id and is_inside:
+                granted.setdefault(at, []).append(wish.pk)
+                break
+    first = [replace(candidates[at], new=replace(candidates[at].new, wishes=tuple(ids))) for at, ids in granted.items()]
+    return first, [found for at, found in enumerate(candidates) if at not in granted]
+
+
+def spread_candidates(
+    candidates: Sequence[Candidate], *, n: int, seed: int, first: Sequence[Candidate] = ()
+) -> list[Candidate]:
+    """Up to `n` candidates, `first` and then of the others: each next one has the label that was chosen least, of the
+    patient chosen least.
 
     Windows without a span count as a label of their own, since a model must learn to say nothing.
     """
     left = list(candidates)
     random.Random(seed).shuffle(left)  # noqa: S311
-    n_of_label, n_of_patient = Counter[str](), Counter[str]()
-    chosen: list[Candidate] = []
+    chosen = list(first)
+    n_of_label = Counter(kind for found in first for kind in _kinds(found))
+    n_of_patient = Counter(found.patient for found in first)
     while left and len(chosen) < n:
         wanted = min({label for found in left for label in _kinds(found)}, key=lambda label: (n_of_label[label], label))
         best = min(
@@ -117,4 +148,5 @@ def _candidates(note: NoteRecord, document_id: int, schema: Schema) -> Iterable[
                 patient=note.patient_id or f"note {document_id}",
                 labels=frozenset(item.label for item in items),
                 new=NewExample(document_id=document_id, text=text, items=tuple(items)),
+                start=window.start,
             )

@@ -35,7 +35,7 @@ class Preview:
 
 def preview_build(*, project: Project, options: BuildOptions, has_worker: bool) -> Preview:
     """Two queries."""
-    ready = readiness(project=project, annotator=options.annotator)
+    ready = readiness(project=project, annotator=options.annotator, is_human_only=options.is_human_only)
     groups = {group_of(patient_id=found.patient_id, external_id=found.external_id) for found in ready.sets}
     sizes = Counter(parts_of(groups=groups, shares=options.shares, seed=options.seed).values())
     return Preview(
@@ -61,6 +61,13 @@ def _checks(ready: Readiness, options: BuildOptions, sizes: Counter[str], has_wo
         checks.append(Check("warn", "Notes with open disagreements are left out", ready.n_several, why))
     if ready.n_by_others:
         checks.append(Check("warn", "Notes that only others have read are left out", ready.n_by_others))
+    if ready.n_certified:
+        why = "Without these spans such a note would say that nothing is there."
+        checks.append(Check("warn", "Notes with spans that certificates accepted are left out", ready.n_certified, why))
+    n_certified = sum(1 for found in ready.sets if found.has_certified)
+    if n_certified:
+        why = "The dataset rests on these certificates, and is flagged should one be revoked."
+        checks.append(Check("ok", "Notes hold spans that certificates accepted", n_certified, why))
     if ready.n_ready:
         checks.append(Check("ok", "No patient is in two parts", sizes.total()))
     if n_unnamed:

@@ -37,9 +37,23 @@ class Origin:
     is_edited: bool
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class CertificateRecord:
+    """The certificate that a span was accepted under, without review: the share of such spans that is right is at
+    least `target`, with a probability of at least 1 - `delta`.
+    """
+
+    number: int
+    public_id: str
+    target: float
+    delta: float
+
+
 @dataclass(frozen=True, slots=True)
 class SpanRecord:
-    """A span with its label, and who decided it. `annotator` is a public id."""
+    """A span with its label, and who decided it. `annotator` is a public id; where nobody did it is empty, and there is
+    a `certificate`.
+    """
 
     span: Span
     surface: str
@@ -49,6 +63,7 @@ class SpanRecord:
     stage: str
     origin: Origin | None
     decided_at: datetime
+    certificate: CertificateRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -13,8 +13,10 @@ from django.db.models import Case, QuerySet, When
 from annotator.accounts.models import User
 from annotator.annotations.comments import spans_of
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
+from annotator.annotations.selectors import has_certified
 from annotator.builds.models import DatasetBuild
 from annotator.builds.records import (
+    CertificateRecord,
     CommentRecord,
     LabelerRecord,
     NoteRecord,
@@ -23,6 +25,7 @@ from annotator.builds.records import (
     SpanRecord,
     ValueRecord,
 )
+from annotator.certificates.models import Certificate
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
@@ -38,22 +41,25 @@ Submitted = AnnotationSet.Status.SUBMITTED
 class ReadySet:
     """The annotation set whose spans a note goes out with, as it was when the build began.
 
-    `annotator` answers for the set; each annotation names who made it.
+    `annotator` answers for the set, and is None where certificates alone have finished the note; each annotation names
+    who made it.
     """
 
     set_id: int
     document_id: int
     external_id: str
     patient_id: str
-    annotator: str
+    annotator: str | None
     submitted_at: datetime | None
     is_gold: bool
+    has_certified: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """The notes that can go into a dataset, in the order of their external ids, and how many cannot, and why:
-    nobody has submitted them, another reader is still to come, several have and nobody has adjudicated.
+    nobody has submitted them, another reader is still to come, several have and nobody has adjudicated; where only what
+    people decided is wanted, certificates have accepted spans in them.
     """
 
     sets: tuple[ReadySet, ...]
@@ -62,17 +68,19 @@ class Readiness:
     n_unread: int
     n_several: int
     n_by_others: int
+    n_certified: int = 0
 
     @property
     def n_ready(self) -> int:
         return len(self.sets)
 
 
-def readiness(*, project: Project, annotator: str = "") -> Readiness:
+def readiness(*, project: Project, annotator: str = "", is_human_only: bool = False) -> Readiness:
     """What is ready: of notes that wait for no reader the gold set, else the only reading. Three queries.
 
     A note that several people have submitted waits for adjudication. With `annotator` (a public id) it is the reading
-    of that person, whoever else has read the note or is to read it.
+    of that person, whoever else has read the note or is to read it. `is_human_only`: a note in which certificates have
+    accepted spans is left out, since without them it would say that nothing is there.
     """
     waiting = set() if annotator else _waiting_notes(project)
     rows = (
@@ -87,6 +95,7 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
             "annotator__public_id",
             "submitted_at",
             Case(When(kind=AnnotationSet.Kind.GOLD, then=True), default=False),
+            has_certified(),
         )
     )
     by_document: dict[int, list[ReadySet]] = defaultdict(list)
@@ -101,7 +110,8 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
     ready: list[ReadySet] = []
     n_unread = n_several = n_by_others = 0
     for document_id, sets in by_document.items():
-        wanted = [found for found in sets if found.annotator == annotator] if annotator else sets
+        read = [found for found in sets if found.annotator] or sets  # what people read comes before what nobody did
+        wanted = [found for found in read if found.annotator == annotator] if annotator else read
         if document_id in waiting:
             n_unread += 1
         elif document_id in gold and not annotator:
@@ -112,13 +122,15 @@ def readiness(*, project: Project, annotator: str = "") -> Readiness:
             n_several += 1
         else:
             n_by_others += 1
+    wanted = [found for found in ready if not (is_human_only and found.has_certified)]
     return Readiness(
-        sets=tuple(sorted(ready, key=lambda found: (found.external_id, found.document_id))),
+        sets=tuple(sorted(wanted, key=lambda found: (found.external_id, found.document_id))),
         n_documents=n_documents,
         n_unsubmitted=max(n_documents - len(by_document), 0),
         n_unread=n_unread,
         n_several=n_several,
         n_by_others=n_by_others,
+        n_certified=len(ready) - len(wanted),
     )
 
 
@@ -159,6 +171,23 @@ def builds_of(project: Project) -> QuerySet[DatasetBuild]:
     return DatasetBuild.objects.filter(project=project).select_related("job", "created_by").order_by("-number")
 
 
+def revoked_under(builds: Collection[DatasetBuild]) -> dict[int, list[Certificate]]:
+    """The certificates that these builds rest on and that have been revoked since, by the build's row id: such a build
+    is flagged. One query, none where no build rests on any.
+    """
+    under = {build.pk: [found["id"] for found in build.manifest.get("certificates", ())] for build in builds}
+    wanted = {public_id for ids in under.values() for public_id in ids}
+    if not wanted:
+        return {}
+    statuses = [Certificate.Status.REVOKING, Certificate.Status.REVOKED]
+    revoked = {
+        found.public_id: found
+        for found in Certificate.objects.filter(public_id__in=wanted, status__in=statuses).select_related("batch")
+    }
+    flagged = {pk: [revoked[public_id] for public_id in ids if public_id in revoked] for pk, ids in under.items()}
+    return {pk: found for pk, found in flagged.items() if found}
+
+
 def readers_of(project: Project) -> list[User]:
     """Who has submitted a set in the project, by name. One query."""
     return list(
@@ -191,7 +220,10 @@ def _live(rows: QuerySet[_Said], page: Sequence[ReadySet]) -> dict[int, list[_Sa
 
 def _annotations(page: Sequence[ReadySet]) -> dict[int, list[Annotation]]:
     """Live annotations by set, in the order of their places."""
-    by_set = _live(Annotation.objects.select_related("origin__job__run__labeler").defer("origin__signals"), page)
+    by_set = _live(
+        Annotation.objects.select_related("origin__job__run__labeler", "certificate__batch").defer("origin__signals"),
+        page,
+    )
     for found in by_set.values():
         found.sort(key=lambda annotation: (annotation.span, annotation.label))
     return by_set
@@ -248,6 +280,7 @@ def _note(
                 stage=annotation.stage,
                 origin=_origin(annotation, annotation.origin, schemas) if annotation.origin else None,
                 decided_at=annotation.created_at,
+                certificate=_certificate(annotation.certificate) if annotation.certificate else None,
             )
             for annotation in annotations
         ),
@@ -275,6 +308,15 @@ def _note(
             )
         ),
         comments=tuple(comments),
+    )
+
+
+def _certificate(certificate: Certificate) -> CertificateRecord:
+    return CertificateRecord(
+        number=certificate.number,
+        public_id=certificate.public_id,
+        target=certificate.batch.target,
+        delta=certificate.batch.delta,
     )
 
 

@@ -56,6 +56,10 @@ class NewBuildSerializer(StrictSerializer):
         default=_DEFAULTS.has_comments, help_text="What readers wrote about notes too; the format jsonl holds it."
     )
 
+    human_only = serializers.BooleanField(
+        default=_DEFAULTS.is_human_only, help_text="Leave notes out in which certificates have accepted spans."
+    )
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         shares = attrs.get("shares")
         try:
@@ -65,6 +69,7 @@ class NewBuildSerializer(StrictSerializer):
                 window=attrs["window"],
                 annotator=attrs.get("annotator", ""),
                 has_comments=attrs["comments"],
+                is_human_only=attrs["human_only"],
             )
         except OptionError as error:
             raise serializers.ValidationError(sentence(str(error))) from error
@@ -77,6 +82,17 @@ class BuildOptionsSerializer(serializers.Serializer):
     window = serializers.IntegerField()
     annotator = serializers.CharField(allow_blank=True)
     comments = serializers.BooleanField(default=False)
+    human_only = serializers.BooleanField(default=False)
+
+
+class BuildCertificateSerializer(serializers.Serializer):
+    """A certificate that spans of the dataset were accepted under, without review."""
+
+    id = serializers.CharField()
+    number = serializers.IntegerField()
+    target = serializers.FloatField()
+    delta = serializers.FloatField()
+    n_spans = serializers.IntegerField()
 
 
 class BuildFileSerializer(serializers.Serializer):
@@ -87,7 +103,7 @@ class BuildFileSerializer(serializers.Serializer):
 
 
 class BuildSerializer(serializers.Serializer):
-    """A frozen dataset; counts and files are there once it is done."""
+    """A frozen dataset; counts and files are there once it is done. `context["revoked"]` is of `revoked_under`."""
 
     id = serializers.CharField(source="public_id")
     number = serializers.IntegerField()
@@ -100,10 +116,17 @@ class BuildSerializer(serializers.Serializer):
     options = BuildOptionsSerializer()
     n_notes = serializers.IntegerField(source="manifest.n_notes", default=None, allow_null=True)
     n_spans = serializers.IntegerField(source="manifest.n_spans", default=None, allow_null=True)
+    certificates = BuildCertificateSerializer(source="manifest.certificates", many=True, default=list)
+    revoked = serializers.SerializerMethodField(
+        help_text="Ids of those of them that have been revoked since: then the dataset is flagged."
+    )
     files = BuildFileSerializer(source="manifest.files", many=True, default=list)
     files_removed_at = serializers.DateTimeField(allow_null=True, help_text="When a purge removed the files.")
     created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True)
     created_at = serializers.DateTimeField()
+
+    def get_revoked(self, build: DatasetBuild) -> list[str]:
+        return [certificate.public_id for certificate in self.context["revoked"].get(build.pk, ())]
 
     @extend_schema_field(serializers.ChoiceField(Job.Status.choices))
     def get_status(self, build: DatasetBuild) -> str:

@@ -46,7 +46,7 @@ def create_build(
     """A build that a worker will write. Raises BuildRefused where there is nothing to write, or no way to."""
     title = clean_name(name)
     check_formats(formats)
-    refuse_empty(readiness(project=project, annotator=options.annotator))
+    refuse_empty(readiness(project=project, annotator=options.annotator, is_human_only=options.is_human_only))
     lock_projects(project)
     newest = project.dataset_builds.order_by("-number").first()
     public_id = new_public_id()

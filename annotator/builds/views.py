@@ -16,7 +16,7 @@ from annotator.builds.forms import BuildForm
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.preview import Preview, preview_build
-from annotator.builds.selectors import builds_of, readers_of
+from annotator.builds.selectors import builds_of, readers_of, revoked_under
 from annotator.builds.writing import MANIFEST, BuildRefused
 from annotator.core.wording import sentence
 from annotator.jobs.models import Job
@@ -37,6 +37,7 @@ _PILLS = {
     Job.Status.CANCELLED: Pill("Cancelled", "", "minus"),
 }
 _REMOVED = Pill("Files removed", "", "trash")
+_FLAGGED = Pill("Flagged", "warn", "flag")
 
 
 @require_safe
@@ -44,9 +45,12 @@ def builds(request: HttpRequest, project_id: str) -> HttpResponse:
     """The project's datasets, newest first, and the sheet that builds another."""
     membership = _member(request, project_id)
     page = page_of(request, builds_of(membership.project))
+    flagged = revoked_under(list(page))
     context = page_context(membership, current="Datasets") | {
         "page": page,
-        "rows": [{"build": found, "pill": _pill(found)} for found in page],
+        "rows": [
+            {"build": found, "pill": _pill(found), "flag": _FLAGGED if found.pk in flagged else None} for found in page
+        ],
         "form": _unbound_form(membership.project),
     }
     return render(request, "builds/builds.html", context)
@@ -126,6 +130,7 @@ def _build_page(request: HttpRequest, membership: Membership, found: DatasetBuil
         "pill": _pill(found),
         "manifest": found.manifest,
         "manifest_name": MANIFEST,
+        "revoked": revoked_under([found]).get(found.pk, []),
         **_tables(found.manifest),
     }
     if found.job is not None and not found.job.is_finished:

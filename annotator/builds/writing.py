@@ -56,7 +56,7 @@ def write_folder(
     all) after every page, and may raise. Raises BuildRefused.
     """
     check_formats(formats)
-    ready = readiness(project=project, annotator=options.annotator)
+    ready = readiness(project=project, annotator=options.annotator, is_human_only=options.is_human_only)
     refuse_empty(ready)
     out.mkdir(mode=0o700)
     try:
@@ -97,6 +97,7 @@ def refuse_empty(ready: Readiness) -> None:
             (ready.n_unread, "waiting for another reader"),
             (ready.n_several, "submitted by several people, waiting for adjudication"),
             (ready.n_by_others, "submitted by others than the one asked for"),
+            (ready.n_certified, "with spans that certificates accepted"),
         )
         if count
     ]
@@ -124,6 +125,9 @@ def _write_files(
     n_read = 0
     for page in note_pages(project=project, sets=sets):
         for note in page:
+            if tally.options.is_human_only and any(found.certificate for found in note.spans):
+                tally.n_certified += 1  # accepted since the build began
+                continue
             _check_spans(note)
             part = parts[group_of(patient_id=note.patient_id, external_id=note.id)]
             tally.add(note, part)

@@ -91,6 +91,8 @@ class Batch(models.Model):
     regions are fixed before any of them is read.
 
     `label` is that of its target: empty for all that have none of their own. The promise is the batch's own copy.
+    `looked_at` is empty while its spans are to be held, and `ended_at` while some are to be released. Where nothing was
+    to be gained it ended as it began, without a member.
     """
 
     class Status(models.TextChoices):
@@ -151,7 +153,8 @@ class BatchMember(models.Model):
 class Region(models.Model):
     """A rung of a batch's ladder: its `size` most confident members. `place` is the order in which rungs are claimed.
 
-    Counts and evidence are those of the last look; a region that has passed has for good.
+    Counts and evidence are those of the last look. A region that has passed at any look has for good, unless a decision
+    is corrected: all looks are counted again from the start.
     """
 
     class Chain(models.TextChoices):
@@ -183,7 +186,7 @@ class Certificate(models.Model):
 
     It is extended by a larger region of the same batch. While it is live, later suggestions above its threshold are
     accepted as an extrapolation, some of them watched. Revoked, everything accepted under it is withdrawn; *revoking*
-    until that is done. Ended, it accepts nothing more.
+    until that is done. Ended, it accepts nothing more. `watched_at` is empty while its region is to be accepted.
     """
 
     class Status(models.TextChoices):

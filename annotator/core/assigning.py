@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -62,12 +62,20 @@ def workloads(*, n_notes: int, n_readers: int, asked: Sequence[int | None], seed
     return found
 
 
-def draw_readers(*, notes: Sequence[Note], loads: Sequence[int], n_readers: int, seed: int) -> list[tuple[int, ...]]:
+def draw_readers(
+    *,
+    notes: Sequence[Note],
+    loads: Sequence[int],
+    n_readers: int,
+    seed: int,
+    tell: Callable[[int, int], None] = lambda n_done, n_total: None,
+) -> list[tuple[int, ...]]:
     """The readers of each note, in the order of `notes`; each reader gets exactly the notes that `loads` says.
 
     Of those who may still take a note, in this order: whoever has had less than their part of its stratum, whoever
     knows the patient, whoever has shared the fewest notes with those who read it already, so that every pair of readers
-    can be compared, and whoever has most left to take. Time grows with notes × readers × `n_readers`.
+    can be compared, and whoever has most left to take. Time grows with notes × readers × `n_readers`; `tell` hears at
+    every thousandth note how far it is.
     """
     rng = random.Random(seed)  # noqa: S311
     order = _in_strata(notes, rng)
@@ -80,6 +88,8 @@ def draw_readers(*, notes: Sequence[Note], loads: Sequence[int], n_readers: int,
     tie = list(range(len(loads)))
     found: list[tuple[int, ...]] = [()] * len(notes)
     for n_done, place in enumerate(order):
+        if n_done % 1000 == 0:
+            tell(n_done, len(notes))
         note = notes[place]
         in_stratum, known = had[note.stratum], knows[note.patient] if note.patient else set()
         n_here = n_in_stratum[note.stratum]

@@ -16,6 +16,10 @@ from types import MappingProxyType
 from annotator.core.spans import Span
 
 _LAST = 2**62
+OUTSIDE = (
+    "A third version is about this difference: each of its spans has to overlap what the readers marked here, "
+    "or another span of it that does."
+)
 
 
 class Kind(StrEnum):
@@ -121,6 +125,16 @@ class Case:
     def version(self, digest: str) -> Version | None:
         """The version of that digest; None where nobody says that any longer."""
         return next((version for version in self.versions if version.digest == digest), None)
+
+    def holds(self, spans: Iterable[Span]) -> bool:
+        """Whether each of the spans overlaps what readings marked here, directly or over others of them: what a third
+        version may say. Others are no part of this difference.
+        """
+        left, reached = list(spans), [(self.start, self.end)]
+        while found := [span for span in left if _meets(span, reached)]:
+            left = [span for span in left if span not in found]
+            reached += [fragment for span in found for fragment in span.fragments]
+        return not left
 
     def most_different(self) -> tuple[Version, Version]:
         """Of an open case the two versions that have least in common, the ones of most readers among several such."""
@@ -232,6 +246,12 @@ def _kind_of_spans(versions: Sequence[Version]) -> Kind:
     if any(len(version.spans) > 1 for version in versions):
         return Kind.NESTED
     return Kind.EDGES if len({version.spans[0].label for version in versions}) == 1 else Kind.LABEL_AND_EDGES
+
+
+def _meets(span: Span, places: Iterable[tuple[int, int]]) -> bool:
+    return any(
+        start < end_there and start_there < end for start, end in span.fragments for start_there, end_there in places
+    )
 
 
 def _share(one: Version, other: Version) -> float:

@@ -10,6 +10,44 @@ from typing import NamedTuple
 from annotator.core.surfaces import normal_surface
 
 
+class Differing(NamedTuple):
+    """A place where two readers give different labels, empty for none, in a note; `surface` is the key of its words."""
+
+    key: int
+    document: int
+    surface: str
+    labels: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Places with the same words between the same labels, by their keys, in the order in which they were given."""
+
+    keys: tuple[int, ...]
+    labels: tuple[str, ...]
+    n_documents: int
+
+    @property
+    def n_places(self) -> int:
+        return len(self.keys)
+
+
+def disagreements(places: Iterable[Differing]) -> list[Disagreement]:
+    """What came most often first; of equal ones what was given first."""
+    groups: dict[tuple[str, frozenset[str]], list[Differing]] = defaultdict(list)
+    for place in places:
+        groups[place.surface, place.labels].append(place)
+    found = [
+        Disagreement(
+            keys=tuple(place.key for place in group),
+            labels=tuple(sorted(labels)),
+            n_documents=len({place.document for place in group}),
+        )
+        for (_, labels), group in groups.items()
+    ]
+    return sorted(found, key=lambda each: -each.n_places)
+
+
 class Settled(NamedTuple):
     """A place where readers differed: its words, the label that it got, and all labels that they gave. `key` names it,
     `document` its note.

@@ -104,6 +104,11 @@ def guess_layout(
     return _with_likely_columns(replace(layout, has_header=has_header), first, rest)
 
 
+def is_id_heading(cell: str) -> bool:
+    """Whether the cell is what a column of ids is called."""
+    return _plain(cell) in _KNOWN_NAMES["external_id"]
+
+
 def sample_rows(head: bytes, layout: CsvLayout) -> list[list[str]]:
     """The first rows of a file, blank ones left out, however wrong they are."""
     text = _decoded(head, layout.encoding)

@@ -9,7 +9,7 @@ process for some lines of arithmetic. Values are compared for equality only. Non
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import chain, combinations
@@ -22,8 +22,8 @@ Value = Hashable
 Table = Mapping[tuple[Value, Value], float]
 # What the raters of a unit said of it, a value or None each, in the raters' order, to how many units this was said of.
 Units = Mapping[tuple[Any, ...], int]
-_UNDEFINED = "not defined: only one value was given, or nothing by two"
-_UNEVEN = Estimate(None, None, "not defined: the number of ratings differs from unit to unit, see alpha")
+UNDEFINED = "not defined: only one value was given, or nothing by two"
+UNEVEN = Estimate(None, None, "not defined: the number of ratings differs from unit to unit, see alpha")
 
 
 def contingency(units: Units, one: int, other: int) -> Counter[tuple[Value, Value]]:
@@ -60,54 +60,58 @@ def kappa(table: Table) -> float | None:
     The latter where every unit has as many ratings: his mean agreement and his chance are sums of the same table. None
     where all ratings are one value.
     """
-    return _kappa(_margins(table))
+    return kappa_of(margins_of(table))
 
 
 def krippendorff_alpha(table: Table) -> float | None:
     """Krippendorff's alpha for nominal values of coincidences (2011, section C); None as for kappa."""
-    return _alpha(_margins(table))
+    return alpha_of(margins_of(table))
 
 
-class _Side(Enum):
+class Side(Enum):
     ROW = 1
     COLUMN = 2
     AGREED = 3
 
 
 # All that a coefficient needs of a table, and shorter: sums of its rows and columns by value, and of its diagonal.
-_Margins = Mapping[tuple[_Side, Value], float]
-_Figure = Callable[[_Margins], "float | None"]
+Margins = Mapping[tuple[Side, Value], float]
+Figure = Callable[[Margins], "float | None"]
 
 
-def _margins(table: Table) -> _Margins:
-    margins: dict[tuple[_Side, Value], float] = defaultdict(float)
+def margins_of(table: Table) -> Margins:
+    """What the coefficients need of a table."""
+    margins: dict[tuple[Side, Value], float] = defaultdict(float)
     for (row, column), n in table.items():
-        margins[_Side.ROW, row] += n
-        margins[_Side.COLUMN, column] += n
+        margins[Side.ROW, row] += n
+        margins[Side.COLUMN, column] += n
         if row == column:
-            margins[_Side.AGREED, None] += n
+            margins[Side.AGREED, None] += n
     return margins
 
 
-def _kappa(margins: _Margins) -> float | None:
-    rows, columns = _of_side(margins, _Side.ROW), _of_side(margins, _Side.COLUMN)
+def kappa_of(margins: Margins) -> float | None:
+    """`kappa` out of a table's margins."""
+    rows, columns = by_value(margins, Side.ROW), by_value(margins, Side.COLUMN)
     if len(rows.keys() | columns.keys()) < 2:
         return None
     n = sum(rows.values())
     by_chance = sum(rows[value] * columns[value] for value in rows.keys() & columns.keys()) / n / n
-    return (margins.get((_Side.AGREED, None), 0) / n - by_chance) / (1 - by_chance)
+    return (margins.get((Side.AGREED, None), 0) / n - by_chance) / (1 - by_chance)
 
 
-def _alpha(margins: _Margins) -> float | None:
-    rows = _of_side(margins, _Side.ROW)
+def alpha_of(margins: Margins) -> float | None:
+    """`krippendorff_alpha` out of a table's margins."""
+    rows = by_value(margins, Side.ROW)
     if len(rows) < 2:
         return None
     n = sum(rows.values())
-    n_differing = n - margins.get((_Side.AGREED, None), 0)
+    n_differing = n - margins.get((Side.AGREED, None), 0)
     return 1 - (n - 1) * n_differing / (n * n - sum(n_value * n_value for n_value in rows.values()))
 
 
-def _of_side(margins: _Margins, side: _Side) -> dict[Value, float]:
+def by_value(margins: Margins, side: Side) -> dict[Value, float]:
+    """The sums of one side, but for those that are none."""
     return {value: n for (of_side, value), n in margins.items() if of_side is side and n}
 
 
@@ -152,62 +156,36 @@ class Ratings:
     def reliability(self, *, seed: int, n_resamples: int) -> Reliability:
         """The coefficients, each with its interval over patients."""
 
-        def estimated(by_patient: _ByPatient, figure: _Figure) -> Estimate:
-            statistics = {"": _weighted(list(by_patient.values()), figure)}
-            found = estimates(len(by_patient), statistics, undefined=_UNDEFINED, seed=seed, n_resamples=n_resamples)
+        def estimated(by_patient: _ByPatient, figure: Figure) -> Estimate:
+            statistics = {"": weighted(list(by_patient.values()), figure)}
+            found = estimates(len(by_patient), statistics, undefined=UNDEFINED, seed=seed, n_resamples=n_resamples)
             return found[""]
 
         n_units = self._n_raters.total()
-        fleiss = _UNEVEN if len(self._n_raters) > 1 else estimated(self._all, _kappa)
+        fleiss = UNEVEN if len(self._n_raters) > 1 else estimated(self._all, kappa_of)
         return Reliability(
-            alpha=Coefficient(n_units, estimated(self._all, _alpha)),
+            alpha=Coefficient(n_units, estimated(self._all, alpha_of)),
             fleiss=Coefficient(n_units, fleiss),
             cohen={
-                pair: Coefficient(self._n_shared[pair], estimated(by_patient, _kappa))
+                pair: Coefficient(self._n_shared[pair], estimated(by_patient, kappa_of))
                 for pair, by_patient in sorted(self._pairs.items())
             },
         )
 
 
-# In the tally of a note: how many units were rated alike, weighted as coincidences are, and how many there are.
-_AGREED, _UNITS = "=", "#"
+_ByPatient = dict[int, dict[tuple[Side, Value], float]]
 
 
-def alpha_tally(units: Units) -> dict[str, float]:
-    """What alpha needs of a note whose ratings are sets of names: how often each set was given, by its names, joined.
-
-    Tallies add up over notes, and can be written as JSON.
-    """
-    margins = _margins(coincidences(units))
-    tally = {"|".join(sorted(value)): n for value, n in _of_side(margins, _Side.ROW).items()}  # type: ignore[call-overload]
-    return tally | {_AGREED: margins.get((_Side.AGREED, None), 0), _UNITS: sum(units.values())}
-
-
-def alpha_of_tallies(by_patient: Iterable[Mapping[str, float]], *, seed: int, n_resamples: int) -> Coefficient:
-    """Krippendorff's alpha of all notes, out of the sum of each patient's tallies, with its interval over patients."""
-    tallies = list(by_patient)
-    margins: list[_Margins] = [
-        {(_Side.AGREED, None) if key == _AGREED else (_Side.ROW, key): n for key, n in tally.items() if key != _UNITS}
-        for tally in tallies
-    ]
-    statistics = {"": _weighted(margins, _alpha)}
-    found = estimates(len(margins), statistics, undefined=_UNDEFINED, seed=seed, n_resamples=n_resamples)
-    return Coefficient(round(sum(tally[_UNITS] for tally in tallies)), found[""])
-
-
-_ByPatient = dict[int, dict[tuple[_Side, Value], float]]
-
-
-def _empty() -> dict[tuple[_Side, Value], float]:
+def _empty() -> dict[tuple[Side, Value], float]:
     return defaultdict(float)
 
 
 def _add(table: Table, by_patient: _ByPatient, patient: int) -> None:
-    for margin, n in _margins(table).items():
+    for margin, n in margins_of(table).items():
         by_patient[patient][margin] += n
 
 
-def _weighted(margins: Sequence[_Margins], figure: _Figure) -> Statistic:
+def weighted(margins: Sequence[Margins], figure: Figure) -> Statistic:
     """The figure of the sum as a function of how often each patient counts."""
     columns = {
         margin: [each.get(margin, 0) for each in margins] for margin in dict.fromkeys(chain.from_iterable(margins))

@@ -19,6 +19,7 @@ class Job(models.Model):
         PURGE = "purge"
         RULE = "rule"
         REPORT = "report"
+        ROUND = "round"
 
     class Status(models.TextChoices):
         QUEUED = "queued"

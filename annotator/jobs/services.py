@@ -26,8 +26,13 @@ TASKS = {
     Job.Kind.PURGE: "annotator.run_purge",
     Job.Kind.RULE: "annotator.run_rule",
     Job.Kind.REPORT: "annotator.run_report",
+    Job.Kind.ROUND: "annotator.run_round",
 }
-_FAILED = {Job.Kind.IMPORT: Kind.IMPORT_FAILED, Job.Kind.BUILD: Kind.BUILD_FAILED}
+_FAILED = {
+    Job.Kind.IMPORT: Kind.IMPORT_FAILED,
+    Job.Kind.BUILD: Kind.BUILD_FAILED,
+    Job.Kind.ROUND: Kind.ROUND_FAILED,
+}
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 
 

@@ -10,7 +10,7 @@ def copy_random_order(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("annotator", "0020_certificates")]
+    dependencies = [("annotator", "0022_assignment")]
 
     operations = [
         migrations.AddField(

@@ -176,7 +176,7 @@ def _work_day(day: Day, reviewer: int, note_type: str, notes: list[_Note]) -> Wo
 
 
 def _given_labels(day: Day, done: Iterable[int]) -> list[LabelDay]:
-    """Of the sets that were submitted that day with the notes that were done."""
+    """What people gave in the sets that were submitted that day with the notes that were done."""
     sets = AnnotationSet.objects.filter(
         document__review_items__in=list(done),
         kind=AnnotationSet.Kind.READING,
@@ -185,7 +185,7 @@ def _given_labels(day: Day, done: Iterable[int]) -> list[LabelDay]:
         submitted_at__lt=day.end,
     )
     types = dict(sets.order_by().values_list("pk", "document__note_type"))
-    live = Annotation.objects.filter(set__in=types, status=Annotation.Status.LIVE).order_by()
+    live = Annotation.objects.filter(set__in=types, certificate=None, status=Annotation.Status.LIVE).order_by()
     counts: dict[int, Counter[str]] = {found: Counter() for found in types}
     for found, label, n in live.values_list("set", "label").annotate(n=Count("pk")):
         counts[found][label] = n

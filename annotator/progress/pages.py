@@ -68,13 +68,13 @@ STATES = (
     ("Not labelled", (NoteState.WAITING, NoteState.FAILED)),
     ("To read", (NoteState.TO_REVIEW,)),
     ("In hand", (NoteState.IN_REVIEW,)),
-    ("Done", (NoteState.REVIEWED,)),
+    ("Done", (NoteState.REVIEWED, NoteState.CERTIFIED)),
 )
 
 
 def lead(queue: Queue, by_day: Sequence[int], *, n_readers: int, today: date) -> Lead:
     """How far the notes are, and when the rest will be done, in a sentence."""
-    n, n_done = queue.count(*NoteState), queue.count(NoteState.REVIEWED)
+    n, n_done = queue.count(*NoteState), queue.count(NoteState.REVIEWED, NoteState.CERTIFIED)
     if not n:
         return Lead("", "There is no note.")
     if n_done == n:

@@ -30,13 +30,14 @@ from annotator.projects.models import Guideline, Invitation, Membership, Project
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundReader
+from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundJob, RoundReader
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
     Labeler,
     LabelJob,
     LabelRun,
+    PoolWish,
     PromptExample,
     ServerPermission,
     Suggestion,
@@ -69,6 +70,7 @@ OF_NOTES: tuple[_Table, ...] = (
     (Suggestion, "document", "n_suggestions"),
     (Candidate, "document", "n_candidates"),
     (LabelJob, "document", "n_label_jobs"),
+    (PoolWish, "document", "n_pool_wishes"),
     (PromptExample, "document", "n_prompt_examples"),
     (Document, "pk", "n_notes"),
 )
@@ -119,11 +121,12 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     return _delete_all(OF_NOTES, ids)
 
 
-_Work = type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport]
+_Work = type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport] | type[RoundJob]
 
 
 def delete_work(table: _Work, project: Project) -> int:
-    """Delete the project's imports, builds, applied rules or reports, each with its job; how many.
+    """Delete the project's imports, builds, applied rules, reports or the work on its rounds, each with its job; how
+    many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """

@@ -37,7 +37,8 @@ from annotator.purges.models import Tombstone
 from annotator.purges.selectors import Doomed, builds_holding, doomed_notes
 from annotator.purges.traces import forget_notes
 from annotator.quality.models import AgreementReport
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, ReviewItem, RoundJob
+from annotator.routing.ending import end_all, end_purged
 from annotator.suggestions.models import LabelJob, LabelRun
 
 BATCH = 50
@@ -67,6 +68,7 @@ def purge_notes(*, project: Project, doomed: Doomed, actor: User | None, now: da
     n_builds = withdraw_files(builds=builds_holding(project=project, notes=notes), now=now)
     _count(tombstone, Counter(n_builds=n_builds))
     stop_builds(project=project, now=now)
+    end_purged(project=project, document_ids=list(notes.values_list("pk", flat=True)), now=now)
     _cancel_labelling(LabelJob.objects.filter(document__in=notes), now)
     _take(tombstone, notes, now)
     return tombstone
@@ -93,6 +95,7 @@ def purge_project(
     members = list(Membership.objects.filter(project=project).values_list("user", flat=True))
     Membership.objects.filter(project=project).delete()
     Invitation.objects.filter(project=project).delete()
+    end_all(project=project, now=now)
     ApiToken.objects.filter(project=project.public_id, revoked_at=None).update(revoked_at=now)
     LabelRun.objects.filter(project=project, status=LabelRun.Status.RUNNING).update(
         status=LabelRun.Status.CANCELLED, finished_at=now
@@ -277,6 +280,7 @@ def _delete_graves(tombstone: Tombstone) -> None:
                 n_rule_runs=delete_work(RuleRun, project),
                 n_builds=delete_work(DatasetBuild, project),
                 n_agreement_reports=delete_work(AgreementReport, project),
+                n_round_jobs=delete_work(RoundJob, project),
             )
             counts += delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:

@@ -11,6 +11,7 @@ from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, When
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.selectors import has_certified
 from annotator.core.readings import Reading, ReadNote, ReadSpan
 from annotator.documents.models import Document
 from annotator.projects.models import Membership, Project
@@ -199,9 +200,12 @@ def trial_of(*, document_id: int, user: User) -> Trial:
 
 def offered_sets(project: Project, *, chosen: Collection[int] = ()) -> QuerySet[Any]:
     """Sets that may be references, with note, reader and `n_spans`: gold, and the only submitted reading of a note
-    without gold. The `chosen` first, then gold, then what has most spans; MOST_OFFERED at most beside those. One query.
+    without gold, if people decided all of it. The `chosen` first, then gold, then what has most spans; MOST_OFFERED at
+    most beside those. One query.
     """
-    submitted = AnnotationSet.objects.filter(document__project=project, status=_Submitted)
+    submitted = AnnotationSet.objects.filter(
+        ~has_certified() | Q(pk__in=chosen), document__project=project, status=_Submitted, annotator__isnull=False
+    )
     gold = submitted.filter(kind=_Kind.GOLD)
     once = submitted.filter(kind=_Kind.READING).order_by().values("document").annotate(n=Count("pk")).filter(n=1)
     only = Q(kind=_Kind.READING, document__in=once.values("document")) & ~Q(document__in=gold.values("document"))

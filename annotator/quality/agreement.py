@@ -9,6 +9,7 @@ from itertools import islice
 from django.db.models import QuerySet
 
 from annotator.annotations.models import AnnotationSet
+from annotator.annotations.selectors import has_certified
 from annotator.core.readings import Reading, ReadNote
 from annotator.documents.models import Document
 from annotator.projects.models import Project
@@ -42,8 +43,9 @@ def read_notes(project: Project) -> Iterator[ReadNote]:
 
 
 def _submitted() -> QuerySet[AnnotationSet]:
-    """Readings of people, and gold."""
-    found = AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED, annotator__isnull=False)
+    """Readings of people, but for those in which certificates have accepted spans, and gold."""
+    submitted = AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED, annotator__isnull=False)
+    found = submitted.filter(~has_certified())
     return found.exclude(kind=AnnotationSet.Kind.TRIAL)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from annotator.core.agreement import GOLD, Kind
 from annotator.core.chart import IntervalPlot, LineChart, Measured, interval_plot, line_chart
 from annotator.core.schema import Label
+from annotator.core.tallies import ALL_LABELS, ALPHA, Rated
 from annotator.core.wording import counted
 from annotator.projects.models import Guideline
 from annotator.quality.forms import AgreementForm, cell_key
@@ -85,6 +86,16 @@ class LabelRow:
     interval: str
     other: str
     n_spans: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoefficientRow:
+    """What is rated, and its coefficients beyond chance: words and interval of each, or why there is none."""
+
+    name: str
+    colour: str
+    n_units: int
+    figures: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,9 +275,55 @@ def guideline_rows(data: Mapping[str, Any], form: AgreementForm) -> list[Guideli
     return rows if len(rows) > 1 else []
 
 
+def narrowed(data: Mapping[str, Any], of_pair: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The data with what is told of labels narrowed to one pair, where one is chosen."""
+    if of_pair is None:
+        return data
+    figures_of = {"confusion": of_pair["confusion"], "coefficients": of_pair["coefficients"]}
+    return {**data, "pools": {**data["pools"], PEOPLE: of_pair}, **figures_of}
+
+
+def coefficient_rows(data: Mapping[str, Any], labels: Sequence[Label]) -> list[CoefficientRow]:
+    """Alpha and Fleiss' kappa of what people rate, or Cohen's of a pair: tokens, by label too, attributes, and labels
+    of the note.
+    """
+    found, people = data["coefficients"], _labels_of(data, PEOPLE)
+    rows = [
+        _coefficient_row("All labels, the same set", "", figures, has_enough=True)
+        for figures in found.get(Rated.TOKENS, {}).values()
+    ]
+    for label in labels:
+        figures = found.get(Rated.LABEL, {}).get(label.name)
+        if figures:
+            own = people.get(label.name)
+            rows.append(_coefficient_row(label.name, label.colour, figures, has_enough=bool(own and is_enough(own))))
+    for rated, noun in ((Rated.ATTRIBUTE, "Attribute"), (Rated.VALUE, "Label of the note")):
+        for name, figures in found.get(rated, {}).items():
+            n_units = next(iter(figures.values()))["n_units"]
+            rows.append(_coefficient_row(f"{noun}: {name}", "", figures, has_enough=n_units >= FEWEST_SPANS))
+    return rows
+
+
+def _coefficient_row(name: str, colour: str, figures: Mapping[str, Any], *, has_enough: bool) -> CoefficientRow:
+    return CoefficientRow(
+        name=name,
+        colour=colour,
+        n_units=next(iter(figures.values()))["n_units"],
+        figures=tuple(_coefficient_words(each, has_enough=has_enough) for each in figures.values()),
+    )
+
+
+def _coefficient_words(found: Mapping[str, Any], *, has_enough: bool) -> tuple[str, str]:
+    if not has_enough:
+        return "not enough data", "–"
+    if found["value"] is None:
+        return "not defined", "–"
+    return share(found["value"]), _interval(found)
+
+
 def alpha_words(data: Mapping[str, Any]) -> tuple[str, str]:
     """Krippendorff's alpha and its interval, or why there is none."""
-    found = data["alpha"]
+    found = data["coefficients"][Rated.TOKENS].get(ALL_LABELS, {}).get(ALPHA)
     if found is None or found["value"] is None:
         return "not enough data", ""
     low_high = found["interval"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from rest_framework import serializers
@@ -24,6 +25,9 @@ N_RESAMPLES = 200
 
 class AgreementQuery(StrictSerializer):
     days = serializers.ChoiceField(PERIODS, default="0", help_text="Of the last so many days; 0 for all time.")
+    round = serializers.CharField(
+        max_length=16, default="", help_text="The id of a round, of whose notes; else of all."
+    )
 
 
 class Recall(ApiView):
@@ -54,8 +58,11 @@ class Agreement(ApiView):
         `computed_at` is null until they are counted for the first time: ask again.
         """
         membership = membership_of(request, project_id, Action.MEASURE)
+        round_id = self.query.get("round", "")
+        if round_id:
+            get_object_or_404(membership.project.rounds, public_id=round_id)
         standing = agreement_standing(
-            project=membership.project, days=int(self.query.get("days", "0")), now=timezone.now()
+            project=membership.project, days=int(self.query.get("days", "0")), round_id=round_id, now=timezone.now()
         )
         data = standing.report.data if standing.report else {}
         computed_at = standing.report.computed_at if standing.report else None

@@ -182,7 +182,10 @@ def _more_words(n_more: int | None) -> str:
 
 
 def _interval(found: Estimate, write: Callable[[float | None], str]) -> str:
-    return f"{write(found.interval.low)} to {write(found.interval.high)}" if found.interval else NONE
+    if found.interval is None:
+        return NONE
+    low, high = map(write, found.interval)
+    return f"{low.removesuffix(' %')} to {high}"
 
 
 def _percent(value: float | None) -> str:

@@ -9,6 +9,7 @@ from django import forms
 
 from annotator.core.wording import counted
 from annotator.quality.selectors import GoldSource, LabelerChoice
+from annotator.review.models import Round
 
 _SOURCES = [(GoldSource.ALL, "All finished notes"), (GoldSource.IMPORTED, "Imported annotations only")]
 
@@ -51,13 +52,16 @@ class AgreementForm(forms.Form):
 
     scheme = forms.ChoiceField(required=False, choices=_SCHEMES)
     days = forms.ChoiceField(required=False, choices=PERIODS)
+    round = forms.ChoiceField(required=False)
     label = forms.ChoiceField(required=False)
     pair = forms.CharField(required=False, widget=forms.HiddenInput)
     cell = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, data: Mapping[str, str], labels: Sequence[str]) -> None:
+    def __init__(self, data: Mapping[str, str], labels: Sequence[str], rounds: Sequence[Round]) -> None:
         super().__init__(data, auto_id="agreement_%s")
         self._labels = labels
+        of_rounds = [(each.public_id, _round_words(each)) for each in rounds]
+        self.fields["round"].choices = [("", "All rounds"), *of_rounds]  # type: ignore[attr-defined]
         self.fields["label"].choices = [("", "Any label"), *((label, label) for label in labels)]  # type: ignore[attr-defined]
         self.is_valid()
 
@@ -69,6 +73,11 @@ class AgreementForm(forms.Form):
     def chosen_days(self) -> int:
         """Of the last so many days; 0 for all time."""
         return int(self.cleaned_data.get("days") or 0)
+
+    @property
+    def chosen_round(self) -> str:
+        """The public id of a round; empty for all notes, of a round or not."""
+        return self.cleaned_data.get("round") or ""
 
     @property
     def chosen_label(self) -> str:
@@ -89,6 +98,10 @@ class AgreementForm(forms.Form):
         """The query of the page that differs from this one in what is `changed`."""
         chosen = {name: self.cleaned_data.get(name) for name in self.fields} | changed
         return urlencode({name: value for name, value in chosen.items() if value not in {None, "", "0"}})
+
+
+def _round_words(found: Round) -> str:
+    return f"Round {found.number}: {found.name}" if found.name else f"Round {found.number}"
 
 
 def cell_key(label_a: str, label_b: str) -> str:

@@ -9,28 +9,20 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, QuerySet
+from django.db.models import Count, F
 from django.utils import timezone
 
 from annotator.core.agreement import ALL_LABELS, GOLD, MOST_GROUPS, Counts, Kind, Pair, Tally
-from annotator.core.reliability import alpha_of_tallies
+from annotator.core.tallies import Coefficients, Sums
 from annotator.projects.models import Project
 from annotator.quality.reports import coefficient_json, scores_json
 from annotator.readings.models import MODEL, Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import OF_NO_READER, ReviewItem
+from annotator.review.differing import of_finished_notes
 
 # Fewer than the command draws: of a small project the page counts while it is waited for.
 N_RESAMPLES = 200
 PEOPLE = "people"
 NONE = ""
-
-
-def of_finished_notes(rows: QuerySet, *, project: Project, since: datetime | None) -> QuerySet:
-    """Those of the rows whose note waits for no reader, whom it could sway, and was read since then."""
-    # `exclude(unit__in=…)`: see review.similar.is_finished.
-    waiting = ReviewItem.objects.filter(document=OuterRef("document"), status=ReviewItem.Status.OPEN)
-    found = rows.filter(~Exists(waiting.exclude(unit__in=OF_NO_READER)), document__project=project)
-    return found.filter(at__gte=since) if since else found
 
 
 def start_of(days: int, now: datetime) -> datetime | None:
@@ -39,7 +31,12 @@ def start_of(days: int, now: datetime) -> datetime | None:
 
 
 def measure_project(
-    *, project: Project, labels: Sequence[str], since: datetime | None, n_resamples: int = N_RESAMPLES
+    *,
+    project: Project,
+    labels: Sequence[str],
+    since: datetime | None,
+    round_id: str = "",
+    n_resamples: int = N_RESAMPLES,
 ) -> dict[str, Any]:
     """All figures of the page, as JSON; people and labelers go by what `ReaderPair.key` calls them. Six queries.
 
@@ -55,13 +52,14 @@ def measure_project(
     by_guideline: dict[int, Counts] = defaultdict(Counts)
     patients: dict[int, int] = {}
     several: set[int] = set()
-    rows = of_finished_notes(Comparison.objects.filter(project=project), project=project, since=since).order_by("pk")
+    rows = Comparison.objects.filter(project=project)
+    rows = of_finished_notes(rows, project=project, since=since, round_id=round_id).order_by("pk")
     for pair_id, document, number, at, counts in rows.values_list(
         "pair_id", "document_id", "patient", "at", "counts"
     ).iterator(chunk_size=2000):
         pair, patient = pairs[pair_id], patients.setdefault(number, len(patients))
-        tallies = {label: Tally(*counts[label]) for label in labels if label in counts}
-        in_all = reduce(Tally.plus, tallies.values(), Tally())
+        tallies = _tallies(counts, labels)
+        in_all = _in_all(tallies)
         by_pair[pair_id].add(ALL_LABELS, patient, in_all)
         pool = pooled[_pool(pair)]
         for label, tally in {ALL_LABELS: in_all, **tallies}.items():
@@ -72,7 +70,7 @@ def measure_project(
             monday = (day - timedelta(days=day.weekday())).isoformat()
             weeks[monday] = weeks[monday].plus(in_all)
             by_guideline[bisect_right(guidelines, at, key=lambda version: version[1])].add(ALL_LABELS, patient, in_all)
-    confusion = _confusion(project, since)
+    confusion = _confusion(project, since, round_id)
     return {
         "of_labels": list(labels),
         "n_documents": len(several),
@@ -86,13 +84,13 @@ def measure_project(
             }
             for pair_id, counts in by_pair.items()
         ],
-        "confusion": [[*labels, n] for labels, n in sorted(sum(confusion.values(), Counter()).items())],
+        "confusion": _confusion_json(confusion),
         "guidelines": [
             [guidelines[place - 1][0] if place else 0, _pair_json(Pair(Kind.ANNOTATORS, "", ""), counts, n_resamples)]
             for place, counts in sorted(by_guideline.items())
         ],
         "weeks": sorted([week, *tally] for week, tally in weeks.items()),
-        "alpha": _alpha(project, since, n_resamples),
+        **_coefficients(project, labels, since, round_id, n_resamples),
     }
 
 
@@ -109,6 +107,7 @@ def is_labeler(name: str) -> bool:
 
 
 def _pool_json(counts: Counts, labels: Sequence[str], n_resamples: int) -> dict[str, Any]:
+    """Figures over all labels, and of each."""
     found = counts.comparison(Pair(Kind.ANNOTATORS, "", ""), labels, seed=0, n_resamples=n_resamples)
     return {
         "n_patients": found.n_patients,
@@ -129,11 +128,54 @@ def _pair_json(pair: Pair, counts: Counts, n_resamples: int) -> dict[str, Any]:
     }
 
 
-def _confusion(project: Project, since: datetime | None) -> Mapping[int, Counter[tuple[str, str]]]:
-    """By pair of people how often one gives which label, or none, where the other gives which. One query."""
-    rows = Difference.objects.filter(project=project, pair__kind=Kind.ANNOTATORS).exclude(label_a=F("label_b"))
+def measure_pair(
+    *,
+    project: Project,
+    row: ReaderPair,
+    labels: Sequence[str],
+    since: datetime | None,
+    round_id: str = "",
+    n_resamples: int = N_RESAMPLES,
+) -> dict[str, Any]:
+    """What the page tells of one pair beside its F1, as JSON: F1 of each label, kappa, and its confusion. Two queries.
+
+    Of a labeler there are no ratings, and so no kappa.
+    """
+    counts, sums, patients = Counts(), Sums(), dict[int, int]()
+    rows = Comparison.objects.filter(project=project, pair=row)
+    found = of_finished_notes(rows, project=project, since=since, round_id=round_id).order_by("pk")
+    for number, told, ratings in found.values_list("patient", "counts", "ratings").iterator(chunk_size=2000):
+        patient = patients.setdefault(number, len(patients))
+        tallies = _tallies(told, labels)
+        for label, tally in {ALL_LABELS: _in_all(tallies), **tallies}.items():
+            counts.add(label, patient, tally)
+        sums.add(group=patient % MOST_GROUPS, tallies=ratings)
+    confusion = _confusion(project, since, round_id, row)
+    return {
+        **_pool_json(counts, labels, n_resamples),
+        "coefficients": _coefficients_json(sums.of_two(labels, seed=0, n_resamples=n_resamples)),
+        "confusion": _confusion_json(confusion),
+    }
+
+
+def _tallies(counts: Mapping[str, Sequence[int]], labels: Sequence[str]) -> dict[str, Tally]:
+    return {label: Tally(*counts[label]) for label in labels if label in counts}
+
+
+def _in_all(tallies: Mapping[str, Tally]) -> Tally:
+    return reduce(Tally.plus, tallies.values(), Tally())
+
+
+def _confusion(
+    project: Project, since: datetime | None, round_id: str, pair: ReaderPair | None = None
+) -> Mapping[int, Counter[tuple[str, str]]]:
+    """By pair of people, or of one pair, how often one gives which label, or none, where the other gives which. One
+    query.
+    """
+    rows = Difference.objects.filter(project=project).exclude(label_a=F("label_b"))
+    rows = rows.filter(pair=pair) if pair else rows.filter(pair__kind=Kind.ANNOTATORS)
     counted = (
-        of_finished_notes(rows, project=project, since=since)
+        of_finished_notes(rows, project=project, since=since, round_id=round_id)
         .order_by()
         .values_list("pair_id", "label_a", "label_b")
         .annotate(n=Count("pk"))
@@ -142,6 +184,10 @@ def _confusion(project: Project, since: datetime | None) -> Mapping[int, Counter
     for pair_id, label_a, label_b, n in counted:
         found[pair_id][label_a, label_b] = n
     return found
+
+
+def _confusion_json(confusion: Mapping[int, Counter[tuple[str, str]]]) -> list[list[Any]]:
+    return [[*labels, n] for labels, n in sorted(sum(confusion.values(), Counter()).items())]
 
 
 def _gap(confusion: Mapping[tuple[str, str], int]) -> list[Any] | None:
@@ -155,13 +201,29 @@ def _gap(confusion: Mapping[tuple[str, str], int]) -> list[Any] | None:
     return [*labels, n, either.total()]
 
 
-def _alpha(project: Project, since: datetime | None, n_resamples: int) -> dict[str, Any] | None:
-    """Krippendorff's alpha on tokens, of all labels. One query."""
-    rows = of_finished_notes(TokenRatings.objects.filter(project=project), project=project, since=since).order_by("pk")
+def _coefficients(
+    project: Project, labels: Sequence[str], since: datetime | None, round_id: str, n_resamples: int
+) -> dict[str, Any]:
+    """Alpha and Fleiss' kappa of all that people rate, and of how many notes no ratings are kept yet. One query."""
+    rows = TokenRatings.objects.filter(project=project)
+    rows = of_finished_notes(rows, project=project, since=since, round_id=round_id).order_by("pk")
     patients: dict[int, int] = {}
-    tallies: dict[int, Counter[str]] = defaultdict(Counter)
-    for number, tally in rows.values_list("patient", "tally").iterator(chunk_size=2000):
-        tallies[patients.setdefault(number, len(patients)) % MOST_GROUPS].update(tally)
-    if not tallies:
-        return None
-    return coefficient_json(alpha_of_tallies(tallies.values(), seed=0, n_resamples=n_resamples))
+    sums, n_older = Sums(), 0
+    for number, ratings in rows.values_list("patient", "ratings").iterator(chunk_size=2000):
+        group = patients.setdefault(number, len(patients)) % MOST_GROUPS
+        if ratings is None:
+            n_older += 1
+        else:
+            sums.add(group=group, tallies=ratings)
+    found = _coefficients_json(sums.of_all(labels, seed=0, n_resamples=n_resamples))
+    return {"coefficients": found, "n_older": n_older}
+
+
+def _coefficients_json(found: Coefficients) -> dict[str, Any]:
+    return {
+        rated: {
+            name: {figure: coefficient_json(each) for figure, each in figures.items()}
+            for name, figures in by_name.items()
+        }
+        for rated, by_name in found.items()
+    }

@@ -138,7 +138,7 @@ def _jobs_at(shown_at: Mapping[int, datetime | None]) -> dict[int, int]:
     jobs: dict[int, int] = {}
     for document, job, routed_at in rows.values_list("document", "pk", "routed_at"):
         moment = shown_at[document]
-        if moment is not None and routed_at <= moment:
+        if moment is not None and routed_at is not None and routed_at <= moment:
             jobs[document] = job
     return jobs
 

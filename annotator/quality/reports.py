@@ -9,6 +9,7 @@ from typing import Any
 from annotator.core.agreement import Agreement, Comparison, Kind, Pair, Score, Scores
 from annotator.core.intervals import Estimate
 from annotator.core.reliability import Coefficient, Reliability
+from annotator.core.tallies import ALL_LABELS, Rated
 from annotator.core.tokens import TOKENIZER
 from annotator.core.wording import counted
 
@@ -206,7 +207,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, n_names: int) 
 
 
 def report_json(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """A stored report in the words of `agreement_json`, without single notes and what only ratings of all tell."""
+    """A stored report in the words of `agreement_json`, without single notes and the kappas of pairs."""
     rows: dict[str, list[dict[str, Any]]] = {kind: [] for kind in Kind}
     for pair in data["pairs"]:
         rows[pair["kind"]].append(
@@ -218,7 +219,13 @@ def report_json(data: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, 
         "n_waiting": data["n_waiting"],
         **_pairs_json(rows[Kind.ANNOTATORS]),
         "labels": people["labels"] if people else {},
-        "coefficients": {"tokenizer": TOKENIZER, "tokens": {"krippendorff_alpha": data["alpha"]}},
+        "coefficients": {
+            "tokenizer": TOKENIZER,
+            "tokens": data["coefficients"][Rated.TOKENS].get(ALL_LABELS),
+            "labels": data["coefficients"][Rated.LABEL],
+        },
+        "attributes": data["coefficients"][Rated.ATTRIBUTE],
+        "document_labels": data["coefficients"][Rated.VALUE],
         "labelers": rows[Kind.LABELER],
         "gold": rows[Kind.GOLD] or None,
         "confusion": [{"a": label_a, "b": label_b, "n": n} for label_a, label_b, n in data["confusion"]],
@@ -235,19 +242,39 @@ def _named(pair: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
 CSV_HEAD = (
     *("kind", "a", "b", "label", "n_documents", "n_patients", "n_a", "n_b"),
     *(f"{scheme}_{figure}" for scheme in ("strict", "overlap") for figure in ("p", "r", "f1", "low", "high", "caveat")),
+    *("rated", "coefficient", "n_units", "value", "value_low", "value_high", "value_caveat"),
 )
+_NO_COEFFICIENT = ("",) * 7
+_NO_SCORES = ("",) * (len(CSV_HEAD) - 5 - 7)
 
 
 def csv_rows(data: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Sequence[Any]]:
-    """A stored report as a table: each pair over all labels, then each label over all pairs of people."""
+    """A stored report as a table: each pair over all labels, then each label over all pairs of people, then the
+    coefficients of what people rate.
+    """
     yield CSV_HEAD
     for pair in data.get("pairs", ()):
         a, b = map(spreadsheet_safe, _named(pair, names).values())
-        yield (pair["kind"], a, b, "", pair["n_documents"], pair["n_patients"], *_score_columns(pair))
+        yield (pair["kind"], a, b, "", pair["n_documents"], pair["n_patients"], *_score_columns(pair), *_NO_COEFFICIENT)
     people = data.get("pools", {}).get("people")
     if people:
         for label, scores in people["labels"].items():
-            yield ("annotators", "", "", label, data["n_documents"], people["n_patients"], *_score_columns(scores))
+            yield (
+                "annotators",
+                "",
+                "",
+                label,
+                data["n_documents"],
+                people["n_patients"],
+                *_score_columns(scores),
+                *_NO_COEFFICIENT,
+            )
+    for rated, by_name in data.get("coefficients", {}).items():
+        for name, figures in by_name.items():
+            for figure, found in figures.items():
+                low_high = found["interval"] or (None, None)
+                told = (rated, figure, found["n_units"], found["value"], *low_high, found["caveat"])
+                yield ("coefficients", "", "", spreadsheet_safe(name), data["n_documents"], *_NO_SCORES, *told)
 
 
 def spreadsheet_safe(text: str) -> str:

@@ -82,11 +82,11 @@ def labelers_with_notes(project: Project) -> list[LabelerChoice]:
 
 def gold_notes(*, project: Project, labeler: Labeler, source: GoldSource) -> GoldNotes:
     """Notes with a gold set or a single reading that the labeler has read, with what it found. Nine queries, whatever
-    their number.
+    their number. None in which certificates have accepted what a labeler found.
 
     Of a note that it has read several times the last reading counts.
     """
-    ready = readiness(project=project)
+    ready = readiness(project=project, is_human_only=True)
     sets = {found.document_id: found.set_id for found in ready.sets}
     jobs = _last_jobs(labeler, among=sets)
     decided = _decided(project)

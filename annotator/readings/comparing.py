@@ -7,15 +7,19 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import F
 
 from annotator.annotations.models import AnnotationSet
+from annotator.annotations.selectors import has_certified
 from annotator.core import differences
 from annotator.core.agreement import GOLD, Kind, Pair, Tally, note_cells
-from annotator.core.readings import Reading, ReadNote, token_units
-from annotator.core.reliability import alpha_tally
+from annotator.core.readings import Reading, ReadNote
+from annotator.core.surfaces import surface_key
+from annotator.core.tallies import Tallies, rated_units, tallies_of_all, tallies_of_two
 from annotator.documents.models import Document
 from annotator.readings.models import MODEL, Comparison, Difference, ReaderPair, TokenRatings, person_key
 from annotator.readings.notes import found_by_jobs, said_in_sets
@@ -72,6 +76,18 @@ def compare_notes(*, document_ids: Collection[int]) -> None:
         _compare_page(ids[first : first + _PAGE])
 
 
+def compare_older(*, limit: int = _PAGE) -> int:
+    """Compare anew up to so many notes whose rows are older than what is kept of ratings and surfaces now; how many.
+
+    Those of notes that are being purged have left their project, and are let go.
+    """
+    older = TokenRatings.objects.filter(ratings__isnull=True, document__project=F("project")).order_by("pk")
+    ids = list(older.values_list("document_id", flat=True)[:limit])
+    if ids:
+        compare_notes(document_ids=ids)
+    return len(ids)
+
+
 def _compare_page(document_ids: Sequence[int]) -> None:
     for table in (Comparison, Difference, TokenRatings):
         table._default_manager.filter(document__in=document_ids).delete()
@@ -99,10 +115,13 @@ def _compare_page(document_ids: Sequence[int]) -> None:
 
 
 def _readers(document_ids: Collection[int]) -> dict[int, _Readers]:
-    """Who has read each of the notes that a person has, without what they say. Two queries."""
+    """Who has read each of the notes that a person has, without what they say. Two queries.
+
+    A reading in which certificates have accepted spans is compared with none: they would count as the reader's.
+    """
     found: dict[int, _Readers] = defaultdict(_Readers)
     sets = AnnotationSet.objects.filter(document__in=document_ids, status=AnnotationSet.Status.SUBMITTED)
-    sets = sets.exclude(kind=AnnotationSet.Kind.TRIAL).filter(annotator__isnull=False).order_by()
+    sets = sets.exclude(kind=AnnotationSet.Kind.TRIAL).filter(~has_certified(), annotator__isnull=False).order_by()
     for row, document, kind, reader, at in sets.values_list(
         "pk", "document_id", "kind", "annotator_id", "submitted_at"
     ):
@@ -128,17 +147,38 @@ def _add_note(rows: _Rows, document: Document, note: ReadNote, readers: _Readers
     for pair, label, tally in note_cells(note):
         counts[pair][label] = tally
     of_note = {"document": document, "project_id": document.project_id}
+    together, of_pairs = _ratings(note)
     for pair, by_label in counts.items():
         at = readers.later(pair)
-        rows.comparisons.append((pair, Comparison(**of_note, patient=patient, counts=by_label, at=at)))
+        ratings = of_pairs.get(pair, {})
+        rows.comparisons.append((pair, Comparison(**of_note, patient=patient, counts=by_label, ratings=ratings, at=at)))
         for found in _differences(note, pair):
+            words = surface_key(project_id=document.project_id, surface=note.text[found.start : found.end])
+            cost = differences.COSTS[found.kind]
             rows.differences.append(
-                (pair, Difference(**of_note, **found._asdict(), cost=differences.COSTS[found.kind], at=at))
+                (pair, Difference(**of_note, **found._asdict(), surface_key=words, cost=cost, at=at))
             )
-    if len(note.annotators) > 1:
-        ratings = alpha_tally(token_units(note.text, list(note.annotators.values())))
+    if together is not None:
         at = max(read.at for read in readers.people.values())
-        rows.ratings.append(TokenRatings(**of_note, patient=patient, tally=ratings, at=at))
+        rows.ratings.append(TokenRatings(**of_note, patient=patient, ratings=together, at=at))
+
+
+def _ratings(note: ReadNote) -> tuple[Tallies | None, Mapping[Pair, Tallies]]:
+    """How all people rate the note together, None where there are not two; and how any two do, or one and gold."""
+    names = sorted(note.annotators)
+    readings = [note.annotators[name] for name in names]
+    of_pairs: dict[Pair, Tallies] = {}
+    together = None
+    if len(names) > 1:
+        rated = rated_units(note.text, readings)
+        together = tallies_of_all(rated)
+        for one, other in combinations(range(len(names)), 2):
+            of_pairs[Pair(Kind.ANNOTATORS, names[one], names[other])] = tallies_of_two(rated, one, other)
+    if note.gold is not None:
+        rated = rated_units(note.text, [note.gold, *readings])
+        for place, name in enumerate(names, 1):
+            of_pairs[Pair(Kind.GOLD, GOLD, name)] = tallies_of_two(rated, 0, place)
+    return together, of_pairs
 
 
 def _differences(note: ReadNote, pair: Pair) -> list[differences.Difference]:

@@ -87,6 +87,7 @@ class Comparison(models.Model):
     document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="+")
     patient = models.PositiveIntegerField()
     counts = models.JSONField(default=dict, help_text="by label: spans of a, of b, pairs that are equal, that overlap")
+    ratings = models.JSONField(default=dict, help_text="core.tallies, of the two; empty where one is a labeler")
     at = models.DateTimeField()
 
     class Meta:
@@ -95,16 +96,20 @@ class Comparison(models.Model):
 
 
 class Difference(models.Model):
-    """A place where two people, or one and gold, say different things: `core.differences`, offsets and no text."""
+    """A place where two people, or one and gold, say different things: `core.differences`, offsets and no text.
 
-    pair = models.ForeignKey(ReaderPair, on_delete=models.PROTECT, related_name="differences")
-    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    `surface_key` is that of the words there, as annotations have it.
+    """
+
+    pair = models.ForeignKey(ReaderPair, on_delete=models.PROTECT, related_name="differences", db_index=False)
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+", db_index=False)
     document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in DifferenceKind])
     label_a = models.CharField(max_length=40, blank=True, help_text="empty where a marks nothing")
     label_b = models.CharField(max_length=40, blank=True, help_text="empty where b marks nothing")
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
+    surface_key = models.CharField(max_length=32, help_text="core.surfaces.surface_key")
     cost = models.PositiveSmallIntegerField(help_text="how many of the spans find no equal one")
     at = models.DateTimeField()
 
@@ -113,14 +118,24 @@ class Difference(models.Model):
             models.Index(fields=["project", "-cost", "-at", "id"], name="difference_cost"),
             models.Index(fields=["pair", "-cost", "-at", "id"], name="difference_of_pair"),
             models.Index(fields=["project", "label_a", "label_b", "-cost", "-at", "id"], name="difference_of_labels"),
+            models.Index(fields=["project", "label_a", "-cost", "-at", "id"], name="difference_of_a"),
+            models.Index(fields=["project", "label_b", "-cost", "-at", "id"], name="difference_of_b"),
+            models.Index(fields=["project", "surface_key", "label_a", "label_b"], name="difference_of_surface"),
+            models.Index(fields=["project", "-id"], name="difference_newest"),
         ]
 
 
 class TokenRatings(models.Model):
-    """How the readers of one note rate its tokens together: `core.reliability.alpha_tally`."""
+    """How the readers of one note rate it together: tokens, attributes, labels of the note, as `core.tallies` has it.
+
+    `ratings` is empty in a row that is older than they are: `readings.comparing.compare_older` compares its note anew.
+    """
 
     document = models.OneToOneField(Document, on_delete=models.PROTECT, related_name="token_ratings")
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
     patient = models.PositiveIntegerField()
-    tally = models.JSONField(default=dict)
+    ratings = models.JSONField(null=True)
     at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], condition=Q(ratings__isnull=True), name="token_ratings_older")]

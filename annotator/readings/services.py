@@ -32,7 +32,10 @@ def notes_read(*, document_ids: Collection[int], waiting: Collection[int]) -> No
 
 def _page_read(document_ids: Collection[int], waiting: Collection[int]) -> None:
     submitted = AnnotationSet.objects.filter(
-        document__in=document_ids, kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED
+        document__in=document_ids,
+        annotator__isnull=False,
+        kind=AnnotationSet.Kind.READING,
+        status=AnnotationSet.Status.SUBMITTED,
     )
     n_read = Counter(submitted.order_by().values_list("document_id", flat=True))
     known = dict(Adjudication.objects.filter(document__in=document_ids).values_list("document_id", "status"))

@@ -67,7 +67,8 @@ def _act_on(note_item: ReviewItem, target: Target, data: Mapping[str, Any]) -> s
     if verdict == "reject":
         return services.Reject(target=target)
     if not isinstance(target, ReviewItem):
-        raise services.DecisionRefused("This span is your own already.")
+        accepted = "accepted" if isinstance(target, Annotation) and target.certificate_id else "your own"
+        raise services.DecisionRefused(f"This span is {accepted} already.")
     return services.Accept(item=target) if verdict == "accept" else services.Skip(item=target)
 
 

@@ -48,6 +48,8 @@ def alike_context(note_item: ReviewItem, target: Target) -> dict[str, Any]:
 def _becomes(items: tuple[ReviewItem, ...], annotations: tuple[Annotation, ...], label: str) -> str:
     if annotations:
         labels = ", ".join(sorted({annotation.label for annotation in annotations}))
+        if any(annotation.certificate_id for annotation in annotations):
+            return f"stays {labels}, as it was accepted"
         return f"stays {labels}, as you labelled it"
     if not items:
         return f"{label}, added"

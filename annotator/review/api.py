@@ -292,6 +292,7 @@ def _held(membership: Membership, item_id: str) -> Response:
         "note_item": note_item,
         "document": view.document,
         "queue": view.queue,
+        "held": view.held,
         "annotations": sorted(view.annotations, key=lambda mark: (mark.span, mark.label.name)),
         "relations": view.relations,
         "document_labels": view.values,

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Subquery
+
 from annotator.annotations.models import Annotation
+from annotator.certificates.models import BatchMember
 from annotator.core.doubts import LabelShares, Sign, label_shares, level, signs
 from annotator.core.guidance import in_short, passage_about
 from annotator.core.schema import Attribute, Label, Schema
@@ -16,7 +19,7 @@ from annotator.core.wording import ago_words
 from annotator.projects.models import Membership
 from annotator.projects.selectors import current_guideline
 from annotator.review.models import Decoy, DecoyAnswer, ReviewItem
-from annotator.review.selectors import Mark, NoteView, Source, Target, labeler_of
+from annotator.review.selectors import Mark, NoteView, Source, Target, labeler_of, span_items
 from annotator.review.similar import AFTER_CHARS, BEFORE_CHARS, SimilarDecision, similar_decisions
 from annotator.suggestions.models import Suggestion
 
@@ -61,8 +64,9 @@ class Similar:
 def card_context(
     view: NoteView, mark: Mark, target: Target | None, *, membership: Membership, now: datetime
 ) -> dict[str, Any]:
-    """What the card shows of the span `mark`, whose row is `target`. Four queries, whatever the project holds; of a
-    blind audit the span in its surroundings alone, since all else would tell of the label.
+    """What the card shows of the span `mark`, whose row is `target`. Four queries, whatever the project holds, and one
+    more of what a certificate accepted; of a blind audit the span in its surroundings alone, since all else would tell
+    of the label.
     """
     if mark.is_masked:
         return {"quote": _quote(view.document.text, mark.span)}
@@ -88,7 +92,12 @@ def card_context(
         "similar": [_shown(found, view.schema, membership, now) for found in similar],
         "similar_title": _COUNTS.get(len(similar), ""),
         **(_of_suggestion(view.schema, target, suggestion) if suggestion and isinstance(target, ReviewItem) else {}),
-        **(_of_annotation(view.schema, annotation, membership, now) if annotation else {}),
+        **(_of_annotation(view.schema, annotation, membership, now) if annotation and annotation.annotator else {}),
+        **(
+            _of_certified(view.note_item, annotation)
+            if isinstance(annotation, Annotation) and annotation.certificate
+            else {}
+        ),
     }
 
 
@@ -153,6 +162,29 @@ def _of_annotation(
     is_as_suggested = origin is not None and _asserted(schema, origin) == _asserted(schema, annotation)
     done = "added" if origin is None else "accepted" if is_as_suggested else "changed"
     return {"made": f"{done} by {who}", "made_ago": _ago(annotation.created_at, now)}
+
+
+def _of_certified(note_item: ReviewItem, annotation: Annotation) -> dict[str, Any]:
+    """Under which certificate a span was accepted, and how confident the model was of it. One query.
+
+    What came after the frozen batch is accepted as an extrapolation, with the confidence that its item has.
+    """
+    certificate = annotation.certificate
+    if certificate is None or annotation.origin is None:
+        raise ValueError("a person asserts this, no certificate")
+    member = BatchMember.objects.filter(batch=certificate.batch_id, suggestion=annotation.origin_id)
+    of_item = span_items(note_item).filter(suggestion=annotation.origin_id)
+    confidences = of_item.annotate(frozen=Subquery(member.values("confidence")[:1])).values_list("frozen", "confidence")
+    frozen, current = next(iter(confidences), (None, None))
+    confidence = current if frozen is None else frozen
+    value, name = (annotation.origin.score, "score") if confidence is None else (confidence, "confidence")
+    return {
+        "certificate": certificate,
+        "is_extrapolated": frozen is None,
+        "verdict": f"{level(value)} {name}",
+        "figure": f"{value:.2f}",
+        "target_percent": f"{100 * certificate.batch.target:g}",
+    }
 
 
 def _asserted(schema: Schema, source: Source) -> tuple[str, str, dict[str, str]]:

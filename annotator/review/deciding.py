@@ -27,19 +27,18 @@ def accepted(desk: Desk, item: ReviewItem) -> Outcome:
 
 def _taken(desk: Desk, item: ReviewItem) -> Outcome:
     asked = asked_by(item)
-    close(item)
+    was_held = close(item)
     new = NewAnnotation(span=asked.span, label=asked.label, attributes=asked.attributes, origin_id=_origin_id(asked))
     try:
-        return Outcome(_Verdict.ACCEPT, item=item, **_put(desk, asked, new))
+        return Outcome(_Verdict.ACCEPT, item=item, is_unasked=was_held, **_put(desk, asked, new))
     except AnnotationExists:  # a person has asserted just this already, and there is nothing to add
-        return Outcome(_Verdict.ACCEPT, item=item)
+        return Outcome(_Verdict.ACCEPT, item=item, is_unasked=was_held)
 
 
 def rejected(desk: Desk, target: Target) -> Outcome:
-    """The suggestion closed, or the annotation withdrawn."""
+    """The suggestion closed, or the annotation withdrawn, whoever or whatever asserts it."""
     if isinstance(target, ReviewItem):
-        close(target)
-        return Outcome(_Verdict.REJECT, item=target)
+        return Outcome(_Verdict.REJECT, item=target, is_unasked=close(target))
     return Outcome(_Verdict.REJECT, **_withdrawn(target))
 
 
@@ -64,13 +63,13 @@ def edited(
                 raise DecisionRefused("What the model says here is hidden: give the label as well.")
             if label == asked.label and span in (None, asked.span) and attributes is None:
                 return _taken(desk, target)
-        close(target)
+        was_held = close(target)
         new = _changed(desk, asked, span, label, attributes, origin_id=_origin_id(asked))
         try:
-            return Outcome(_Verdict.EDIT, item=target, **_put(desk, asked, new))
+            return Outcome(_Verdict.EDIT, item=target, is_unasked=was_held, **_put(desk, asked, new))
         except AnnotationExists:
             if is_hidden:
-                return Outcome(_Verdict.EDIT, item=target)
+                return Outcome(_Verdict.EDIT, item=target, is_unasked=was_held)
             raise
     before = _withdrawn(target)
     new = _changed(desk, target, span, label, attributes, origin_id=target.origin_id, first_version=target.thread)

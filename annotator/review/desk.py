@@ -25,11 +25,22 @@ from annotator.qualification.services import trial_note_submitted
 from annotator.review.blinding import is_read_blind
 from annotator.review.decoying import tell_decoys
 from annotator.review.decoys import live_answers
-from annotator.review.models import ON_DECOY, REVEALED, UNSEEN, Decision, Decoy, DecoyAnswer, ReviewItem
+from annotator.review.models import (
+    ASKED_AGAIN,
+    ON_DECOY,
+    REVEALED,
+    UNASKED,
+    UNSEEN,
+    Decision,
+    Decoy,
+    DecoyAnswer,
+    ReviewItem,
+)
 from annotator.review.queue import tell_read
 from annotator.review.selectors import span_items
 
-UNASKED = "unasked"
+WITHDRAWN_SINCE = "What you changed here was accepted under a certificate that has been withdrawn since, so it stays."
+_Status = ReviewItem.Status
 _BEFORE_AND_AFTER = (
     ("withdrew", "made"),
     ("withdrew_relation", "made_relation"),
@@ -48,7 +59,9 @@ class DecisionRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an act did, for the decision's row. `dismissed` is a label and the fragments that were not given it."""
+    """What an act did, for the decision's row. `dismissed` is a label and the fragments that were not given it;
+    `is_unasked`: the item was held, and its reader decided it all the same.
+    """
 
     verdict: Decision.Verdict
     item: ReviewItem | None = None
@@ -62,6 +75,7 @@ class Outcome:
     made_answer: DecoyAnswer | None = None
     undoes: Decision | None = None
     redoes: Decision | None = None
+    is_unasked: bool = False
     dismissed: tuple[str, str] = ("", "")
 
     @property
@@ -69,7 +83,7 @@ class Outcome:
         """What the decision's row calls the stream."""
         if self.withdrew_answer or self.made_answer or (self.item and self.item.unit == ReviewItem.Unit.DECOY):
             return ON_DECOY
-        return self.item.stream if self.item else UNASKED
+        return self.item.stream if self.item and not self.is_unasked else UNASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +132,14 @@ class Desk:
         if not skipped:
             raise DecisionConflict("This suggestion has been decided already.")
 
+    def is_answered(self) -> bool:
+        """Whether the note was done, had to ask again, and has its answers: nothing more is open in it."""
+        is_asked = self.note_item.reason == ASKED_AGAIN and self.note_item.status == _Status.OPEN
+        return is_asked and not span_items(self.note_item).filter(status=_Status.OPEN).exists()
+
     def finish(self) -> None:
         """Submit the set. Raises DecisionRefused while suggestions are open, but for those of a note that is read
-        blind: they close unseen, and whoever reopens the note sees them.
+        blind: they close unseen, and whoever reopens the note sees them. Held ones keep no note from being done.
         """
         waiting = span_items(self.note_item).filter(status=ReviewItem.Status.OPEN)
         if is_read_blind(self.note_item) and not self.note_item.is_trial:
@@ -140,18 +159,20 @@ class Desk:
             tell_read(document_ids=[self.note_item.document_id])
 
 
-def close(item: ReviewItem) -> None:
-    """Decide an open item, as it was read."""
-    closed = ReviewItem.objects.filter(pk=item.pk, version=item.version, status=ReviewItem.Status.OPEN).update(
-        status=ReviewItem.Status.DECIDED, version=F("version") + 1
-    )
-    if not closed:
+def close(item: ReviewItem) -> bool:
+    """Decide an item that is open or held, as it was read; whether it was held."""
+    waiting = ReviewItem.objects.filter(pk=item.pk, version=item.version, status__in=[_Status.OPEN, _Status.HELD])
+    if not waiting.update(status=_Status.DECIDED, version=F("version") + 1):
         raise DecisionConflict("This suggestion has been decided already.")
-    item.status = ReviewItem.Status.DECIDED
+    was_held = item.status == _Status.HELD
+    item.status = _Status.DECIDED
+    return was_held
 
 
 def reopen(item: ReviewItem) -> None:
-    """Make a decided item open again, in its old place."""
+    """Make a decided item open again, in its old place. One that was held is open then too: who took their decision
+    back has begun to decide it.
+    """
     reopened = ReviewItem.objects.filter(pk=item.pk, status=ReviewItem.Status.DECIDED).update(
         status=ReviewItem.Status.OPEN, skipped_at=None, version=F("version") + 1
     )
@@ -168,7 +189,15 @@ def swap(decision: Decision) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for before, after in _BEFORE_AND_AFTER:
         out, back = getattr(decision, after), getattr(decision, before)
+        if isinstance(back, Annotation) and back.certificate_id is not None and not _is_certified(back, decision):
+            raise DecisionConflict(WITHDRAWN_SINCE)
         if (out is not None and not withdraw(out)) or (back is not None and not restore(back)):
             raise DecisionConflict("This has been changed since.")
         said |= {before: out, after: back}
     return said
+
+
+def _is_certified(annotation: Annotation, decision: Decision) -> bool:
+    """Whether what was accepted of this span under a certificate is still accepted. One query."""
+    item = ReviewItem.objects.filter(suggestion=annotation.origin_id, slot=decision.note_item.slot)
+    return item.filter(status=_Status.CERTIFIED).exists()

@@ -26,10 +26,12 @@ _DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One decision on the span; `words` hold label and attributes, never text of the note."""
+    """One decision on the span, or that it was accepted under a certificate; `words` hold label and attributes, never
+    text of the note.
+    """
 
     words: str
-    reviewer: str
+    by: str
     at: datetime
     is_undone: bool
 
@@ -48,19 +50,28 @@ def history_of(*, note_item: ReviewItem, target: Target) -> list[Step]:
         Decision.objects.filter(about, note_item=note_item)
         .exclude(verdict=_Verdict.UNDO)
         .select_related("reviewer", "item__suggestion", "undone_by")
-        .select_related("made", "withdrew", "made_relation", "withdrew_relation")
+        .select_related("made", "withdrew__certificate", "made_relation", "withdrew_relation")
         .order_by("pk")
     )
     labels = _labels_across(note_item, found, thread)
-    return [
+    accepted = next(filter(None, map(_accepted, [target, *(decision.withdrew for decision in found)])), None)
+    return ([accepted] if accepted else []) + [
         Step(
             words=_words(decision, thread, labels),
-            reviewer=decision.reviewer.get_username(),
+            by=decision.reviewer.get_username(),
             at=decision.decided_at,
             is_undone=hasattr(decision, "undone_by"),
         )
         for decision in found
     ]
+
+
+def _accepted(said: Target | None) -> Step | None:
+    """That what is said was accepted under a certificate, which is the first thing that was done to it."""
+    if not isinstance(said, Annotation) or said.certificate is None:
+        return None
+    words = f"Accepted as {said.label}, not read by a person"
+    return Step(words=words, by=f"certificate {said.certificate.number}", at=said.created_at, is_undone=False)
 
 
 def _about(note_item: ReviewItem, target: Target) -> tuple[Q, str]:

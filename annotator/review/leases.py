@@ -25,7 +25,7 @@ from annotator.notices.models import Kind
 from annotator.notices.services import notify
 from annotator.projects.models import Membership, Project
 from annotator.qualification.selectors import is_on_trial, open_notes
-from annotator.review.models import ReviewItem, RoundReader
+from annotator.review.models import ReviewItem, RoundJob, RoundReader
 from annotator.review.policies import next_note
 from annotator.review.queue import queue_trial
 
@@ -57,9 +57,16 @@ def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
 
 
 def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewItem:
-    """Lease a slot of this note. Raises LeaseConflict where there is none for this person."""
+    """Lease a slot of this note. Raises LeaseConflict where there is none for this person.
+
+    Who has to qualify gets their try's notes only, and what they hold already.
+    """
     items = takeable_notes(project=document.project, reviewer=reviewer, now=now, with_held=True)
     item = items.filter(document=document).first()
+    if item is None:
+        held = held_notes(project=document.project, reviewer=reviewer, now=now).filter(document=document).first()
+        if held is not None and held.is_read_by(reviewer):
+            return held
     if item is None or not _take(item, reviewer=reviewer, now=now):
         raise LeaseConflict(
             "This note cannot be taken: it is someone else's to read, it is done, or it has no labels yet."
@@ -155,7 +162,8 @@ def takeable_in(
 
 def is_for(reviewer: User, *, now: datetime) -> Q:
     """Note items that are this person's to read: those of no round; those assigned to them; and, of the rounds that
-    they read in, what someone else handed back and what is assigned to who is away.
+    they read in, what someone else handed back and what is assigned to who is away. Of a round that is still being
+    made, or taken back, nothing.
     """
     rounds = RoundReader.objects.filter(user=reviewer).values("round")
     away = Membership.objects.filter(away_until__gte=timezone.localdate(now))
@@ -163,7 +171,8 @@ def is_for(reviewer: User, *, now: datetime) -> Q:
         away.filter(project=OuterRef("project"), user=OuterRef("assigned_to"))
     )
     is_handed_back = Q(assigned_to=None) & ~Q(handed_back_by=reviewer)
-    return Q(round=None) | Q(assigned_to=reviewer) | Q(is_handed_back | of_who_is_away, round__in=rounds)
+    is_theirs = Q(round=None) | Q(assigned_to=reviewer) | Q(is_handed_back | of_who_is_away, round__in=rounds)
+    return is_theirs & ~Q(round__in=RoundJob.objects.values("round"))
 
 
 def _is_read_by(reviewer: User) -> Q:

@@ -36,14 +36,14 @@ _Verdict = Decision.Verdict
 def missed_in(view: NoteView, *, reader: User) -> list[Missed]:
     """What may have been missed in the note, the likeliest first. Seven queries, whatever the project holds.
 
-    Nothing is offered over an annotation, nor, with the same label, over what was rejected, removed or dismissed here;
-    what was dismissed is not offered in other places of the note either.
+    Nothing is offered over an annotation or a held suggestion, nor, with the same label, over what was rejected,
+    removed or dismissed here; what was dismissed is not offered in other places of the note either.
     """
     if is_read_alone(view.note_item):
         return []
     text = view.document.text
     spans = [(mark.span, mark.label.name) for mark in view.annotations]
-    places = open_phrases(text, (place for span, _ in spans for place in span.fragments))
+    places = open_phrases(text, (place for mark in (*view.annotations, *view.held) for place in mark.span.fragments))
     labels_here: dict[str, Counter[str]] = {}
     for span, label in spans:
         if not span.is_discontinuous:
@@ -89,7 +89,9 @@ def _finished_sets(document: Document, reader: User) -> list[int]:
 
 
 def _other_sets(document: Document) -> QuerySet[AnnotationSet, int]:
-    readings = AnnotationSet.objects.filter(document__project=document.project_id, kind=AnnotationSet.Kind.READING)
+    readings = AnnotationSet.objects.filter(
+        document__project=document.project_id, kind=AnnotationSet.Kind.READING, annotator__isnull=False
+    )
     return readings.exclude(document=document).order_by("-pk").values_list("pk", flat=True)
 
 
@@ -111,9 +113,8 @@ def _found(view: NoteView, finished: Collection[int]) -> dict[str, list[Found]]:
         .order_by("-score", "start", "pk")
         .values_list("start", "end", "label", "score", "job__run__labeler__decoding__second")
     )
-    open_ones = [
-        Found(*row) for row in rows if not any(mark.span.overlaps(Span.of(row[0], row[1])) for mark in view.annotations)
-    ]
+    covered = [mark.span for mark in (*view.annotations, *view.held)]
+    open_ones = [Found(*row) for row in rows if not any(span.overlaps(Span.of(row[0], row[1])) for span in covered)]
     if not open_ones:
         return {}
     rejected = {
@@ -151,7 +152,10 @@ def _records(
     words_of = surface_keys(project_id=document.project_id, surfaces=places)
     labelled = (
         Annotation.objects.filter(
-            set__in={*finished, *own}, surface_key__in=list(words_of), status=Annotation.Status.LIVE
+            set__in={*finished, *own},
+            surface_key__in=list(words_of),
+            status=Annotation.Status.LIVE,
+            certificate=None,
         )
         .values_list("surface_key", "label")
         .annotate(

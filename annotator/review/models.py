@@ -10,6 +10,7 @@ from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
 from annotator.core.spans import Span
 from annotator.documents.models import Document
+from annotator.jobs.models import Job
 from annotator.projects.models import Project
 from annotator.suggestions.models import LabelJob, Suggestion
 from annotator.web.ids import new_public_id
@@ -23,6 +24,8 @@ UNSEEN = "unseen"
 REVEALED = "revealed"
 # Of a note that was done and has to ask about some of its spans after all: it is done again when they are decided.
 ASKED_AGAIN = "asked_again"
+# In the place of a decision's stream, where nobody had asked.
+UNASKED = "unasked"
 # The slots from here on are of trials.
 FIRST_TRIAL = 1000
 # The stream of decisions on decoys, by which whatever counts decisions leaves them out.
@@ -62,6 +65,11 @@ class Round(models.Model):
             models.CheckConstraint(condition=Q(n_readers__gte=1, n_readers__lte=10), name="round_has_readers"),
         ]
 
+    @property
+    def work(self) -> RoundJob | None:
+        """The job that makes it or takes it back; None where it is under way."""
+        return getattr(self, "under_work", None)
+
     def is_overdue(self, today: date) -> bool:
         """Whether what is left of it is late."""
         return self.due_on is not None and self.due_on < today
@@ -78,6 +86,22 @@ class RoundReader(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["round", "user"], name="round_reader_once")]
+
+
+class RoundJob(models.Model):
+    """A job that makes a round, or takes it back. While it is there nobody reads in the round, whomever its notes are
+    assigned to already. `documents` are the row ids of the notes that were chosen.
+    """
+
+    class Task(models.TextChoices):
+        MAKE = "make"
+        UNDO = "undo"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+")
+    round = models.OneToOneField(Round, on_delete=models.PROTECT, related_name="under_work")
+    job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="+")
+    task = models.CharField(max_length=10, choices=Task)
+    documents = models.JSONField(default=list)
 
 
 class ReviewItem(models.Model):

@@ -61,6 +61,7 @@ REASONS = {
     UNSEEN: ("not seen in the blind reading", "eye"),
     AUDIT: ("audit", "eye"),
     "unproven": ("not yet proven", "miss"),
+    "revoked": ("certificate revoked", "alert"),
 }
 _PAST: dict[str, str] = {
     Decision.Verdict.ACCEPT: "accepted",
@@ -75,6 +76,7 @@ _PAST: dict[str, str] = {
     Decision.Verdict.UNDO: "undone",
     Decision.Verdict.NOTE_DONE: "note done",
 }
+_KINDS = {"person": "Your span", "certified": "Span accepted without review", "suggested, held": "Held suggestion"}
 # While the card is of something else, nothing is decided on the span in focus.
 _UNDECIDED = {"can_change": False, "can_accept": False, "can_skip": False}
 
@@ -163,7 +165,7 @@ def note_context(
         "is_done": is_done,
         "mark": mark,
         "can_change": mark is not None and not is_done,
-        "can_accept": mark is not None and mark.place is not None and not mark.is_masked and not is_done,
+        "can_accept": mark is not None and mark.is_suggestion and not mark.is_masked and not is_done,
         "can_skip": mark is not None and mark.place is not None and not is_done,
         "told": _told(view, mark),
         "focus": key,
@@ -256,7 +258,7 @@ def said_of(decisions: Sequence[Decision], view: NoteView) -> str:
     """What was decided, in words, and what the model says where that was hidden until now."""
     decision = main_of(decisions)
     n_tied = sum(1 for each in decisions if each.made_relation_id or each.withdrew_relation_id)
-    n_spans = len(decisions) - n_tied
+    n_spans = sum(1 for each in decisions if each.item_id or each.made_id or each.withdrew_id)
     about = _about(decision, view)
     is_cleared = decision.verdict == Decision.Verdict.CLASSIFY and not decision.made_value_id
     past = "taken back" if is_cleared else _PAST[decision.verdict]
@@ -354,7 +356,7 @@ def _about(decision: Decision, view: NoteView) -> str:
 def _told(view: NoteView, mark: Mark | None) -> str:
     if mark is None:
         return "No suggestion is left to decide."
-    kind = "Your span" if mark.place is None else "Suggestion"
+    kind = _KINDS.get(mark.words, "Suggestion")
     words = [mark.label.name, *(value for _, value in sorted(mark.attributes.items()))]
     return f"{kind}: {Truncator(mark.surface).chars(80)}, {', '.join(words)}."
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Max, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
+from annotator.annotations.services import withdraw_unread
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.qualification.models import Qualification
@@ -19,6 +20,8 @@ from annotator.readings.services import notes_read
 from annotator.review.blinding import stream_of_note
 from annotator.review.models import ASKED_OF_READER, FIRST_TRIAL, INHERITED, LATE, SUPERSEDED, ReviewItem
 from annotator.suggestions.models import Suggestion
+
+_WAITING = (ReviewItem.Status.OPEN, ReviewItem.Status.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,12 @@ def ensure_note_items(*, document: Document, n_slots: int, priority: float) -> l
 
 def fit_slots(*, project: Project, documents: Collection[int], n_slots: int) -> None:
     """Give each of these notes of the project, which are locked and nobody has begun, exactly so many note items. A new
-    one gets the spans of the first. A fixed number of queries.
+    one gets the spans of the first; where several read, none of them is held. A fixed number of queries.
     """
     items = ReviewItem.objects.filter(document__in=documents).exclude(slot__gte=FIRST_TRIAL)
     items.filter(slot__gt=n_slots).delete()
+    if n_slots > 1:
+        items.filter(status=ReviewItem.Status.HELD).update(status=ReviewItem.Status.OPEN, version=F("version") + 1)
     first: dict[int, float] = {}
     has: set[tuple[int, int]] = set()
     # `exclude`, since SQLite would take an index of all units: see review.similar.is_finished.
@@ -124,32 +129,35 @@ def queue_spans(
 ) -> None:
     """Queue suggestions for the reader of `note_item`.
 
-    A span equal in fragments and label to one that was decided in this slot inherits that decision. Open items of
-    `older_jobs` (earlier runs of the same labeler) close as superseded; so does an open item of another labeler for an
-    equal span. `is_outdated`: a later run of the same labeler is here already, so these are closed as they come. What
-    comes to a note that is done is closed as late, and opens when the note is reopened.
+    A span equal in fragments and label to one that was decided in this slot inherits that decision, or to one that was
+    accepted under a certificate, or that a test of another labeler rests on. Open and held items of `older_jobs`
+    (earlier runs of the same labeler) close as superseded; so does an open item of another labeler for an equal span.
+    `is_outdated`: a later run of the same labeler is here already, so these are closed as they come. What comes to a
+    note that is done is closed as late, and opens when the note is reopened; one that is done without a reader opens.
     """
     older = ReviewItem.objects.filter(
         document_id=note_item.document_id, slot=note_item.slot, unit=ReviewItem.Unit.SPAN
     ).exclude(suggestion__in=[entry.suggestion for entry in queued])
-    decided = set(
-        older.filter(status=ReviewItem.Status.DECIDED).values_list("suggestion__label", "suggestion__fragments")
-    )
+    decided = set(older.filter(_is_settled(older_jobs)).values_list("suggestion__label", "suggestion__fragments"))
     arriving = {(entry.suggestion.label, entry.suggestion.fragments) for entry in queued}
     replaced = (
         []
         if is_outdated
         else [
             item.pk
-            for item in older.filter(status=ReviewItem.Status.OPEN).select_related("suggestion")
+            for item in older.filter(status__in=_WAITING).select_related("suggestion")
             if item.suggestion
-            and (item.suggestion.job_id in older_jobs or (item.suggestion.label, item.suggestion.fragments) in arriving)
+            and (
+                item.suggestion.job_id in older_jobs
+                or (item.suggestion.label, item.suggestion.fragments) in arriving - decided
+            )
         ]
     )
     ReviewItem.objects.filter(pk__in=replaced).update(
         status=ReviewItem.Status.CLOSED, reason=SUPERSEDED, version=F("version") + 1
     )
-    is_done = note_item.status != ReviewItem.Status.OPEN
+    is_unread = note_item.status == ReviewItem.Status.DECIDED and note_item.leased_by_id is None
+    is_done = note_item.status != ReviewItem.Status.OPEN and not is_unread
     rows = []
     for entry in queued:
         closed_as = ""
@@ -175,6 +183,28 @@ def queue_spans(
             )
         )
     ReviewItem.objects.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+    if is_unread and any(row.status == ReviewItem.Status.OPEN for row in rows):
+        _open_unread(note_item)
+
+
+def _is_settled(older_jobs: Sequence[int]) -> Q:
+    """Span items that answer for an equal span: decided, accepted under a certificate, or, of another labeler, part of
+    a test, which nothing may be taken from.
+    """
+    is_tested = Q(status=ReviewItem.Status.HELD) | Q(status=ReviewItem.Status.OPEN, stream=ReviewItem.Stream.AUDIT)
+    return Q(status__in=[ReviewItem.Status.DECIDED, ReviewItem.Status.CERTIFIED]) | (
+        is_tested & ~Q(suggestion__job__in=older_jobs)
+    )
+
+
+def _open_unread(note_item: ReviewItem) -> None:
+    """Open a note that is done without a reader, and its reading: something in it is to be asked."""
+    ReviewItem.objects.filter(pk=note_item.pk).update(status=ReviewItem.Status.OPEN, version=F("version") + 1)
+    note_item.status = ReviewItem.Status.OPEN
+    AnnotationSet.objects.filter(document=note_item.document_id, annotator=None).update(
+        status=AnnotationSet.Status.OPEN, submitted_at=None
+    )
+    tell_read(document_ids=[note_item.document_id])
 
 
 @transaction.atomic
@@ -229,13 +259,15 @@ def tell_read(*, document_ids: Collection[int]) -> None:
 def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
     """Give each of these submitted readings, which came from outside, a reader's slot of its note; how many got one.
 
-    The slot is done, as if its reader had reviewed the note here: the note waits for one reader less. Slots that
-    someone has begun stay theirs. In a round it is the reader's own, else one assigned to nobody, else the last.
+    The slot is done, as if its reader had reviewed the note here: the note waits for one reader less. What certificates
+    accepted there is withdrawn: the person has read it. Slots that someone has begun stay theirs. In a round it is the
+    reader's own, else one assigned to nobody, else the last.
     """
     submitted = sets.filter(
         kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED, annotator__isnull=False
     )
-    free = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN, leased_by=None)
+    # Open ones, and those that certificates alone have finished.
+    free = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE, leased_by=None)
     slots: dict[int, list[ReviewItem]] = {}
     for item in free.filter(document__in=submitted.values("document")).order_by("slot"):
         slots.setdefault(item.document_id, []).append(item)
@@ -260,8 +292,13 @@ def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
             version=F("version") + 1,
         )
         ReviewItem.objects.filter(
-            document_id=item.document_id, slot=item.slot, unit__in=ASKED_OF_READER, status=ReviewItem.Status.OPEN
+            document_id=item.document_id,
+            slot=item.slot,
+            unit__in=ASKED_OF_READER,
+            status__in=[*_WAITING, ReviewItem.Status.CERTIFIED],
         ).update(status=ReviewItem.Status.CLOSED, reason=LATE, version=F("version") + 1)
+    if filled:
+        withdraw_unread(document_ids={item.document_id for item in filled})
     read = set(submitted.values_list("document_id", flat=True))
     if read:
         tell_read(document_ids=read)

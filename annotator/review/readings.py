@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
+from annotator.annotations.selectors import has_certified
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.review.models import OF_NO_READER, ReviewItem, Round
@@ -44,8 +45,9 @@ class NotesRead:
 
 
 def rounds_of(project: Project) -> QuerySet[Round]:
-    """The project's rounds, newest first. One query."""
-    return Round.objects.filter(project=project).select_related("project", "created_by").order_by("-number")
+    """The project's rounds, newest first, with the job of one that is being made or taken back. One query."""
+    found = Round.objects.filter(project=project).select_related("project", "created_by", "under_work__job")
+    return found.defer("under_work__documents").order_by("-number")
 
 
 def readers_of(round: Round) -> QuerySet[User]:
@@ -55,9 +57,9 @@ def readers_of(round: Round) -> QuerySet[User]:
 
 
 def free_notes(project: Project) -> QuerySet[Document]:
-    """The notes that nobody has begun and no round has. One query."""
+    """The notes that nobody has begun, no round has, and no certificate has accepted anything in. One query."""
     taken = ReviewItem.objects.filter(_is_taken(), project=project)
-    sets = AnnotationSet.objects.filter(document__project=project)
+    sets = AnnotationSet.objects.filter(_has_content(), document__project=project)
     return (
         Document.objects.filter(project=project)
         .exclude(pk__in=taken.values("document"))
@@ -66,9 +68,9 @@ def free_notes(project: Project) -> QuerySet[Document]:
 
 
 def taken_among(documents: Collection[int]) -> set[int]:
-    """Which of these notes somebody has begun or a round has. Two queries."""
+    """Which of these notes are not free so. Two queries."""
     items = ReviewItem.objects.filter(_is_taken(), document__in=documents)
-    sets = AnnotationSet.objects.filter(document__in=documents)
+    sets = AnnotationSet.objects.filter(_has_content(), document__in=documents)
     return {*items.values_list("document", flat=True), *sets.values_list("document", flat=True)}
 
 
@@ -119,7 +121,7 @@ def rounds_left(*, projects: Sequence[int], reader: User) -> list[tuple[Round, P
     mine = ReviewItem.objects.filter(assigned_to=reader, round__project__in=projects)
     counts = {key: Progress(*found) for key, *found in _counted(mine.filter(project__in=projects), "round")}
     left = {key: progress for key, progress in counts.items() if progress.n_left}
-    rounds = Round.objects.filter(pk__in=left).select_related("project")
+    rounds = Round.objects.filter(pk__in=left, under_work=None).select_related("project")
     in_order = sorted(rounds, key=lambda round: (round.due_on or date.max, round.created_at, round.pk))
     return [(round, left[round.pk]) for round in in_order]
 
@@ -127,6 +129,11 @@ def rounds_left(*, projects: Sequence[int], reader: User) -> list[tuple[Round, P
 def _is_taken() -> Q:
     # Said by what it is not: SQLite would look each of it up in an index of the whole project.
     return ~Q(round=None, leased_by=None, status=_Status.OPEN) & ~Q(unit__in=OF_NO_READER)
+
+
+def _has_content() -> Q:
+    # A set that is nobody's stays when all that was accepted in it has been withdrawn.
+    return Q(annotator__isnull=False) | Q(has_certified())
 
 
 def _readings(round: Round) -> QuerySet[ReviewItem]:

@@ -290,7 +290,7 @@ class _Pen:
             for attribute in self._schema.attributes_of(mark.label.name)
             if mark.attributes.get(attribute.name, attribute.default) != attribute.default
         ]
-        words = ", ".join([mark.label.name, *(value.name for value in values), mark.state])
+        words = ", ".join([mark.label.name, *(value.name for value in values), mark.words])
         n_ties = self._n_ties.get(mark.thread, 0)
         words += f", {n_ties} relation{'s' if n_ties > 1 else ''}" if n_ties else ""
         self._write(

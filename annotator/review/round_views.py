@@ -15,6 +15,7 @@ from annotator.core.wording import sentence
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
+from annotator.qualification.selectors import is_on_trial
 from annotator.review import rounds
 from annotator.review.models import ReviewItem
 from annotator.review.readings import progress_by_reader, readings_of, rounds_of
@@ -29,9 +30,12 @@ _HANDED_BACK = Pill("Handed back", "", "minus")
 
 @require_safe
 def yours(request: HttpRequest, project_id: str, round_id: str) -> HttpResponse:
-    """The notes of a round that the member reads or handed back; 404 for who reads none in it."""
+    """The notes of a round that the member reads or handed back; 404 for who reads none in it. They wait while the
+    member has to qualify.
+    """
     membership = _reviewer(request, project_id)
-    found = get_object_or_404(rounds_of(membership.project).filter(readers__user=membership.user), public_id=round_id)
+    theirs = rounds_of(membership.project).filter(readers__user=membership.user, under_work=None)
+    found = get_object_or_404(theirs, public_id=round_id)
     page = page_of(request, readings_of(found, membership.user))
     progress = progress_by_reader(found).get(membership.user.pk)
     context = page_context(membership, current="Review", crumb=f"Round {found.number}") | {
@@ -39,6 +43,7 @@ def yours(request: HttpRequest, project_id: str, round_id: str) -> HttpResponse:
         "progress": progress,
         "page": page,
         "rows": [(item, _pill(item, membership)) for item in page],
+        "must_qualify": is_on_trial(project=membership.project, user=membership.user),
         "is_overdue": found.is_overdue(timezone.localdate()) and progress is not None and progress.n_left,
     }
     return render(request, "review/round.html", context)

@@ -7,11 +7,9 @@ for the round's other readers, and what was begun in it goes along to whoever ta
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar
 
 from django.db import transaction
 from django.db.models import F, Max, Q
@@ -20,25 +18,24 @@ from django.utils import timezone
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
 from annotator.audit.services import record_event
-from annotator.core.assigning import CannotAssign, Note, draw_readers, one_of_each, workloads
+from annotator.core.assigning import CannotAssign, workloads
+from annotator.core.id_lists import rows_named
 from annotator.documents.models import Document
+from annotator.jobs.models import Job
+from annotator.jobs.services import create_job, start_job
 from annotator.notices.services import withdraw_notices
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import lock_projects
-from annotator.review.models import OF_NO_READER, ReviewItem, Round, RoundReader
-from annotator.review.queue import fit_slots
+from annotator.review.drawing import draw_shares, give, in_batches, let_out, lock_notes, notes_in, routed, take_in
+from annotator.review.models import ReviewItem, Round, RoundJob, RoundReader
 from annotator.review.readings import free_notes, open_readings, taken_among
-from annotator.review.streams import draw_blind
 from annotator.review.telling import tell_assigned, tell_handed_back
-from annotator.suggestions.models import LabelJob
 
-# It is made while the page waits: five seconds for so many notes and a hundred readers.
-MOST_NOTES = 5_000
+MOST_NOTES = 100_000
+# So many are made while the page waits, five seconds with a hundred readers; more by a job (`round_jobs`).
+MOST_WAITED_FOR = 5_000
 MOST_READERS = 10
-_AT_ONCE = 500
-
-_Item = TypeVar("_Item")
 
 
 class RoundError(ValueError):
@@ -49,12 +46,14 @@ class RoundError(ValueError):
 class Chosen:
     """Which of the notes that are free a round takes: all that fit, or the first `n_notes` in their random order.
 
-    `external_ids` are taken to the last one, or refused; None where it does not matter.
+    `external_ids` are taken to the last one, or refused; None where it does not matter. `rows` are where they stand in
+    the file that they came from, for a refusal.
     """
 
     n_notes: int | None = None
     note_type: str | None = None
     external_ids: Sequence[str] | None = None
+    rows: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def plan_round(
     except CannotAssign as refusal:
         raise RoundError(str(refusal)) from refusal
     n_without = {Round.Assistance.MIXED: len(documents), Round.Assistance.HIDDEN: len(documents) * n_readers}
-    n_read = sum(len(_routed(some)) for some in _in_batches(documents))
+    n_read = sum(len(routed(some)) for some in in_batches(documents))
     return Plan(
         documents=documents,
         loads=loads,
@@ -118,10 +117,13 @@ def create_round(
     seed: int | None = None,
 ) -> Round:
     """A round over notes that nobody has begun and no round has, each with its readers; `readers` come with the number
-    of notes asked of them, None for an equal share. Raises RoundError.
+    of notes asked of them, None for an equal share. Of more than MOST_WAITED_FOR notes a job makes it, and nobody reads
+    in it until it has. Raises RoundError.
     """
     lock_projects(project)
     _refuse_past(due_on, now)
+    if unfinished := RoundJob.objects.filter(project=project).select_related("round").first():
+        raise RoundError(f"round {unfinished.round.number} is still being made, or taken back: wait until that is done")
     for user, _ in readers:
         _refuse_who_does_not_review(project, user)
     seed = secrets.randbelow(2**31) if seed is None else seed
@@ -147,39 +149,69 @@ def create_round(
         created_at=now,
     )
     RoundReader.objects.bulk_create(RoundReader(round=made, user=user, n_notes=n_notes) for user, n_notes in readers)
-    for documents in _in_batches(sorted(plan.documents)):
-        _lock(documents)
-        if taken_among(documents):
-            raise RoundError("some of these notes have been begun meanwhile: try again")
-        fit_slots(project=project, documents=documents, n_slots=n_readers)
-    _assign(made, plan, [user for user, _ in readers])
     _record(made, "round.create", actor, now, n_notes=len(plan.documents), n_readers=n_readers)
+    if len(plan.documents) > MOST_WAITED_FOR:
+        _start(made, RoundJob.Task.MAKE, actor, now, documents=plan.documents)
+        return made
+    for documents in in_batches(sorted(plan.documents)):
+        if not take_in(made, documents):
+            raise RoundError("some of these notes have been begun meanwhile: try again")
+    for share in draw_shares(made):
+        for documents in in_batches(share.documents):
+            give(made, share, documents)
     loads = {user.pk: load for (user, _), load in zip(readers, plan.loads, strict=True)}
     tell_assigned(round=made, n_notes=loads, actor=actor, now=now)
     return made
 
 
 @transaction.atomic
-def undo_round(*, round: Round, actor: User, now: datetime) -> None:
-    """Take a round back in which nobody has begun: its notes are as free as before. Raises RoundError."""
-    project = round.project
-    lock_projects(project)
-    documents = sorted(round.items.filter(project=project).values_list("document", flat=True).distinct())
-    _lock(documents)
-    if round.items.exclude(leased_by=None, status=ReviewItem.Status.OPEN).exists():
+def undo_round(*, round: Round, actor: User, now: datetime) -> bool:
+    """Take a round back in which nobody has begun: its notes are as free as before. Whether that is done: of many notes
+    a job does it. One that is still being made is stopped, and taken back by its job. Raises RoundError.
+    """
+    lock_projects(round.project)
+    work = RoundJob.objects.filter(round=round).select_related("job").first()
+    if work is not None:
+        if work.task == RoundJob.Task.UNDO:
+            raise RoundError("the round is being taken back already")
+        RoundJob.objects.filter(pk=work.pk).update(task=RoundJob.Task.UNDO)
+        _record(round, "round.cancel", actor, now)
+        if work.job.is_finished:
+            _start_again(work, round, actor, now)
+        return False
+    if round.items.filter(project=round.project).exclude(leased_by=None, status=ReviewItem.Status.OPEN).exists():
         raise RoundError("a note of this round has been begun: its open notes can be given to others")
-    round.items.update(
-        round=None, assigned_to=None, handed_back_by=None, stream=ReviewItem.Stream.UNCERTAIN, version=F("version") + 1
-    )
-    for some in _in_batches(documents):
-        routed = _routed(some)
-        fit_slots(project=project, documents=[pk for pk in some if pk in routed], n_slots=project.n_readers)
-        fit_slots(project=project, documents=[pk for pk in some if pk not in routed], n_slots=0)
-        draw_blind(project=project, documents=some)
-    _record(round, "round.undo", actor, now, n_notes=len(documents))
+    documents = notes_in(round)
+    if len(documents) > MOST_WAITED_FOR:
+        _record(round, "round.cancel", actor, now)
+        _start(round, RoundJob.Task.UNDO, actor, now)
+        return False
+    lock_notes(documents)
+    if round.items.filter(project=round.project).exclude(leased_by=None, status=ReviewItem.Status.OPEN).exists():
+        raise RoundError("a note of this round has been begun: its open notes can be given to others")
+    for some in in_batches(documents):
+        let_out(round, some)
+    remove_round(round=round, actor=actor, n_notes=len(documents), now=now)
+    return True
+
+
+@transaction.atomic
+def go_on(*, round: Round, actor: User, now: datetime) -> None:
+    """Have a round made, or taken back, whose job has failed: it goes on where it stopped. Raises RoundError."""
+    lock_projects(round.project)
+    work = RoundJob.objects.filter(round=round).select_related("job").first()
+    if work is None or not work.job.is_finished:
+        raise RoundError("nothing of this round has failed")
+    _record(round, "round.go_on", actor, now)
+    _start_again(work, round, actor, now)
+
+
+def remove_round(*, round: Round, actor: User | None, n_notes: int, now: datetime) -> None:
+    """Delete a round in which no note is any more. To be called last in a transaction that holds its project."""
+    _record(round, "round.undo", actor, now, n_notes=n_notes)
     round.readers.all().delete()
-    withdraw_notices(project=project.public_id, subject=round.public_id)
-    round.delete()
+    withdraw_notices(project=round.project.public_id, subject=round.public_id)
+    Round.objects.filter(pk=round.pk).delete()
 
 
 @transaction.atomic
@@ -193,6 +225,7 @@ def set_due(*, round: Round, due_on: date | None, actor: User, now: datetime) ->
 @transaction.atomic
 def add_reader(*, round: Round, user: User, actor: User, now: datetime) -> None:
     """Let another member read in the round. They get what is given to them, or handed back. Raises RoundError."""
+    _refuse_unmade(round)
     _refuse_who_does_not_review(round.project, user)
     _, is_new = RoundReader.objects.get_or_create(round=round, user=user)
     if not is_new:
@@ -210,6 +243,7 @@ def reassign(
     What is begun goes along. Raises RoundError where there is none, or `to` does not read in the round.
     """
     lock_projects(round.project)
+    _refuse_unmade(round)
     readings = open_readings(round).filter(assigned_to=from_user)
     if to is not None:
         _refuse_who_does_not_review(round.project, to)
@@ -227,7 +261,7 @@ def reassign(
         readings.filter(pk__in=some).update(
             assigned_to=to, handed_back_by=None, lease_expires_at=None, version=F("version") + 1
         )
-        for some in _in_batches(found)
+        for some in in_batches(found)
     )
     if not n_moved:
         raise RoundError("there is no open note that could be given on so")
@@ -243,6 +277,8 @@ def hand_back(*, reading: ReviewItem, reader: User, now: datetime) -> None:
     """Give an assigned note to the round's other readers, with what is begun in it. Raises RoundError where it is not
     the reader's, or done.
     """
+    if reading.round is not None:
+        _refuse_unmade(reading.round)
     mine = ReviewItem.objects.filter(pk=reading.pk, assigned_to=reader, status=ReviewItem.Status.OPEN)
     changed = mine.update(
         assigned_to=None, handed_back_by=reader, lease_expires_at=None, skipped_at=None, version=F("version") + 1
@@ -268,7 +304,7 @@ def _chosen_notes(project: Project, chosen: Chosen) -> list[int]:
     """Row ids of the notes, in their random order."""
     free = free_notes(project)
     if chosen.external_ids is not None:
-        return _named_notes(project, chosen.external_ids)
+        return _named_notes(project, chosen.external_ids, chosen.rows)
     if chosen.note_type is not None:
         free = free.filter(note_type=chosen.note_type)
     most = MOST_NOTES + 1 if chosen.n_notes is None else chosen.n_notes
@@ -282,67 +318,52 @@ def _chosen_notes(project: Project, chosen: Chosen) -> list[int]:
     return found
 
 
-def _named_notes(project: Project, external_ids: Sequence[str]) -> list[int]:
-    """The notes of these external ids. A refusal tells their places in the list and no id: ids may tell of patients."""
+def _named_notes(project: Project, external_ids: Sequence[str], rows: Sequence[int] | None) -> list[int]:
+    """The notes of these external ids. A refusal tells their places in the list, or rows in the file, and no id: ids
+    may tell of patients.
+    """
     if len(external_ids) > MOST_NOTES:
         raise RoundError(f"a round has at most {MOST_NOTES:,} notes, and the list has {len(external_ids):,}")
     known: dict[str, int] = {}
     begun: set[int] = set()
-    for names in _in_batches(external_ids):
+    for names in in_batches(external_ids):
         known |= dict(Document.objects.filter(project=project, external_id__in=names).values_list("external_id", "pk"))
-    for some in _in_batches(sorted(known.values())):
+    for some in in_batches(sorted(known.values())):
         begun |= taken_among(some)
-    unknown = [place for place, name in enumerate(external_ids, 1) if name not in known]
-    taken = [place for place, name in enumerate(external_ids, 1) if known.get(name) in begun]
+    named = list(zip(rows or range(1, len(external_ids) + 1), external_ids, strict=True))
+    unknown = [place for place, name in named if name not in known]
+    taken = [place for place, name in named if known.get(name) in begun]
+    words = ("row", "rows") if rows else ("entry", "entries")
     if unknown:
-        raise RoundError(f"the project has no note of the id in {_places(unknown)}")
+        raise RoundError(f"the project has no note of the id in {rows_named(unknown, *words)}")
     if taken:
-        raise RoundError(f"the note is begun, done, or in another round in {_places(taken)}")
+        raise RoundError(f"the note is begun, done, or in another round in {rows_named(taken, *words)}")
     return sorted(set(known.values()))
 
 
-def _places(numbers: Sequence[int]) -> str:
-    listed = ", ".join(f"{number:,}" for number in numbers[:10])
-    more = f" and {len(numbers) - 10:,} more" if len(numbers) > 10 else ""
-    return f"{'entry' if len(numbers) == 1 else 'entries'} {listed}{more}"
+def _start(round: Round, task: RoundJob.Task, actor: User, now: datetime, *, documents: Sequence[int] = ()) -> None:
+    job = _new_job(round, actor, now)
+    RoundJob.objects.create(project=round.project, round=round, job=job, task=task, documents=sorted(documents))
+    start_job(job)
 
 
-def _assign(made: Round, plan: Plan, users: Sequence[User]) -> None:
-    is_stratified = made.draw == Round.Draw.STRATIFIED
-    kinds = Document.objects.filter(project=made.project_id).values_list("pk", "note_type", "patient_id")
-    notes = [
-        Note(id=pk, stratum=note_type, patient=patient) if is_stratified else Note(id=pk)
-        for some in _in_batches(sorted(plan.documents))
-        for pk, note_type, patient in kinds.filter(pk__in=some).order_by("pk")
-    ]
-    drawn = draw_readers(notes=notes, loads=plan.loads, n_readers=made.n_readers, seed=made.seed)
-    is_mixed = made.assistance == Round.Assistance.MIXED
-    without = one_of_each(drawn, seed=made.seed) if is_mixed else [None] * len(notes)
-    is_hidden = made.assistance == Round.Assistance.HIDDEN
-    alike: dict[tuple[int, int, bool], list[int]] = defaultdict(list)
-    for note, readers, blind in zip(notes, drawn, without, strict=True):
-        for slot, reader in enumerate(readers, 1):
-            alike[slot, reader, is_hidden or reader == blind].append(note.id)
-    for (slot, reader, is_blind), documents in sorted(alike.items()):
-        for some in _in_batches(documents):
-            ReviewItem.objects.filter(document__in=some, slot=slot, unit=ReviewItem.Unit.NOTE).update(
-                round=made,
-                assigned_to=users[reader],
-                stream=ReviewItem.Stream.BLIND if is_blind else ReviewItem.Stream.UNCERTAIN,
-                version=F("version") + 1,
-            )
+def _start_again(work: RoundJob, round: Round, actor: User, now: datetime) -> None:
+    """Another job for the work, in the place of one that has ended."""
+    job = _new_job(round, actor, now)
+    RoundJob.objects.filter(pk=work.pk).update(job=job)
+    work.job.delete()
+    start_job(job)
 
 
-def _lock(documents: Collection[int]) -> None:
-    """Keep routing and readers of these notes waiting, in the order in which routing locks."""
-    list(Document.objects.select_for_update(no_key=True).filter(pk__in=documents).order_by("pk").values_list("pk"))
-    items = ReviewItem.objects.filter(document__in=documents).exclude(unit__in=OF_NO_READER)
-    list(items.select_for_update().order_by("document", "slot").values_list("pk"))
+def _new_job(round: Round, actor: User, now: datetime) -> Job:
+    return create_job(
+        kind=Job.Kind.ROUND, now=now, asked_by=actor, project=round.project.public_id, subject=round.public_id
+    )
 
 
-def _routed(documents: Collection[int]) -> set[int]:
-    jobs = LabelJob.objects.filter(document__in=documents, routed_at__isnull=False)
-    return set(jobs.values_list("document", flat=True))
+def _refuse_unmade(round: Round) -> None:
+    if RoundJob.objects.filter(round=round).exists():
+        raise RoundError("the round is still being made, or taken back")
 
 
 def _refuse_past(due_on: date | None, now: datetime) -> None:
@@ -356,7 +377,7 @@ def _refuse_who_does_not_review(project: Project, user: User) -> None:
         raise RoundError(f"{user.get_username()} does not review in this project")
 
 
-def _record(round: Round, verb: str, actor: User, now: datetime, **detail: str | int | None) -> None:
+def _record(round: Round, verb: str, actor: User | None, now: datetime, **detail: str | int | None) -> None:
     record_event(
         project=round.project.public_id, actor=actor, verb=verb, object_id=round.public_id, now=now, detail=detail
     )
@@ -372,7 +393,3 @@ def _record_reading(reading: ReviewItem, verb: str, actor: User, now: datetime) 
         now=now,
         detail={"slot": reading.slot},
     )
-
-
-def _in_batches(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
-    return (items[start : start + _AT_ONCE] for start in range(0, len(items), _AT_ONCE))

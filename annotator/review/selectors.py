@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, TextField
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from annotator.accounts.models import User
@@ -41,7 +41,7 @@ Place = tuple[float, float, int, int]
 Source = Suggestion | Annotation | Decoy | DecoyAnswer
 # What a mark stands for: an open item, or what its reader says.
 Target = ReviewItem | Annotation | DecoyAnswer
-SUGGESTED, PERSON, BLIND = "suggested", "person", "blind"
+SUGGESTED, PERSON, CERTIFIED, BLIND = "suggested", "person", "certified", "blind"
 AUDIT = "audit"
 # In the place of what a blind audit hides.
 HIDDEN = Label(name="label hidden", code="?", colour="stone", hotkey="", definition="")
@@ -52,7 +52,7 @@ NAMED_BY, NAMED_APART = 4, 12
 # What marks are drawn from, in the order of `_suggested` and `_asserted`. As values: every decision reads all of its
 # note, and making whole models of that took longer than everything else. Attributes come as written: few differ.
 _OF_ITEM: tuple[str | Cast, ...] = (
-    *("pk", "public_id", "stream", "reason", "confidence", "skipped_at"),
+    *("pk", "public_id", "stream", "reason", "status", "confidence", "skipped_at"),
     *(f"suggestion__{name}" for name in ("id", "fragments", "surface", "label")),
     Cast("suggestion__attributes", TextField()),
     "suggestion__score",
@@ -60,10 +60,13 @@ _OF_ITEM: tuple[str | Cast, ...] = (
 _OF_ANNOTATION: tuple[str | Cast, ...] = (
     *("public_id", "first_version", "origin_id", "fragments", "surface", "label"),
     Cast("attributes", TextField()),
+    "certificate__public_id",
 )
-_OF_ANSWER: tuple[str | Cast, ...] = (
-    *("public_id", "decoy__public_id", "decoy__public_id", "fragments", "surface", "label"),
+# Of what stands for an annotation, in the same order: it has no suggestion and no certificate.
+_OF_ANSWER: tuple[str | Cast | Value, ...] = (
+    *("public_id", "decoy__public_id", Value(0), "fragments", "surface", "label"),
     Cast("attributes", TextField()),
+    Value(""),
 )
 # What is read along with a decision that is shown, undone or done again.
 _WHAT_IT_NAMES = (
@@ -74,10 +77,11 @@ _WHAT_IT_NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """One span as the page draws it. `key` names it in the page: 'i…' an open item, 'a…' an annotation.
+    """One span as the page draws it. `key` names it in the page: 'i…' an open or held item, 'a…' an annotation.
 
-    `place` is where an open item stands in the queue; None for an annotation, which has a `thread`. `said` is the kind
-    of the comment on it. Of what `is_masked` nothing is told but where it is.
+    `place` is where an open item stands in the queue; None for a held one, which nobody is asked about, and for an
+    annotation, which has a `thread`. `certificate` is the public id of the one that it was accepted under, empty where
+    a person asserts it. `said` is the kind of the comment on it. Of what `is_masked` nothing is told but where it is.
     """
 
     key: str
@@ -91,8 +95,23 @@ class Mark:
     reason: str = ""
     place: Place | None = None
     thread: str = ""
+    certificate: str = ""
     said: str = ""
     is_masked: bool = False
+
+    @property
+    def is_suggestion(self) -> bool:
+        """Whether it waits for a person, or may be decided by one: it is no annotation."""
+        return self.key.startswith("i")
+
+    @property
+    def is_held(self) -> bool:
+        return self.is_suggestion and self.place is None
+
+    @property
+    def words(self) -> str:
+        """Its state, for those who hear the page."""
+        return "suggested, held" if self.is_held else self.state
 
     @property
     def tenths(self) -> int | None:
@@ -105,6 +124,8 @@ class Mark:
 class NoteView:
     """A note with its marks, and what is said beyond them; from seven queries at most, however many marks there are,
     and two more where there are decoys.
+
+    `held` are suggestions that nobody is asked about while they are tested; `n_items` counts those that are asked.
     """
 
     note_item: ReviewItem
@@ -113,13 +134,14 @@ class NoteView:
     queue: list[Mark]
     annotations: list[Mark]
     n_items: int
+    held: Sequence[Mark] = ()
     relations: Sequence[Joined] = ()
     values: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def marks(self) -> dict[str, Mark]:
         """All marks by key, in the order of the text."""
-        both = sorted([*self.queue, *self.annotations], key=lambda mark: (mark.span.start, -mark.span.end))
+        both = sorted([*self.queue, *self.held, *self.annotations], key=lambda mark: (mark.span.start, -mark.span.end))
         return {mark.key: mark for mark in both}
 
     @cached_property
@@ -163,6 +185,10 @@ class NoteView:
         return self.layout.sections
 
     @property
+    def has_certified(self) -> bool:
+        return any(mark.certificate for mark in self.annotations)
+
+    @property
     def n_open(self) -> int:
         return len(self.queue)
 
@@ -196,8 +222,8 @@ def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
 
 
 def waiting_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
-    """The span items that the note's reader may decide: those open, none while the note is read blind."""
-    items = span_items(note_item).filter(status=ReviewItem.Status.OPEN)
+    """The span items that the note's reader may decide: open and held, none while the note is read blind."""
+    items = span_items(note_item).filter(status__in=[ReviewItem.Status.OPEN, ReviewItem.Status.HELD])
     return items.none() if is_read_blind(note_item) else items
 
 
@@ -258,11 +284,13 @@ def decisions_with(decision: Decision) -> list[Decision]:
 
 
 def note_view(*, note_item: ReviewItem) -> NoteView:
-    """The note as its reader sees it: their annotations, and the suggestions still open in their slot."""
+    """The note as its reader sees it: their annotations, what certificates accepted, and the suggestions that are open
+    or held in their slot.
+    """
     project = note_item.document.project
     schema = current_schema(project).schema
     labels = {label.name: label for label in schema.labels}
-    counted = span_items(note_item).exclude(status=ReviewItem.Status.CLOSED)
+    counted = span_items(note_item).filter(status__in=[ReviewItem.Status.OPEN, ReviewItem.Status.DECIDED])
     waiting = list(waiting_items(note_item).values_list(*_OF_ITEM))
     asserted = list(live_annotations(note_item).values_list(*_OF_ANNOTATION))
     said = said_of_spans(document_id=note_item.document_id, reader_id=note_item.leased_by_id)
@@ -271,11 +299,13 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
     if n["decoys"]:
         waiting = with_decoys(waiting, at=_OF_ITEM.index("suggestion__id"))
         asserted += live_answers(note_item).values_list(*_OF_ANSWER)
+    suggested = [_suggested(project, labels, said, *row) for row in waiting]
     return NoteView(
         note_item=note_item,
         document=note_item.document,
         schema=schema,
-        queue=sorted((_suggested(project, labels, said, *row) for row in waiting), key=lambda mark: mark.place or ()),
+        queue=sorted((mark for mark in suggested if not mark.is_held), key=lambda mark: mark.place or ()),
+        held=[mark for mark in suggested if mark.is_held],
         annotations=[_asserted(labels, said, *row) for row in asserted],
         n_items=0 if is_read_blind(note_item) else n["all"],
         relations=relations_of(note_item) if schema.relations else [],
@@ -284,17 +314,18 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
 
 
 def target_for(*, note_item: ReviewItem, key: str) -> Target | None:
-    """The open item or live annotation that a mark's key names in the note; None where it is no longer there.
+    """The open or held item or live annotation that a mark's key names in the note; None where it is no longer there.
 
     One query, two where it is a decoy's or gone; an item comes with its suggestion, an annotation with its origin and
-    who made it.
+    who or what made it.
     """
     if key.startswith("i"):
         item = waiting_items(note_item).filter(public_id=key[1:]).select_related("suggestion").first()
         if item is not None:
             item.document = note_item.document
         return item
-    found = live_annotations(note_item).filter(public_id=key[1:]).select_related("annotator", "origin").first()
+    annotations = live_annotations(note_item).filter(public_id=key[1:])
+    found = annotations.select_related("annotator", "origin", "certificate__batch").first()
     if found is not None:
         return found
     return live_answers(note_item).filter(public_id=key[1:]).select_related("annotator", "decoy").first()
@@ -368,7 +399,7 @@ def changed_spans(decisions: Iterable[Decision]) -> list[Span]:
 
 
 def live_annotations(note_item: ReviewItem) -> QuerySet[Annotation]:
-    """What the note's reader asserts."""
+    """What the note's reader asserts, and what certificates accepted in their reading."""
     return Annotation.objects.filter(
         set__document=note_item.document_id,
         set__annotator=note_item.leased_by_id,
@@ -395,6 +426,7 @@ def _suggested(
     public_id: str,
     stream: str,
     reason: str,
+    status: str,
     confidence: float | None,
     skipped_at: datetime | None,
     about: int | str,
@@ -405,7 +437,11 @@ def _suggested(
     score: float,
 ) -> Mark:
     span = _span(fragments)
-    if stream == ReviewItem.Stream.AUDIT and project.audits == Project.Audits.BLIND:
+    if (
+        status == ReviewItem.Status.OPEN
+        and stream == ReviewItem.Stream.AUDIT
+        and project.audits == Project.Audits.BLIND
+    ):
         return Mark(
             key=f"i{public_id}",
             span=span,
@@ -428,7 +464,9 @@ def _suggested(
         score=score,
         confidence=confidence,
         reason=reason,
-        place=_place(skipped_at, score if confidence is None else confidence, span.start, pk),
+        place=None
+        if status == ReviewItem.Status.HELD
+        else _place(skipped_at, score if confidence is None else confidence, span.start, pk),
         said=said.get(about, ""),
     )
 
@@ -438,11 +476,12 @@ def _asserted(
     said: Mapping[str | int, str],
     public_id: str,
     first_version: str,
-    origin_id: int | str | None,
+    origin_id: int | None,
     fragments: str,
     surface: str,
     label: str,
     attributes: str,
+    certificate: str | None,
 ) -> Mark:
     return Mark(
         key=f"a{public_id}",
@@ -450,8 +489,9 @@ def _asserted(
         surface=surface,
         label=labels.get(label) or lost_label(label),
         attributes=_attributes(attributes),
-        state=PERSON,
+        state=CERTIFIED if certificate else PERSON,
         thread=first_version or public_id,
+        certificate=certificate or "",
         said=said.get(first_version or public_id) or said.get(origin_id or 0, ""),
     )
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from annotator.annotations.comments import MOST_CHARACTERS
 from annotator.annotations.models import Comment
 from annotator.annotations.serializers import (
+    CERTIFICATE,
+    PERSON,
+    SOURCES,
     AnnotationSerializer,
     DocumentValueSerializer,
     JoinedSerializer,
@@ -54,8 +58,8 @@ class ReviewItemSerializer(serializers.Serializer):
     lease_expires_at = serializers.DateTimeField(allow_null=True)
 
 
-class OwnAnnotationSerializer(SpanSerializer):
-    """A span of the reader's own. Read from a Mark."""
+class _MarkSerializer(SpanSerializer):
+    """Read from a Mark."""
 
     id = serializers.SerializerMethodField()
     start = serializers.IntegerField(source="span.start")
@@ -67,7 +71,21 @@ class OwnAnnotationSerializer(SpanSerializer):
         return mark.key[1:]
 
 
-class OpenItemSerializer(OwnAnnotationSerializer):
+class OwnAnnotationSerializer(_MarkSerializer):
+    """A span of the reader's own, or one that was accepted under a certificate. Read from a Mark."""
+
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]
+    certificate = serializers.SerializerMethodField(help_text="Id, where nobody has read the span.")
+
+    @extend_schema_field(serializers.ChoiceField(SOURCES))
+    def get_source(self, mark: Mark) -> str:
+        return CERTIFICATE if mark.certificate else PERSON
+
+    def get_certificate(self, mark: Mark) -> str | None:
+        return mark.certificate or None
+
+
+class OpenItemSerializer(_MarkSerializer):
     """A suggestion that waits for a decision, least certain first. Read from a Mark."""
 
     label = serializers.SerializerMethodField(  # type: ignore[assignment]
@@ -100,6 +118,9 @@ class HeldNoteSerializer(ReviewItemSerializer):
     note_type = serializers.CharField(source="document.note_type", allow_blank=True)
     text = serializers.CharField(source="document.text", help_text="Offsets count its Unicode code points.")
     items = OpenItemSerializer(source="queue", many=True)
+    held = OpenItemSerializer(
+        many=True, help_text="Tested for acceptance without review: nobody is asked, and they may be decided."
+    )
     annotations = OwnAnnotationSerializer(many=True)
     relations = JoinedSerializer(many=True)
     document_labels = serializers.DictField(child=serializers.CharField(), help_text="Label of the note: its value.")
@@ -130,8 +151,10 @@ class NewDecisionSerializer(StrictSerializer):
     active_seconds = serializers.FloatField(
         required=False, min_value=0, max_value=MOST_SECONDS, help_text="How long the reviewer worked on it."
     )
-    item = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An open item of the note.")
-    annotation = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An annotation of your own.")
+    item = serializers.RegexField(r"\A[a-z2-7]{16}\Z", required=False, help_text="An open or held item of the note.")
+    annotation = serializers.RegexField(
+        r"\A[a-z2-7]{16}\Z", required=False, help_text="An annotation of your own, or one that was accepted."
+    )
     fragments = FragmentsField(required=False, help_text="Code points, half-open.")
     label = serializers.CharField(required=False, max_length=40)  # type: ignore[assignment]
     attributes = serializers.DictField(

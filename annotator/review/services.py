@@ -21,16 +21,16 @@ from annotator.core.spans import Span
 from annotator.projects.selectors import current_schema
 from annotator.review.deciding import accepted, edited, rejected
 from annotator.review.decoys import live_answers
-from annotator.review.desk import UNASKED as UNASKED
 from annotator.review.desk import DecisionConflict as DecisionConflict
 from annotator.review.desk import DecisionRefused as DecisionRefused
 from annotator.review.desk import Desk, Outcome
 from annotator.review.leases import LeaseConflict, hold, take_note_of
+from annotator.review.models import UNASKED as UNASKED
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relating import classified, related, unrelated, with_relations
 from annotator.review.selectors import Target
 from annotator.review.spreading import spread
-from annotator.review.telling import tell_of_questions
+from annotator.review.telling import tell_of_questions, tell_tests
 from annotator.review.undoing import redo, undo
 
 Verdict = Decision.Verdict
@@ -96,7 +96,7 @@ class Redo:
 
 @dataclass(frozen=True, slots=True)
 class FinishNote:
-    """Submit the set. Refused while suggestions are open."""
+    """Submit the set. Refused while suggestions are open. A note that had to ask again is submitted by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,8 @@ def decide(
             now=now,
         )
         outcomes = _ACTS[type(act)](desk, act)
+        if not isinstance(act, Undo) and desk.is_answered():
+            outcomes += _finish(desk, FinishNote())
         decisions = Decision.objects.bulk_create(
             _rows(desk, outcomes, key=key, asked=asked, active_seconds=active_seconds)
         )
@@ -203,9 +205,10 @@ def decide(
             now=now,
             detail={"decision": decisions[0].pk} | ({"n_decisions": len(decisions)} if len(decisions) > 1 else {}),
         )
-        if decisions[0].verdict == Verdict.NOTE_DONE and not note_item.is_trial:
+        if outcomes[-1].verdict == Verdict.NOTE_DONE and not note_item.is_trial:
             others = Comment.objects.filter(set__document=document).exclude(set__annotator=reviewer)
             tell_of_questions(others, project=document.project, now=now)
+        tell_tests(decisions=decisions)
         return decisions[0]
 
 

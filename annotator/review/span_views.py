@@ -44,7 +44,8 @@ def answered(
     """The way on after a decision: to the next span, or to the span that was edited, or to which Undo has gone back
     from the note `left`. `asked` is the checked form.
     """
-    focus = pages.focus_after(decision, target=target, view=note_view(note_item=note_item), asked=asked)
+    main = pages.main_of(decisions_with(decision))
+    focus = pages.focus_after(main, target=target, view=note_view(note_item=note_item), asked=asked)
     if not focus:
         return _go_on(request, membership, leaving=note_item, decision=decision)
     if left.pk != note_item.pk:

@@ -78,7 +78,8 @@ def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem
     )
     if last is None:
         raise DecisionRefused("There is nothing of yours to undo.")
-    if last.verdict == Decision.Verdict.NOTE_DONE or last.note_item.stream == Stream.BLIND or last.note_item.is_trial:
+    is_note_done = last.verdict == Decision.Verdict.NOTE_DONE and not last.batch  # else with its last answer
+    if is_note_done or last.note_item.stream == Stream.BLIND or last.note_item.is_trial:
         raise DecisionRefused("Your last decision was made in a whole note. Open that note to undo it.")
     return last.note_item
 

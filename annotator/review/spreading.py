@@ -2,7 +2,8 @@
 
 Accepted, all of them get the label of the first: a suggestion there is accepted or relabelled and keeps its attributes,
 since these are about its own surroundings ("no pain"); where there is none, a span like the first is added. What a
-person has labelled is left as it is. Rejected, suggestions and annotations of the same text and label go.
+person has labelled, or a certificate accepted, is left as it is. Rejected, suggestions and annotations of the same text
+and label go. Held suggestions are decided with the others.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MOST = 200  # mentions at once
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Another place that reads like the span, with the open items and live annotations that are there."""
+    """Another place that reads like the span, with the open or held items and live annotations that are there."""
 
     span: Span
     items: tuple[ReviewItem, ...] = ()

@@ -42,7 +42,7 @@ class Streams:
     blind_percent: int
     watch_percent: int
     audits: str
-    decoy_percent: int = 0
+    decoy_percent: int
 
 
 def streams_of(project: Project) -> Streams:

@@ -1,4 +1,6 @@
-"""Who is told of reviewing: of questions whoever may see them, once they may; of a round its readers and leads."""
+"""Who is told of reviewing: of questions whoever may see them, once they may; of a round its readers and leads; of what
+may be evidence the tests.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,13 @@ from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet, Comment
+from annotator.certificates.bell import ring_trust
 from annotator.notices.models import Kind, Notice
 from annotator.notices.services import notify
 from annotator.projects.access import Action
 from annotator.projects.models import Project
 from annotator.projects.selectors import members_who
-from annotator.review.models import OF_NO_READER, ReviewItem, Round
+from annotator.review.models import OF_NO_READER, UNASKED, Decision, ReviewItem, Round
 from annotator.review.readings import open_readings
 
 DUE_SOON = timedelta(days=2)
@@ -66,7 +69,8 @@ def tell_handed_back(*, round: Round, reader: User, now: datetime) -> None:
 def tell_due(*, now: datetime) -> None:
     """Tell readers what they have left in rounds that are due within two days: once, and again for another day."""
     today = timezone.localdate(now)
-    for round in Round.objects.filter(due_on__range=(today, today + DUE_SOON)).select_related("project"):
+    due = Round.objects.filter(due_on__range=(today, today + DUE_SOON), under_work=None)
+    for round in due.select_related("project"):
         told = Notice.objects.filter(
             user__in=round.readers.values("user"),
             kind=Kind.ROUND_DUE,
@@ -77,6 +81,19 @@ def tell_due(*, now: datetime) -> None:
         for reader, n_left in list(left.order_by().values_list("assigned_to").annotate(n_left=Count("pk"))):
             with transaction.atomic():
                 _tell(round, Kind.ROUND_DUE, users=[reader], actor=None, now=now, n_left=n_left)
+
+
+def tell_tests(*, decisions: Iterable[Decision]) -> None:
+    """Ring for the tests and certificates that these decisions, just made, may be about: on an audit, on a span that is
+    held or was accepted under a certificate. What is missed the sweeper finds.
+    """
+    for decision in decisions:
+        said = (decision.withdrew, decision.made)
+        is_held = decision.item is not None and decision.stream == UNASKED
+        is_accepted = any(annotation is not None and annotation.certificate_id for annotation in said)
+        if decision.stream == ReviewItem.Stream.AUDIT or is_held or is_accepted:
+            ring_trust(decision.project_id)
+            return
 
 
 def _tell(

@@ -88,7 +88,7 @@ def other_end(view: NoteView, first: Mark, focus: str) -> str:
         return focus
     joined = {tie.other.key for tie in ties_of(view, first)}
     free = [mark for mark in _partners(view, first) if mark.key not in joined]
-    if first.place is not None or not free:
+    if first.is_suggestion or not free:
         return first.key
     return min(free, key=lambda mark: _distance(first, mark)).key
 
@@ -97,7 +97,7 @@ def relating_context(view: NoteView, first: Mark, mark: Mark, *, in_queue: str) 
     """What card and action bar show while a relation is drawn from `first`, over `note_context` for `mark`."""
     second = mark if mark.key != first.key else None
     offers = _offers(view, first, second) if second else []
-    waits = next((each for each in (first, second) if each and each.place is not None), None)
+    waits = next((each for each in (first, second) if each and each.is_suggestion), None)
     relating = Relating(first, second, offers, waits if offers or not second else None, _reach(view.schema, first))
     keys = [each.key for each in _partners(view, first)]
     at = keys.index(mark.key) if mark.key in keys else -1

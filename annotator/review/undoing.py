@@ -17,7 +17,7 @@ from annotator.annotations.services import reopen_set
 from annotator.qualification.models import Trial
 from annotator.qualification.selectors import trial_of
 from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close, reopen, swap
-from annotator.review.models import LATE, UNSEEN, Decision, ReviewItem
+from annotator.review.models import ASKED_AGAIN, LATE, UNASKED, UNSEEN, Decision, ReviewItem
 from annotator.review.queue import tell_read
 from annotator.review.selectors import (
     changed_spans,
@@ -79,20 +79,34 @@ def _threads_and_labels(decisions: Sequence[Decision]) -> set[str]:
 
 def _undone(desk: Desk, last: Decision) -> Outcome:
     if last.verdict == _Verdict.NOTE_DONE:
-        _refuse_finished_trial(desk)
-        reopen(desk.note_item)
-        span_items(desk.note_item).filter(status=ReviewItem.Status.CLOSED, reason__in=[LATE, UNSEEN]).update(
-            status=ReviewItem.Status.OPEN, version=F("version") + 1
-        )
-        reopen_set(target=desk.set)
-        if not desk.note_item.is_trial:
-            tell_read(document_ids=[desk.note_item.document_id])
+        _reopen_note(desk)
     swapped = swap(last)
     if last.item is not None and last.verdict == _Verdict.SKIP:
         ReviewItem.objects.filter(pk=last.item.pk, status=ReviewItem.Status.OPEN).update(skipped_at=None)
     elif last.item is not None:
         reopen(last.item)
     return Outcome(_Verdict.UNDO, item=last.item, undoes=last, **swapped)
+
+
+def _reopen_note(desk: Desk) -> None:
+    """Take back that the note is done. One that had to ask again opens for that alone; one that is open for it already
+    is its reader's to finish from then on.
+    """
+    _refuse_finished_trial(desk)
+    note_item = desk.note_item
+    is_asked_again = note_item.reason == ASKED_AGAIN
+    if is_asked_again and note_item.status == ReviewItem.Status.OPEN:
+        ReviewItem.objects.filter(pk=note_item.pk).update(reason="", version=F("version") + 1)
+        note_item.reason = ""
+        return
+    reopen(note_item)
+    if not is_asked_again:
+        span_items(note_item).filter(status=ReviewItem.Status.CLOSED, reason__in=[LATE, UNSEEN]).update(
+            status=ReviewItem.Status.OPEN, version=F("version") + 1
+        )
+    reopen_set(target=desk.set)
+    if not note_item.is_trial:
+        tell_read(document_ids=[note_item.document_id])
 
 
 def _refuse_finished_trial(desk: Desk) -> None:
@@ -117,5 +131,15 @@ def _redone(desk: Desk, undos: Sequence[Decision]) -> list[Outcome]:
         elif first.item is not None:
             close(first.item)
         dismissed = (first.dismissed_label, first.dismissed_fragments)
-        outcomes.append(Outcome(_Verdict(first.verdict), item=first.item, redoes=undo, dismissed=dismissed, **swapped))
+        is_unasked = first.item is not None and first.stream == UNASKED
+        outcomes.append(
+            Outcome(
+                _Verdict(first.verdict),
+                item=first.item,
+                redoes=undo,
+                dismissed=dismissed,
+                is_unasked=is_unasked,
+                **swapped,
+            )
+        )
     return outcomes

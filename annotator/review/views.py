@@ -30,6 +30,7 @@ from annotator.review.decoys import told_decoys
 from annotator.review.filters import BY_SPAN
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
+from annotator.review.readings import rounds_left
 from annotator.review.selectors import (
     Target,
     decisions_with,
@@ -60,7 +61,8 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     project, reviewer = membership.project, membership.user
     standing = standings(user=reviewer, projects=[project.pk]).get(project.pk)
     if standing is not None:
-        context = page_context(membership, current="Review") | {"standing": standing}
+        left = rounds_left(projects=[project.pk], reader=reviewer)
+        context = page_context(membership, current="Review") | {"standing": standing, "rounds": left}
         return render(request, "qualification/standing.html", context)
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {
@@ -268,16 +270,17 @@ def _answered(
     """
     if decision.verdict == Decision.Verdict.NOTE_DONE and note_item.is_trial:
         return _on_in_trial(request, membership, note_item)
-    if decision.verdict == Decision.Verdict.NOTE_DONE and not (n_unseen(note_item) or told_decoys(note_item)):
+    decisions, queue = decisions_with(decision), asked["queue"]
+    is_finished = any(each.verdict == Decision.Verdict.NOTE_DONE for each in decisions)
+    if is_finished and queue != BY_SPAN and not (n_unseen(note_item) or told_decoys(note_item)):
         return _to_next_note(request, membership)
     if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item, is_saved=True)
     if decision.verdict == Decision.Verdict.NOTE_DONE:
         return see_other(request, reverse("review:note", args=[membership.project.public_id, note_item.public_id]))
-    if asked["queue"] == BY_SPAN:
+    if queue == BY_SPAN:
         return span_views.answered(request, membership, note_item, decision, target, asked, left=left)
     view = note_view(note_item=note_item)
-    decisions, queue = decisions_with(decision), asked["queue"]
     main = pages.main_of(decisions)
     is_of_missed = asked["missed"] is not None and main.verdict in {Decision.Verdict.ADD, Decision.Verdict.DISMISS}
     focus = "" if is_of_missed else pages.focus_after(main, target=target, view=view, asked=asked)

@@ -1,8 +1,8 @@
-"""Gives every suggestion its stream. Without a certificate, all of them go to people."""
+"""Gives every suggestion its stream. What no live certificate speaks for goes to people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -10,40 +10,54 @@ from django.db import transaction
 from annotator.review.decoying import plant_decoys, withdraw_touched
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
+from annotator.routing.confidence import Confidence, confidence_of, note_priority, reason_for_review
+from annotator.routing.watching import accept_later
 from annotator.suggestions.models import Candidate, LabelJob, Suggestion
 from annotator.suggestions.services import mark_routed
-
-LOW_SCORE = 0.6
-# Reading is the cost: characters that a reviewer reads in the time that one decision takes.
-CHARS_PER_DECISION = 60
 
 
 @transaction.atomic
 def route_job(*, label_job_id: int, now: datetime) -> bool:
-    """Queue the note's suggestions for review; False where they were routed already. Safe to repeat."""
+    """Queue the note's suggestions for review, and accept those that a certificate speaks for; False where they were
+    routed already. Safe to repeat.
+    """
     if not mark_routed(job_id=label_job_id, now=now):
         return False
     job = LabelJob.objects.select_related("document__project", "run__labeler").get(pk=label_job_id)
     found = list(job.suggestions.exclude(alignment=Suggestion.Alignment.UNALIGNED))
+    confidence = confidence_of(job.run.labeler)
+
+    def queue(suggestion: Suggestion) -> Queued:
+        return queued_as(suggestion, confidence)
+
     queued = [queue(suggestion) for suggestion in found]
     same_labeler = LabelJob.objects.filter(document=job.document, run__labeler__name=job.run.labeler.name)
     older_jobs = list(same_labeler.filter(pk__lt=job.pk).values_list("pk", flat=True))
     is_outdated = same_labeler.filter(pk__gt=job.pk, routed_at__isnull=False).exists()
-    priority = note_priority(scores=[suggestion.score for suggestion in found], n_chars=job.document.n_chars)
+    priority = note_priority(scores=[entry.chance for entry in queued], n_chars=job.document.n_chars)
     items = ensure_note_items(document=job.document, n_slots=job.document.project.n_readers, priority=priority)
     for note_item in items:
         queue_spans(note_item=note_item, queued=queued, older_jobs=older_jobs, is_outdated=is_outdated)
-    _plant(job, items, n_queued=len(found), older_jobs=older_jobs, is_outdated=is_outdated)
+    _plant(job, items, n_queued=len(found), queue=queue, older_jobs=older_jobs, is_outdated=is_outdated)
+    accept_later(job=job, now=now)
     return True
 
 
-def queue(suggestion: Suggestion) -> Queued:
+def queued_as(suggestion: Suggestion, confidence: Confidence | None) -> Queued:
     """How a suggestion comes to its reader."""
-    return Queued(suggestion=suggestion, stream=ReviewItem.Stream.UNCERTAIN, reason=reason_for_review(suggestion))
+    value = confidence(suggestion.label, suggestion.score) if confidence else None
+    reason = reason_for_review(alignment=suggestion.alignment, score=suggestion.score, confidence=value)
+    return Queued(suggestion=suggestion, stream=ReviewItem.Stream.UNCERTAIN, reason=reason, confidence=value)
 
 
 def _plant(
-    job: LabelJob, items: Sequence[ReviewItem], *, n_queued: int, older_jobs: Sequence[int], is_outdated: bool
+    job: LabelJob,
+    items: Sequence[ReviewItem],
+    *,
+    n_queued: int,
+    queue: Callable[[Suggestion], Queued],
+    older_jobs: Sequence[int],
+    is_outdated: bool,
 ) -> None:
     """Take away the note's decoys that the job makes stale, and plant those that it gets instead."""
     arriving: list[Suggestion | Candidate] = [
@@ -55,21 +69,3 @@ def _plant(
         for note_item in items:
             note_item.document = job.document
             plant_decoys(note_item=note_item, job=job, n_queued=n_queued, queue=queue)
-
-
-def reason_for_review(suggestion: Suggestion) -> str:
-    """Why a person must look, as a code the pages put in words; the most telling reason first."""
-    if suggestion.alignment != Suggestion.Alignment.EXACT:
-        return "approximate"
-    if suggestion.score < LOW_SCORE:
-        return "low_score"
-    return "unproven"
-
-
-def note_priority(*, scores: list[float], n_chars: int) -> float:
-    """Expected wrong suggestions found per decision's worth of time, reading included; higher is served first.
-
-    Scores stand in for probabilities until a calibrator gives them.
-    """
-    n_wrong = sum(1 - score for score in scores)
-    return n_wrong / (len(scores) + n_chars / CHARS_PER_DECISION)

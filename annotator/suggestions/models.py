@@ -45,6 +45,40 @@ class PromptExample(models.Model):
         constraints = [models.UniqueConstraint(fields=["pool", "position"], name="prompt_example_position")]
 
 
+class PoolWish(models.Model):
+    """A place in a finished note that a lead wants among the examples of the next pool; the window that holds it comes
+    first when a pool is frozen, and is then its `example`.
+    """
+
+    class Status(models.TextChoices):
+        WAITING = "waiting", "Waits for the next pool"
+        USED = "used", "In a pool"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="pool_wishes")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="+")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    status = models.CharField(max_length=10, choices=Status, default=Status.WAITING)
+    example = models.ForeignKey(PromptExample, on_delete=models.PROTECT, null=True, related_name="wishes")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["document", "start", "end"], condition=Q(status="waiting"), name="pool_wish_once"
+            ),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="pool_wish_has_a_place"),
+            models.CheckConstraint(
+                condition=Q(status="used", example__isnull=False) | (~Q(status="used") & Q(example=None)),
+                name="pool_wish_used",
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "status", "id"], name="pool_wish_waiting")]
+
+
 class Labeler(models.Model):
     """Everything that decides what a model suggests, as one immutable row: a changed prompt is another Labeler."""
 

@@ -17,7 +17,7 @@ from annotator.core.prompting import Item, render_answer
 from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.services import lock_projects
-from annotator.suggestions.models import ExamplePool, PromptExample
+from annotator.suggestions.models import ExamplePool, PoolWish, PromptExample
 
 
 class PoolRefused(Exception):
@@ -26,11 +26,41 @@ class PoolRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NewExample:
-    """A window of a note with the items of the answer that is right for it."""
+    """A window of a note with the items of the answer that is right for it; `wishes` are those that it grants."""
 
     document_id: int
     text: str
     items: tuple[Item, ...]
+    wishes: tuple[int, ...] = ()
+
+
+@transaction.atomic
+def wish_for(*, project: Project, document: Document, start: int, end: int, actor: User, now: datetime) -> PoolWish:
+    """Have the place among the examples of the next pool; the wish that is there already where it waits."""
+    lock_projects(project)  # as a purge and a freeze do
+    wish, is_new = PoolWish.objects.get_or_create(
+        project=project,
+        document=document,
+        start=start,
+        end=end,
+        status=PoolWish.Status.WAITING,
+        defaults={"asked_by": actor, "asked_at": now},
+    )
+    if is_new:
+        _record(wish, "pool.wish", actor, now)
+    return wish
+
+
+@transaction.atomic
+def withdraw_wish(*, wish: PoolWish, actor: User, now: datetime) -> None:
+    """Take the wish back; nothing changes where it no longer waits."""
+    waiting = PoolWish.objects.filter(pk=wish.pk, status=PoolWish.Status.WAITING)
+    if waiting.update(status=PoolWish.Status.WITHDRAWN):
+        _record(wish, "pool.unwish", actor, now)
+
+
+def _record(wish: PoolWish, verb: str, actor: User, now: datetime) -> None:
+    record_event(project=wish.project.public_id, actor=actor, verb=verb, object_id=wish.public_id, now=now)
 
 
 @transaction.atomic
@@ -67,6 +97,7 @@ def add_pool(
     digest = _digest(rows)
     newest = project.example_pools.order_by("-number").first()
     if newest is not None and (newest.digest, newest.schema_version_id) == (digest, schema_version.pk):
+        _grant(examples, list(newest.examples.order_by("position")))
         return newest
     pool = ExamplePool.objects.create(
         project=project,
@@ -81,6 +112,7 @@ def add_pool(
     for row in rows:
         row.pool = pool
     PromptExample.objects.bulk_create(rows, batch_size=200)
+    _grant(examples, rows)
     record_event(
         project=project.public_id,
         actor=actor,
@@ -90,6 +122,14 @@ def add_pool(
         detail={"number": pool.number, "digest": digest, "n_examples": pool.n_examples, "options": pool.options},
     )
     return pool
+
+
+def _grant(examples: Sequence[NewExample], rows: Sequence[PromptExample]) -> None:
+    """Mark the wishes that the rows hold as used, but for those withdrawn meanwhile. One query for each such row."""
+    for new, row in zip(examples, rows, strict=True):
+        if new.wishes:
+            waiting = PoolWish.objects.filter(pk__in=new.wishes, status=PoolWish.Status.WAITING)
+            waiting.update(status=PoolWish.Status.USED, example=row)
 
 
 def _digest(rows: Sequence[PromptExample]) -> str:

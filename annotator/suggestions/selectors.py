@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, IntegerField, Min, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, IntegerField, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from annotator.projects.models import Project
-from annotator.suggestions.models import ExamplePool, Labeler, LabelJob, LabelRun, PromptExample
+from annotator.suggestions.models import ExamplePool, Labeler, LabelJob, LabelRun, PoolWish, PromptExample
 
 RATE_MINUTES = 60
 PACE_MINUTES = 5
@@ -185,6 +185,27 @@ def labelers_of(project: Project) -> QuerySet[Labeler]:
 def pools_of(project: Project) -> QuerySet[ExamplePool]:
     """The project's pools, newest first. One query."""
     return project.example_pools.select_related("schema_version").order_by("-number")
+
+
+def counted_pools(project: Project) -> QuerySet[ExamplePool]:
+    """The same with who froze them; `n_left` counts the examples that no purge took, `n_wished` those asked for."""
+    left = Count("examples", filter=Q(examples__document__project=project), distinct=True)
+    wished = Count("examples", filter=Q(examples__wishes__isnull=False), distinct=True)
+    return pools_of(project).select_related("created_by").annotate(n_left=left, n_wished=wished)
+
+
+def examples_in(pool: ExamplePool) -> QuerySet[PromptExample]:
+    """Its examples in their order, but for those that a purge takes, with their notes; `n_wishes` counts who asked for
+    each. One query.
+    """
+    rows = PromptExample.objects.filter(pool=pool, document__project=pool.project_id).select_related("document")
+    return rows.defer("document__text", "document__metadata").annotate(n_wishes=Count("wishes")).order_by("position")
+
+
+def waiting_wishes(project: Project) -> QuerySet[PoolWish]:
+    """What is asked for among the examples of the project's next pool, the newest first. One query."""
+    waiting = PoolWish.objects.filter(project=project, document__project=project, status=PoolWish.Status.WAITING)
+    return waiting.order_by("-pk")
 
 
 def _mean(counts: Sequence[int]) -> float:

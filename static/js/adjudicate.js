@@ -1,6 +1,8 @@
 /** The adjudication page: its keys, clicks on spans, selections that write a third version. The server holds all state. */
 
 import { init as initAttention } from "./attention.js";
+import { init as initChoices } from "./choices.js";
+import { init as initDrafts } from "./drafts.js";
 import { init as initLease } from "./lease.js";
 import { codePoints, noteOffset } from "./offsets.js";
 import { nameOf, press } from "./pressing.js";
@@ -34,7 +36,8 @@ function onSelected() {
   const end = noteOffset(range.endContainer, range.endOffset) ?? (start === null ? null : start + codePoints(selection.toString()));
   if (start === null || end === null || start >= end) return;
   if (!third) {
-    htmx.ajax("GET", `${edit.getAttribute("href")}&start=${start}&end=${end}&snap=on`, { source: "#card", target: "#main", swap: "innerHTML" });
+    // From outside the card: htmx would add the card's fields, and its case would count in the place of the link's.
+    htmx.ajax("GET", `${edit.getAttribute("href")}&start=${start}&end=${end}&snap=on`, { source: "#sides", target: "#main", swap: "innerHTML" });
     return;
   }
   const form = /** @type {HTMLFormElement} */ (document.getElementById("card"));
@@ -59,6 +62,8 @@ function show() {
 /** @param {Document} root */
 function init(root) {
   initAttention(root);
+  initChoices(root);
+  initDrafts(root);
   initLease(root, () => location.assign(root.getElementById("place").dataset.note));
   root.addEventListener("keydown", onKeydown);
   root.addEventListener("click", onClick);

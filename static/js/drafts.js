@@ -33,10 +33,14 @@ function onCame({ target }) {
 function onAnswered({ detail }) {
   const { requestConfig, xhr } = detail;
   if (requestConfig.verb !== "post") return;
-  if (xhr.status === 200 && !xhr.getResponseHeader("HX-Redirect")?.startsWith("/accounts/")) {
-    for (const [name, draft] of typed) {
-      if (draft.form === requestConfig.path && requestConfig.parameters.get(draft.name) === draft.value) typed.delete(name);
-    }
+  const isSaved = xhr.status === 200 && !xhr.getResponseHeader("HX-Redirect")?.startsWith("/accounts/");
+  if (isSaved) forget(requestConfig.path, Object.fromEntries(requestConfig.parameters.entries()));
+}
+
+/** What a form had when it was saved is no draft. @param {string} path @param {Record<string, string>} values */
+export function forget(path, values) {
+  for (const [name, draft] of typed) {
+    if (draft.form === path && values[draft.name] === draft.value) typed.delete(name);
   }
 }
 

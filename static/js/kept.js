@@ -1,8 +1,8 @@
 /** What is kept and why it is not sent: the state of the outbox, and what the page says of it. */
 
-import { stripFor } from "./meaning.js";
 import { markKept, QUEUED } from "./standin.js";
 import { GOOD, showState, tell } from "./status.js";
+import { stripFor } from "./troubles.js";
 
 /**
  * `isTried`: the server may have it. `trouble`: why nothing is sent; `about`: since when, or what was refused.

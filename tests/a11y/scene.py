@@ -21,6 +21,7 @@ from annotator.accounts.tokens import make_token
 from annotator.adjudication.services import take
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.annotations.services import NewAnnotation
+from annotator.browse.disagreements import disagreements_of, place_of
 from annotator.builds.options import BuildOptions
 from annotator.builds.pools import freeze_pool
 from annotator.builds.services import create_build, write_build
@@ -32,7 +33,8 @@ from annotator.exchange import uploads
 from annotator.exchange.models import Import
 from annotator.exchange.services import import_annotations
 from annotator.exchange.sources import in_order, source_at
-from annotator.jobs.services import record_beat, run_job
+from annotator.jobs.models import Job
+from annotator.jobs.services import create_job, record_beat, run_job
 from annotator.notices.models import Notice
 from annotator.notices.services import mark_read
 from annotator.projects.invitations import invite
@@ -42,10 +44,10 @@ from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, run_purge, set_retention
 from annotator.qualification.models import Trial
 from annotator.qualification.services import NewQualification, ask_to_qualify
-from annotator.readings.models import Adjudication, ReaderPair
+from annotator.readings.models import Adjudication, Difference, ReaderPair
 from annotator.review.commenting import comment_on
 from annotator.review.leases import take_next, take_note
-from annotator.review.models import ReviewItem
+from annotator.review.models import ReviewItem, Round, RoundJob
 from annotator.review.queue import fill_slots, tell_read
 from annotator.review.rounds import Chosen, hand_back
 from annotator.review.selectors import Mark, note_view, source_of, target_for
@@ -54,6 +56,7 @@ from annotator.review.streams import set_streams, streams_of
 from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
+from annotator.suggestions.pools import wish_for
 from annotator.suggestions.services import begin_job, claim_jobs
 from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
@@ -126,6 +129,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _notes(project, alice, people["bob"], now)
     ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
     ids["round_id"] = _round(project, people, now)
+    ids["unmade_id"] = _unmade_round(project, people, now)
     _notices(alice, now)
     ids |= _double_read(people, now)
     return Tour(people=people, ids=ids, second_factor=secret)
@@ -150,13 +154,47 @@ def _round(project: Project, people: Mapping[str, User], now: datetime) -> str:
     return made.public_id
 
 
+def _unmade_round(project: Project, people: Mapping[str, User], now: datetime) -> str:
+    """A round of many notes that is being made."""
+    made = Round.objects.create(
+        project=project, number=2, name="All", n_readers=2, seed=7, created_by=people["alice"], created_at=now
+    )
+    job = create_job(kind=Job.Kind.ROUND, now=now)
+    Job.objects.filter(pk=job.pk).update(
+        status=Job.Status.RUNNING, phase="Giving notes to readers", n_done=118_500, n_total=200_000
+    )
+    RoundJob.objects.create(
+        project=project, round=made, job=job, task=RoundJob.Task.MAKE, documents=list(range(100_000))
+    )
+    return made.public_id
+
+
 def _double_read(people: Mapping[str, User], now: datetime) -> dict[str, str]:
     """A project of notes that two of three people have read, and a labeler."""
     project = create_project(name="Round 3", schema=demo_schema(), lead=people["alice"], now=now)
     readers = [people[name] for name in ("adam", "bob", "erin")]
     make_read(project, readers, n_notes=60, n_weeks=4, labeler="MedGemma")
     pair = ReaderPair.objects.filter(project=project, kind="annotators").latest("pk")
-    return {"read_id": project.public_id, "pair_id": pair.public_id}
+    made = Round.objects.create(
+        project=project, number=1, name="Pilot", n_readers=2, seed=1, created_by=people["alice"], created_at=now
+    )
+    notes = project.documents.order_by("pk")[:30]
+    ReviewItem.objects.bulk_create(
+        ReviewItem(project=project, document=note, unit="note", slot=9, status="closed", round=made) for note in notes
+    )
+    cluster = max(disagreements_of(project), key=lambda each: each.n_documents)
+    place = Difference.objects.select_related("document").get(pk=cluster.keys[0])
+    for key in cluster.keys[1:3]:
+        other = Difference.objects.select_related("document__project").get(pk=key)
+        words = other.document.text[other.start : other.end]
+        settle(other.document, people["adam"], words, max(cluster.labels), min(cluster.labels))
+        Adjudication.objects.filter(document=other.document).update(status="done", done_at=now)
+    return {
+        "read_id": project.public_id,
+        "pair_id": pair.public_id,
+        "read_round_id": made.public_id,
+        "place_id": place_of(place),
+    }
 
 
 def _people(now: datetime) -> dict[str, User]:
@@ -230,6 +268,7 @@ def _qualification(project: Project, alice: User, nina: User, now: datetime) -> 
         decide(note_item=item, reviewer=nina, act=FinishNote(), key=f"tour-tried-{item.pk}", now=now)
     span = known[0]
     example = settle(item.document, alice, span.surface, span.label, "Device", proposes=True)
+    wish_for(project=project, document=item.document, start=span.start, end=span.end, actor=alice, now=now)
     return {"trial_id": Trial.objects.get().public_id, "example_id": example}
 
 
@@ -352,6 +391,8 @@ def _relate(note_item: ReviewItem, reviewer: User, now: datetime) -> tuple[Mark,
 def _guideline(project: Project, alice: User, now: datetime) -> None:
     add_guideline(project=project, text=GUIDELINE, actor=alice, now=now - timedelta(days=3))
     guideline = add_guideline(project=project, text=CHANGED, actor=alice, now=now - timedelta(hours=2))
+    for span in Annotation.objects.filter(set__document__project=project, status="live").order_by("pk")[:40:20]:
+        wish_for(project=project, document=span.set.document, start=span.start, end=span.end, actor=alice, now=now)
     pool = freeze_pool(project=project, actor=alice, now=now - timedelta(hours=1))
     make_labeler(
         project=project,

@@ -14,7 +14,7 @@ from annotator.adjudication.models import Choice
 from annotator.adjudication.services import take
 from annotator.projects.models import Project
 from annotator.readings.models import Adjudication
-from tests.adjudication.scene import ADAMS, BOBS, gold_of, make_adjudication
+from tests.adjudication.scene import ADAMS, BOBS, TEXT, gold_of, make_adjudication
 from tests.review.test_browser import sign_in_browser
 
 pytestmark = [pytest.mark.browser]
@@ -74,6 +74,11 @@ def test_a_click_opens_a_case_and_selected_words_write_a_third_version(page: Pag
     page.get_by_role("button", name="Take this version").click()
     expect(page.locator(".cases")).to_contain_text("A third version, by you")
     assert ("No fever", "Medication", {}) in gold_of(adjudication)
+    assert Choice.objects.get(what="edit").case_key.split() == [
+        "span",
+        str(TEXT.index("fever")),
+        str(TEXT.index("fever") + 5),
+    ]
 
 
 def test_the_lease_is_renewed_only_while_someone_is_active(page: Page, adjudication: Adjudication, adam: User) -> None:

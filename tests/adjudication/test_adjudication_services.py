@@ -126,12 +126,29 @@ def test_a_third_version_is_checked_and_keeps_what_it_was_made_from(
     assert Gold.objects.get(annotation__surface="metformin 500").sources.get().annotator == bob
 
 
+def test_a_third_version_lies_where_its_case_does(adjudication: Adjudication, alice: User) -> None:
+    """What it reaches over another of its spans belongs to it; what lies in another case, or in none, does not."""
+    pain, nausea, chain = (
+        SaidSpan(found.span, "Problem")
+        for found in said(
+            adjudication.document, ("pain", "Problem"), ("and nausea", "Problem"), ("pain and", "Problem")
+        )
+    )
+    with pytest.raises(ChoiceRefused, match="has to overlap"):
+        settle(adjudication, alice, "nausea", What.EDIT, "Problem", spans=(nausea, pain))
+    assert not Choice.objects.filter(what="edit").exists()
+    settle(adjudication, alice, "nausea", What.EDIT, "Problem", spans=(nausea, chain, pain))
+    assert {row[0] for row in gold_of(adjudication)} == {"chest pain", "and nausea", "pain and", "pain"}
+
+
 def test_a_third_version_may_not_repeat_a_span_that_gold_has(adjudication: Adjudication, alice: User) -> None:
-    start = adjudication.document.text.index("chest pain")
-    span = SaidSpan(Span.of(start, start + 10), "Problem")
+    pain, joining = (
+        SaidSpan(found.span, "Problem")
+        for found in said(adjudication.document, ("chest pain", "Problem"), ("pain and nausea", "Problem"))
+    )
     version = case_at(adjudication, "nausea").versions[0].digest
     with pytest.raises(ChoiceRefused, match="already"):
-        settle(adjudication, alice, "nausea", What.EDIT, version=version, spans=(span,))
+        settle(adjudication, alice, "nausea", What.EDIT, version=version, spans=(pain, joining))
     assert gold_of(adjudication) == [PAIN]
 
 

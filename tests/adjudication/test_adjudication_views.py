@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.adjudication.models import Choice
+from annotator.adjudication.pages import case_named
+from annotator.adjudication.selectors import case_file
 from annotator.adjudication.services import take
 from annotator.annotations.comments import add_comment
 from annotator.annotations.models import AnnotationSet
@@ -22,6 +24,7 @@ from annotator.review.leases import take_note
 from annotator.review.queue import ensure_note_items
 from annotator.review.services import Add, FinishNote, decide
 from tests.adjudication.scene import ADAMS, BOBS, TEXT, gold_of, make_adjudication, said
+from tests.api.scene import Api
 from tests.cast import HTMX, NOW, body, make_document, make_member, sign_in
 from tests.review.conftest import suggest
 
@@ -140,10 +143,9 @@ def test_a_third_version_is_drawn_as_it_is_written_and_then_taken(
     moved = alice_client.post(url(adjudication, "choose"), fields | {"move": "end:1"}, headers=HTMX)
     assert moved.context["third"]["surface"] == "nausea since Monday"
     assert Choice.objects.filter(what="edit").count() == 0
-    pain = {"start": str(TEXT.index("chest")), "end": str(TEXT.index("chest") + len("chest pain"))}
-    refused = alice_client.post(url(adjudication, "choose"), fields | pain | {"take": "edit"}, headers=HTMX)
-    assert refused.status_code == 422 and "already" in body(refused)
-    assert refused.context["third"]["surface"] == "chest pain"
+    refused = alice_client.post(url(adjudication, "choose"), fields | {"label": "No", "take": "edit"}, headers=HTMX)
+    assert refused.status_code == 422 and "Nothing was saved." in body(refused)
+    assert refused.context["third"]["surface"] == "nausea since"
     assert alice_client.post(url(adjudication, "choose"), fields | {"take": "edit"}, headers=HTMX).status_code == 200
     assert ("nausea since", "Problem", {"assertion": "possible"}) in gold_of(adjudication)
     assert "Edited" in body(alice_client.get(url(adjudication)))
@@ -264,3 +266,44 @@ def test_earlier_choices_between_the_same_labels_are_counted(
     other = make_adjudication(project, (bob, BOBS), (adam, ADAMS), name="other")
     take(adjudication=other, adjudicator=alice, now=NOW)
     assert "Decided between these labels: Problem 1 time." in body(alice_client.get(url(other, case=place("nausea"))))
+
+
+def test_who_leaves_a_note_neither_sees_it_nor_writes_in_it(
+    alice_client: Client, adjudication: Adjudication, alice: User
+) -> None:
+    """Until then a lease that has run out leaves it with them."""
+    Adjudication.objects.update(lease_expires_at=NOW)
+    assert choose(alice_client, adjudication, "nausea", 1).status_code == 200
+    alice_client.post(url(adjudication, "put_back"))
+    page = alice_client.get(url(adjudication))
+    assert page.status_code == 409 and "metformin" not in body(page)
+    answer = alice_client.post(url(adjudication, "choose"), {"take": "undo", "key": "a" * 32}, headers=HTMX)
+    assert answer.headers["HX-Redirect"] == url(adjudication)
+    assert "Nothing was saved." in body(alice_client.get(url(adjudication)))
+    assert alice_client.post(url(adjudication, "finish"), follow=True).status_code == 409
+    api = Api(alice, project=adjudication.document.project)
+    assert api.get(f"./adjudications/{adjudication.public_id}/").status_code == 409
+    undo = {"key": "b" * 32, "what": "undo"}
+    refused = api.post(f"./adjudications/{adjudication.public_id}/choices/", undo)
+    assert refused.status_code == 409 and "you have left it" in refused.json()["detail"]
+    assert Choice.objects.filter(what="version").count() == 1 and not Choice.objects.filter(what="undo").exists()
+    assert alice_client.post(url(adjudication, "take")).status_code == 303
+    assert alice_client.get(url(adjudication)).status_code == 200
+
+
+def test_words_outside_of_the_case_are_refused_and_what_was_written_stays(
+    alice_client: Client, adjudication: Adjudication
+) -> None:
+    case = case_named(case_file(adjudication), place("nausea"))
+    assert case is not None
+    start = TEXT.index("twice daily")
+    written = {"case": case.key, "digest": case.digest, "edit": case.versions[0].digest, "label": "Medication"}
+    asked = {"key": "a" * 32, "start": start, "end": start + 5, "snap": "on", "reason": "because"}
+    drawn = alice_client.post(url(adjudication, "choose"), written | asked, headers=HTMX)
+    assert drawn.status_code == 422
+    page = body(drawn)
+    assert "has to overlap what the readers marked here" in page
+    assert "A third version" in page and 'data-state="person">nausea</mark>' in page
+    saved = alice_client.post(url(adjudication, "choose"), written | asked | {"take": "edit"}, headers=HTMX)
+    assert saved.status_code == 422 and "Nothing was saved." in body(saved)
+    assert not Choice.objects.filter(what="edit").exists()

@@ -31,6 +31,7 @@ from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from annotator.web.ids import new_public_id
 from tests.cast import NOW, make_document, make_notice, make_round, make_set
 from tests.objects import make_adjudicated
+from tests.review.certified import make_certificate
 
 CANARY = "Zebrafever"
 ROOT = "/api/v1/"
@@ -169,5 +170,6 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "round_id": make_round(project, reader, reader).public_id,
         "import_id": make_upload(project, uploader),
         "build_id": make_build(project, uploader),
+        "certificate_id": make_certificate(suggestions[0].job.run.labeler).public_id,
         "name": "manifest.json",
     }

@@ -5,7 +5,8 @@ The operations are read from the OpenAPI description: a new one fails here until
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -116,11 +117,20 @@ OPERATIONS: dict[str, Row] = {
     "streams_set": Row(
         "401 404 200 403 403 403",
         "manage",
-        lambda ids: {"policy": "random", "blind_percent": 10, "watch_percent": 5, "audits": "shown"},
+        lambda ids: {
+            "policy": "random",
+            "blind_percent": 10,
+            "watch_percent": 5,
+            "audits": "shown",
+            "decoy_percent": 0,
+        },
     ),
     "agreement_get": Row("401 404 200 403 403 200", "read"),
     "recall_get": Row("401 404 200 403 403 200", "read"),
     "effort_get": Row("401 404 200 403 403 200", "read"),
+    "trust_get": Row("401 404 200 403 403 200", "read"),
+    "targets_create": Row("401 404 201 403 403 403", "manage", lambda ids: {"target": 0.95}),
+    "certificates_revoke": Row("401 404 200 403 403 403", "manage"),
     "builds_list": Row("401 404 200 403 403 200", "build"),
     "builds_create": Row("401 404 201 403 403 201", "build", lambda ids: {"name": "Next"}),
     "builds_get": Row("401 404 200 403 403 200", "build"),
@@ -137,12 +147,19 @@ class Operation:
     parameters: frozenset[str]
 
 
-def _read_operations() -> Iterator[Operation]:
+@functools.cache
+def _read_operations() -> tuple[Operation, ...]:
     description = SchemaGenerator().get_schema(request=None, public=True)
-    for path, methods in description["paths"].items():
-        for method, found in methods.items():
-            names = {each["name"] for each in found.get("parameters", ()) if each["in"] == "path"}
-            yield Operation(found["operationId"], method.upper(), path, frozenset(names))
+    return tuple(
+        Operation(
+            found["operationId"],
+            method.upper(),
+            path,
+            frozenset(each["name"] for each in found.get("parameters", ()) if each["in"] == "path"),
+        )
+        for path, methods in description["paths"].items()
+        for method, found in methods.items()
+    )
 
 
 def operations() -> list[Operation]:

@@ -11,15 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 from django.urls import resolve
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
+from annotator.browse import round_api
 from annotator.builds.models import DatasetBuild
 from annotator.documents.models import Document
 from annotator.jobs.models import Job
+from annotator.jobs.services import run_job
 from annotator.projects.models import Project
+from annotator.review import rounds
+from annotator.review.models import Round, RoundJob
+from annotator.review.round_jobs import run_round
 from annotator.suggestions.models import LabelJob, LabelRun
 from tests.api.scene import CANARY, Api, assert_problem, make_build, results
 from tests.cast import NOW, SCHEMA, Bells, make_document, make_set
@@ -73,6 +79,40 @@ def test_a_round_is_made_and_watched(api: Api, project: Project, bob: User, adam
         ({"readers": [{"id": "a" * 16}], "n_readers": 1}, "does not review"),
     ):
         assert why in assert_problem(api.post("./rounds/", body), 422, "refused")["detail"]
+
+
+def test_a_round_is_made_of_the_notes_of_a_file(
+    api: Api, alice: User, project: Project, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(round_api, "MAX_IDS_BYTES", 100)
+    monkeypatch.setattr(rounds, "MOST_WAITED_FOR", 1)
+    for number in range(3):
+        make_document(project, external_id=f"n-{number}")
+
+    def upload(content: bytes, name: str = "ids.csv", **asked: Any) -> Any:
+        whole = {"readers": [{"id": bob.public_id}], "n_readers": 1, **asked}
+        parts = {"round": json.dumps(whole), "ids_file": SimpleUploadedFile(name, content)}
+        return api.upload("./rounds/", **parts)
+
+    for content, asked, why in (
+        (b"n-0\n\nsecret\n", {}, "no note of the id in row 3"),
+        (b"n-0\n,x\n", {}, "stands in row 2"),
+        (b"n-0\n" * 40, {}, "may have"),
+        (b"n-0\n", {"n_notes": 1}, "not both"),
+    ):
+        found = assert_problem(upload(content, **asked), 422, "refused")
+        assert why in found["detail"] and "secret" not in json.dumps(found)
+    assert_problem(upload(b"n-0", nonsense=1), 400, "invalid")
+    assert_problem(api.upload("./rounds/", round="{}"), 400, "invalid")
+    assert not Round.objects.exists()
+    answer = upload(b"note_id\nn-0\nn-2\n")
+    assert answer.status_code == 201
+    made = answer.json()
+    assert (made["work"]["task"], made["work"]["status"]) == ("make", "queued")
+    work = RoundJob.objects.get()
+    run_job(job_id=work.job_id, work=lambda job: run_round(job=job, clock=lambda: NOW), clock=lambda: NOW)
+    found = api.get(f"./rounds/{made['id']}/").json()
+    assert (found["work"], found["progress"]["n_all"]) == (None, 2)
 
 
 def test_a_name_without_a_letter_is_refused(api: Api) -> None:

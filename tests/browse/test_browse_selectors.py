@@ -24,6 +24,7 @@ from annotator.review.leases import put_back
 from annotator.review.models import ReviewItem
 from tests.browse.scene import make_states, review
 from tests.cast import NOW, make_document
+from tests.review.certified import certify
 
 pytestmark = pytest.mark.usefixtures("bells")
 
@@ -47,7 +48,16 @@ def test_every_note_is_in_the_state_that_it_is_named_after(states: Project) -> N
         "4-in-review": "in_review",
         "5-reviewed": "reviewed",
     }
-    assert count_notes(states) == dict.fromkeys(NoteState, 1)
+    assert count_notes(states) == dict.fromkeys(NoteState, 1) | {NoteState.CERTIFIED: 0}
+
+
+def test_a_note_that_certificates_alone_have_finished_is_not_called_reviewed(states: Project) -> None:
+    document = Document.objects.get(external_id="3-to-review")
+    certify(states, *ReviewItem.objects.filter(document=document, unit="span").select_related("suggestion"))
+    assert state_of(document) == NoteState.CERTIFIED
+    spans = count_spans(states)
+    assert spans.n_certified == ReviewItem.objects.filter(status="certified").count() > 0
+    assert (spans.n_decided, spans.n_all) == (2, 6)
 
 
 def test_a_note_that_was_put_back_is_still_in_review(states: Project, bob: User) -> None:

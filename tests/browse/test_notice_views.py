@@ -37,6 +37,12 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.ROUND_ASSIGNED: {"number": 2, "due_on": "2026-12-12"},
     Kind.ROUND_DUE: {"number": 2, "due_on": "2026-12-12", "n_left": 3},
     Kind.ROUND_HANDED_BACK: {"number": 2},
+    Kind.CERTIFICATE_GRANTED: {"number": 5},
+    Kind.CERTIFICATE_EXTENDED: {"number": 5},
+    Kind.CERTIFICATE_REVOKED: {"number": 5, "n_accepted": 1200},
+    Kind.CERTIFICATE_ENDED: {"number": 5},
+    Kind.CALIBRATOR_OFFERED: {"number": 2, "n_cases": 200},
+    Kind.ROUND_MADE: {"number": 2, "n_notes": 1200, "n_left_out": 1},
 }
 SUBJECTS = {"round": "round_id", "run": "run_id", "build": "build_id", "import": "import_id"}
 
@@ -71,7 +77,12 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
         "Your role is lead now",
         "1 note is assigned to you</button><small>Discharge notes · In round 2, due on 12 December.",
         "3 notes of yours to read in round 2</button><small>Discharge notes · It is due on 12 December.",
-        "1 note of round 2 was handed back <kbd>O</kbd></button><small>Discharge notes · It waits for other readers of",
+        "Round 2 is under way</button><small>Discharge notes · 1,200 notes in it. 1 note had been begun meanwhile",
+        "1 note of round 2 was handed back",
+        "Certificate 5 is granted</button><small>Discharge notes · What it speaks for is accepted without review",
+        "Certificate 5 covers more now",
+        "Certificate 5 is revoked</button><small>Discharge notes · 1,200 spans accepted under it go back",
+        "Certificate 5 has ended",
     ):
         assert words in page
     assert set(TOLD) == set(Kind)

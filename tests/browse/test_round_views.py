@@ -6,15 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from annotator.accounts.models import User
+from annotator.browse import round_pages, round_views
 from annotator.browse.round_forms import ANYBODY
+from annotator.jobs.models import Job
+from annotator.jobs.services import run_job
 from annotator.projects.models import Membership, Project
+from annotator.review import rounds
 from annotator.review.leases import take_next
-from annotator.review.models import ReviewItem, Round
+from annotator.review.models import ReviewItem, Round, RoundJob
+from annotator.review.round_jobs import run_round
 from annotator.review.rounds import Chosen
 from tests.cast import HTMX, NOW, body, make_document, make_member, make_round, sign_in
 
@@ -174,3 +180,98 @@ def test_the_pages_take_the_same_queries_for_many(
         alice_client.get(url("new_round", notes.public_id))
     with django_assert_max_num_queries(10):
         alice_client.get(reverse("review:round", args=[notes.public_id, Round.objects.get(number=2).public_id]))
+
+
+def listed(name: str, content: str) -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, content.encode(), content_type="text/csv")
+
+
+def test_a_round_is_made_of_the_notes_of_a_file(
+    client: Client, alice_client: Client, notes: Project, bob: User, adam: User
+) -> None:
+    ids = "note_id,type\nn-1,A\n\nn-2,B\n"
+    form = asked(bob, adam, assistance="shown")
+    preview = alice_client.post(
+        url("preview_round", notes.public_id), form | {"ids_file": listed("ids.csv", ids)}, headers=HTMX
+    )
+    assert "<b>4 readings</b>: 2 notes × 2 readers." in body(preview)
+    response = alice_client.post(url("new_round", notes.public_id), form | {"ids_file": listed("ids.csv", ids)})
+    assert response.status_code == 303
+    assert set(Round.objects.get().items.values_list("document__external_id", flat=True)) == {"n-1", "n-2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "fields", "why"),
+    [
+        ("ids.csv", "note_id,type\nn-1,A\n\nsecret,B\n", {}, "The project has no note of the id in row 4."),
+        ("ids.csv", "n-1,A\n,B\n", {}, "No id of 1 to 200 characters stands in row 2."),
+        ("ids.txt", "", {}, "The file has no id."),
+        ("ids.txt", "n-1", {"n_notes": 2}, "not both"),
+        ("ids.txt", "n-1", {"external_ids": "n-2"}, "not both"),
+        ("ids.txt", "n" * 5000, {}, "A list of ids may have"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_and_nothing_is_made(
+    alice_client: Client,
+    notes: Project,
+    bob: User,
+    adam: User,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    content: str,
+    fields: dict[str, Any],
+    why: str,
+) -> None:
+    monkeypatch.setattr(round_views, "MAX_IDS_BYTES", 4000)
+    for route, status in (("new_round", 422), ("preview_round", 200)):
+        form = asked(bob, adam, **fields) | {"ids_file": listed(name, content)}
+        response = alice_client.post(url(route, notes.public_id), form, headers=HTMX)
+        assert response.status_code == status
+        assert why in body(response)
+        assert "secret" not in body(response)
+    assert not Round.objects.exists() and not ReviewItem.objects.exists()
+
+
+def test_the_form_wants_its_token(notes: Project, alice: User, bob: User) -> None:
+    """The token is looked at later than elsewhere, since the file has to have a place to go."""
+    client = sign_in(Client(enforce_csrf_checks=True), alice)
+    for route in ("new_round", "preview_round"):
+        assert client.post(url(route, notes.public_id), asked(bob)).status_code == 403
+    assert not Round.objects.exists()
+
+
+def test_a_large_round_shows_how_far_it_is_until_it_is_made(
+    alice_client: Client, notes: Project, bob: User, adam: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob_client = sign_in(Client(), bob)
+    for module in (rounds, round_pages):
+        monkeypatch.setattr(module, "MOST_WAITED_FOR", 4)
+    preview = alice_client.post(url("preview_round", notes.public_id), asked(bob, adam), headers=HTMX)
+    assert "made in the background" in body(preview)
+    page = body(alice_client.post(url("new_round", notes.public_id), asked(bob, adam), follow=True))
+    assert "Round 1 is being made. You can leave this page" in page
+    assert "Waits for a worker" in page and "6 notes × 2 readers" in page
+    assert "Give notes to another" not in page
+    made = Round.objects.get()
+    address = url("round", notes.public_id, made.public_id)
+    job = RoundJob.objects.get().job
+    Job.objects.filter(pk=job.pk).update(status="running", phase="Taking notes", n_done=2, n_total=6)
+    moving = body(alice_client.get(address, headers=HTMX))
+    assert "Taking notes, 2 of 6" in moving and "every 2s" in moving and "<h1>" not in moving
+    assert "Being made" in body(alice_client.get(url("rounds", notes.public_id), headers=HTMX))
+    yours = reverse("review:round", args=[notes.public_id, made.public_id])
+    assert bob_client.get(yours).status_code == 404
+    Job.objects.filter(pk=job.pk).update(status="failed", error="All of its notes were begun meanwhile.")
+    failed = body(alice_client.get(address))
+    assert "All of its notes were begun" in failed and "Go on" in failed and "every 2s" not in failed
+    assert alice_client.post(url("round_go_on", notes.public_id, made.public_id)).status_code == 303
+    assert alice_client.post(url("round_go_on", notes.public_id, made.public_id)).status_code == 409
+    work = RoundJob.objects.get()
+    run_job(job_id=work.job_id, work=lambda job: run_round(job=job, clock=lambda: NOW), clock=lambda: NOW)
+    answer = alice_client.get(address, headers=HTMX)
+    assert answer.headers["HX-Redirect"] == address, "the poll ends in the page of the round"
+    assert "Give notes to another" in body(alice_client.get(address))
+    assert bob_client.get(yours).status_code == 200
+    back = alice_client.post(url("undo_round", notes.public_id, made.public_id), follow=True)
+    assert "Round 1 is being taken back" in body(back) and "Waits for a worker" in body(back)
+    assert "Nobody reads in it" not in body(alice_client.get(address))

@@ -56,3 +56,25 @@ def test_a_round_is_made_read_and_handed_back_by_keyboard(
     page.get_by_role("button", name="Take back").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("3 of 3 notes")).to_be_visible()
+
+
+def test_a_file_of_ids_stays_chosen_when_the_form_is_refused(
+    page: Page, live_server: Any, project: Project, alice: User, bob: User
+) -> None:
+    for number in range(6):
+        make_document(project, external_id=f"n-{number}")
+    sign_in_browser(page.context, alice, live_server.url)
+    page.goto(live_server.url + reverse("browse:new_round", args=[project.public_id]))
+    page.get_by_label("Or the notes of a file").set_input_files(
+        {"name": "ids.csv", "mimeType": "text/csv", "buffer": b"note_id,type\nn-1,A\nn-4,B\n"}
+    )
+    page.get_by_role("checkbox", name="bob").check()
+    page.get_by_label("Readers of each note").fill("2")
+    page.get_by_label("Readers of each note").blur()
+    expect(page.locator("#round-plan")).to_contain_text("2 different people are to read each note")
+    page.get_by_role("button", name="Start the round").click()
+    expect(page.get_by_role("alert")).to_contain_text("2 different people are to read each note")
+    page.get_by_label("Readers of each note").fill("1")
+    page.get_by_role("button", name="Start the round").click()
+    expect(page.get_by_role("heading", name="Round 1")).to_be_visible()
+    assert set(Round.objects.get().items.values_list("document__external_id", flat=True)) == {"n-1", "n-4"}

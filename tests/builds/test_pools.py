@@ -13,8 +13,8 @@ from annotator.builds import pools
 from annotator.builds.pools import Candidate, freeze_pool, spread_candidates, spread_notes
 from annotator.builds.selectors import ReadySet
 from annotator.projects.models import Project
-from annotator.suggestions.models import ExamplePool, PromptExample
-from annotator.suggestions.pools import NewExample, PoolRefused
+from annotator.suggestions.models import ExamplePool, PoolWish, PromptExample
+from annotator.suggestions.pools import NewExample, PoolRefused, wish_for, withdraw_wish
 from tests.builds.scene import annotate, make_scene
 from tests.cast import NOW, make_document
 
@@ -109,3 +109,50 @@ def test_the_same_seed_chooses_the_same() -> None:
     given = [candidate(f"p{n % 7}", *(["Problem"] if n % 2 else ["Test"])) for n in range(40)]
     first = spread_candidates(given, n=9, seed=5)
     assert [id(found) for found in first] == [id(found) for found in spread_candidates(given, n=9, seed=5)]
+
+
+def test_what_is_asked_for_comes_first_and_is_used(project: Project, bob: User) -> None:
+    make_scene(project, bob)
+    note = make_document(project, text="Cough.", external_id="wished", patient_id="p9")
+    annotate(note, bob, ("Cough", "Problem"))
+    wishes = [wish_for(project=project, document=note, start=0, end=end, actor=bob, now=NOW) for end in (5, 6)]
+    pool = freeze(project)
+    first = pool.examples.get(position=0)
+    assert (first.text, pool.examples.filter(text="Cough.").count()) == ("Cough.", 1)
+    for wish in wishes:
+        wish.refresh_from_db()
+        assert (wish.status, wish.example) == (PoolWish.Status.USED, first)
+    again = wish_for(project=project, document=note, start=0, end=5, actor=bob, now=NOW)
+    assert freeze(project) == pool, "nothing in it would change"
+    again.refresh_from_db()
+    assert again.example == first
+
+
+def test_what_no_window_can_hold_goes_on_waiting(project: Project, bob: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pools, "EXAMPLE_WINDOW", 13)
+    note = make_document(project, text="Fever today. Chronic venous insufficiency.")
+    annotate(note, bob, ("Fever", "Problem"), ("Chronic venous insufficiency", "Problem"))
+    cut = wish_for(project=project, document=note, start=13, end=41, actor=bob, now=NOW)
+    unread = wish_for(
+        project=project, document=make_document(project, external_id="unread"), start=0, end=3, actor=bob, now=NOW
+    )
+    withdrawn = wish_for(project=project, document=note, start=0, end=5, actor=bob, now=NOW)
+    withdraw_wish(wish=withdrawn, actor=bob, now=NOW)
+    freeze(project)
+    assert {wish.pk: wish.status for wish in PoolWish.objects.all()} == {
+        cut.pk: "waiting",
+        unread.pk: "waiting",
+        withdrawn.pk: "withdrawn",
+    }
+
+
+def test_of_wished_notes_no_more_are_read_than_of_others(
+    project: Project, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_scene(project, bob)
+    for name in ("w1", "w2"):
+        note = make_document(project, text="Cough.", external_id=name)
+        annotate(note, bob, ("Cough", "Problem"))
+        wish_for(project=project, document=note, start=0, end=5, actor=bob, now=NOW)
+    monkeypatch.setattr(pools, "MAX_NOTES", 1)
+    assert [found.document.external_id for found in freeze(project).examples.all()] == ["w1"]

@@ -31,7 +31,8 @@ def test_a_planted_ratio_is_recovered_whatever_the_notes_lengths() -> None:
     assert effort.ratio.value == pytest.approx(0.5, abs=0.02)
     assert effort.saved.interval.low < 0.5 < effort.saved.interval.high
     assert effort.saved_seconds.value == pytest.approx(30, abs=1.5)
-    assert effort.control.per_note.value / effort.assisted.per_note.value == pytest.approx(4, abs=0.4)
+    assert effort.control.per_note.value == pytest.approx(120, abs=8)
+    assert effort.assisted.per_note.value == pytest.approx(30, abs=2)
     assert effort.assisted.per_span.value == pytest.approx(3, abs=0.2)
     assert effort.assisted.actions_per_span.value == pytest.approx(2, abs=0.1)
     assert effort.control.per_chars_median.value == pytest.approx(60, abs=4)

@@ -36,7 +36,8 @@ from annotator.suggestions.models import LabelJob, LabelRun, Suggestion
 from annotator.suggestions.services import start_run
 from tests.cast import SCHEMA
 from tests.faults.hooks import FOLDER
-from tests.installation import SERVER, Installation, on_server
+from tests.installation import SERVER, Installation
+from tests.prepared import on_server
 
 SUGGESTIONS_A_NOTE = 2
 PATIENCE_SECONDS = 120.0

@@ -31,6 +31,7 @@ from annotator.review.queue import fill_slots
 from annotator.review.services import Accept, FinishNote, Reject, Undo, decide
 from annotator.routing.services import route_job
 from annotator.suggestions.models import LabelJob
+from annotator.suggestions.pools import wish_for
 from annotator.suggestions.recording import CandidateRow, NewSuggestion, add_candidates, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, make_document, make_set
@@ -54,7 +55,10 @@ def make_scene(project: Project, bob: User, dana: User) -> None:
     make_set(second, bob, *spans, relations=[("seen with", 0, 1)], values={"smoking": "never"})
     make_set(other, bob)
     fill_slots(sets=AnnotationSet.objects.filter(document__project=project))
+    for note in (first, second):
+        wish_for(project=project, document=note, start=0, end=len(CANARY), actor=bob, now=NOW)
     freeze_pool(project=project, actor=None, now=NOW)
+    wish_for(project=project, document=first, start=0, end=len(CANARY), actor=bob, now=NOW)
     build(project, dana)
 
 
@@ -162,12 +166,11 @@ def rows_with(word: str) -> list[str]:
     found = []
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
-            for column in connection.introspection.get_table_description(cursor, table):
-                cursor.execute(
-                    f'SELECT count(*) FROM "{table}" WHERE CAST("{column.name}" AS TEXT) LIKE %s', [f"%{word}%"]
-                )
-                if cursor.fetchone()[0]:
-                    found.append(f"{table}.{column.name}")
+            cursor.execute(f'SELECT * FROM "{table}" LIMIT 0')
+            columns = [name for name, *_ in cursor.description]
+            counts = [f'count(CASE WHEN CAST("{name}" AS TEXT) LIKE %s THEN 1 END)' for name in columns]
+            cursor.execute(f'SELECT {", ".join(counts)} FROM "{table}"', [f"%{word}%"] * len(columns))
+            found += [f"{table}.{name}" for name, n in zip(columns, cursor.fetchone(), strict=True) if n]
     return found
 
 

@@ -9,12 +9,21 @@ from annotator.exchange.models import Import
 from annotator.projects.models import Project
 from annotator.purges import deletion
 from annotator.quality.models import AgreementReport
+from annotator.review.models import RoundJob
 
 
 def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
     """A new one is deleted before what it points at, or is known to go by itself."""
     handled: list[type[Model]] = [table for table, _, _ in deletion.OF_NOTES]
-    handled += [Import, RuleRun, DatasetBuild, AgreementReport, *(each[0] for each in deletion.OF_PROJECTS), Project]
+    handled += [
+        Import,
+        RuleRun,
+        DatasetBuild,
+        AgreementReport,
+        RoundJob,
+        *(each[0] for each in deletion.OF_PROJECTS),
+        Project,
+    ]
     for table in (getattr(tables, name) for name in tables.__all__):
         for field in table._meta.get_fields():
             if not (field.many_to_one or field.one_to_one) or not field.concrete or field.related_model not in handled:

@@ -130,6 +130,7 @@ def test_the_tombstone_keeps_ids_and_counts(scene: Project, alice: User) -> None
         "n_review_items": 6,
         "n_label_jobs": 2,
         "n_prompt_examples": 24,
+        "n_pool_wishes": 3,
         "n_builds": 1,
         "n_comparisons": 2,
     }

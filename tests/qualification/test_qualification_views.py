@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
@@ -14,7 +15,9 @@ from annotator.audit.models import AuditEvent
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_guideline
 from annotator.qualification.models import Qualification, Trial
-from tests.cast import NOW, body, make_member, make_set, sign_in
+from annotator.qualification.services import let_in
+from annotator.review.leases import take_note
+from tests.cast import NOW, body, make_document, make_member, make_round, make_set, sign_in
 from tests.qualification.scene import RIGHT, WRONG, ask, make_references, read_next
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +120,33 @@ def test_nobody_but_its_reader_and_leads_sees_a_try(
     address = url("trial", project, Trial.objects.get().public_id)
     seen = {user.username: sign_in(Client(), user).get(address).status_code for user in (nina, alice, bob, charlie)}
     assert seen == {"nina": 200, "alice": 200, "bob": 404, "charlie": 404}
+
+
+def test_a_round_waits_until_its_reader_has_qualified_again(
+    client: Client, project: Project, references: list[AnnotationSet], alice: User, bob: User
+) -> None:
+    notes = [make_document(project, external_id=f"round-{number}") for number in range(3)]
+    made = make_round(project, alice, bob)
+    held = take_note(document=notes[0], reviewer=bob, now=timezone.now())
+    ask(project, references, everyone=True)
+    sign_in(client, bob)
+    home = client.get(reverse("home"))
+    assert "waits until you have qualified" in body(home)
+    assert [(row.project, row.waiting.is_trial, row.waiting.n_notes) for row in home.context["home"].rows] == [
+        (project, True, 1)
+    ], "none of the round's"
+    start = body(client.get(reverse("review:start", args=[project.public_id])))
+    assert "Round 1</a>, with 3 notes of yours to read, waits until you have qualified." in start
+    yours = reverse("review:round", args=[project.public_id, made.public_id])
+    page = body(client.get(yours))
+    assert "This round waits until you have qualified." in page and "Next note" not in page
+    assert page.count(">waits</span>") == 2 and ">Finish</a>" in page
+    note = reverse("review:note", args=[project.public_id, held.public_id])
+    assert client.get(note).status_code == 200
+    assert client.post(reverse("review:take", args=[project.public_id, notes[0].public_id])).url == note
+    refused = client.post(reverse("review:take", args=[project.public_id, notes[1].public_id]))
+    assert refused.url == reverse("review:start", args=[project.public_id])
+    let_in(project=project, user=bob, actor=alice, now=NOW)
+    page = body(client.get(yours))
+    assert "Next note" in page and "waits" not in page
+    assert "waits until" not in body(client.get(reverse("home")))

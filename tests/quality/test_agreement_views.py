@@ -23,11 +23,12 @@ from annotator.jobs.services import run_job
 from annotator.projects.models import Project
 from annotator.projects.services import add_guideline, add_schema_version
 from annotator.quality import services
+from annotator.quality.measuring import measure_pair
 from annotator.quality.models import AgreementReport
 from annotator.quality.services import write_report
 from annotator.readings.models import Comparison, Difference, ReaderPair
 from annotator.readings.services import notes_read
-from annotator.review.models import ReviewItem
+from annotator.review.models import ReviewItem, Round
 from tests.api.scene import Api
 from tests.cast import HTMX, NOW, SCHEMA, Bells, body, make_document, make_set, make_user, sign_in
 from tests.quality.reading_scene import make_read
@@ -100,6 +101,61 @@ def test_a_pair_and_a_cell_narrow_the_list(alice_client: Client, read: Project, 
         assert alice_client.get(url(read), nonsense).status_code == 200
 
 
+def test_a_pair_narrows_what_is_told_of_labels(alice_client: Client, read: Project, readers: list[User]) -> None:
+    pair = ReaderPair.objects.get(kind="annotators", reader_a=readers[1], reader_b=readers[2])
+    page = body(alice_client.get(url(read), {"pair": pair.public_id}))
+    counts = [counts["Problem"] for counts in Comparison.objects.filter(pair=pair).values_list("counts", flat=True)]
+    n_a, n_b, n_strict, _ = map(sum, zip(*counts, strict=True))
+    per_label = part(page, "per-label")
+    assert "F1 per label, bob and =cy</h2>" in per_label and "grey ring" not in per_label
+    f1 = f"{2 * n_strict / (n_a + n_b):.2f}"[1:]
+    assert re.search(rf'Problem</span>.*?<td class="num">{re.escape(f1)}</td>', per_label)
+    own = Difference.objects.filter(pair=pair, label_a="Problem", label_b="Medication").count()
+    confusion = part(page, "confusion")
+    assert "row: bob, column: =cy" in confusion
+    assert f'title="Problem against Medication: {own}"' in confusion
+    chance = part(page, "chance")
+    assert "Beyond chance, bob and =cy" in chance and "Krippendorff" not in chance
+    everybody = part(body(alice_client.get(url(read))), "chance")
+    assert "Krippendorff’s alpha" in everybody and "Attribute: assertion" in everybody
+
+
+def test_of_a_pair_with_many_notes_the_report_tells(
+    alice_client: Client, read: Project, readers: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "AT_ONCE_OF_PAIR", 7)
+    pair = ReaderPair.objects.get(kind="annotators", reader_a=readers[1], reader_b=readers[2])
+    live = measure_pair(project=read, row=pair, labels=("Problem", "Medication"), since=None)
+    before = body(alice_client.get(url(read), {"pair": pair.public_id}))
+    report = AgreementReport.objects.get()
+    assert set(report.of_pairs) == {row.public_id for row in ReaderPair.objects.filter(kind="annotators")}
+    assert json.loads(json.dumps(live)) == report.of_pairs[pair.public_id]
+    AgreementReport.objects.update(of_pairs={pair.public_id: {**report.of_pairs[pair.public_id], "confusion": []}})
+    assert part(before, "confusion") != part(body(alice_client.get(url(read), {"pair": pair.public_id})), "confusion")
+
+
+def test_a_round_narrows_everything(alice_client: Client, read: Project, alice: User, bob: User) -> None:
+    made = Round.objects.create(
+        project=read, number=3, name="Pilot", n_readers=2, seed=1, created_by=alice, created_at=NOW
+    )
+    inside = list(read.documents.order_by("pk")[:9])
+    for document in inside:
+        ReviewItem.objects.create(project=read, document=document, unit="note", status="closed", slot=9, round=made)
+    page = body(alice_client.get(url(read), {"round": made.public_id}))
+    assert f'<option value="{made.public_id}" selected>Round 3: Pilot</option>' in page
+    assert "on 9 double-read notes" in page
+    n_differences = Difference.objects.filter(document__in=inside, pair__kind="annotators").count()
+    assert f"Disagreements</h2> <p>{n_differences}</p>" in page
+    assert "on 24 double-read notes" in body(alice_client.get(url(read), {"round": "unknown"}))
+    assert set(AgreementReport.objects.values_list("round", flat=True)) == {"", made.public_id}
+    answer = alice_client.get(reverse("quality:agreement_csv", args=[read.public_id]), {"round": made.public_id})
+    labels = [row for row in csv.DictReader(StringIO(answer.content.decode())) if row["label"] == "Problem"]
+    assert labels[0]["n_documents"] == "9"
+    api = Api(alice, project=read)
+    assert api.get(f"./agreement/?round={made.public_id}").json()["n_documents"] == 9
+    assert api.get("./agreement/?round=unknown").status_code == 404
+
+
 def test_the_place_is_shown_in_its_note_and_escaped(
     alice_client: Client, project: Project, readers: list[User], dana: User
 ) -> None:
@@ -142,8 +198,11 @@ def test_the_table_is_safe_to_open(alice_client: Client, read: Project) -> None:
     assert [(row["a"], row["b"]) for row in rows if row["kind"] == "annotators" and not row["label"]] == [
         *(("alice", "bob"), ("alice", "'=cy"), ("bob", "'=cy"))
     ]
-    assert {row["label"] for row in rows} == {"", "Problem", "Medication"}
-    assert all(row["strict_f1"] for row in rows)
+    scores = [row for row in rows if row["kind"] != "coefficients"]
+    assert {row["label"] for row in scores} == {"", "Problem", "Medication"}
+    assert all(row["strict_f1"] for row in scores)
+    rated = {(row["rated"], row["label"], row["coefficient"]) for row in rows if row["kind"] == "coefficients"}
+    assert {("tokens", "", "krippendorff_alpha"), ("label", "Problem", "fleiss_kappa")} < rated
     assert AuditEvent.objects.filter(verb="agreement.download").count() == 1
 
 
@@ -157,6 +216,12 @@ def test_programs_get_the_figures_of_the_command(read: Project, alice: User, dan
     assert figures["n_documents"] == told["n_documents"] == 24
     alpha = figures["coefficients"]["tokens"]["krippendorff_alpha"]
     assert alpha["value"] == pytest.approx(told["coefficients"]["tokens"]["krippendorff_alpha"]["value"])
+    for own, others in ((figures[key], told[key]) for key in ("attributes", "document_labels")):
+        assert own.keys() == others.keys()
+    for label, each in figures["coefficients"]["labels"].items():
+        wanted = told["coefficients"]["labels"][label]
+        for figure in ("krippendorff_alpha", "fleiss_kappa"):
+            assert each[figure]["value"] == pytest.approx(wanted[figure]["value"])
     assert (figures["gold"], len(figures["labelers"]), figures["n_since"]) == (None, 3, 0)
     anonymous = Api(dana, project=read).get("./agreement/").json()
     assert {pair["a"] for pair in anonymous["pairs"]} <= {"Reader 1", "Reader 2", "Reader 3"}

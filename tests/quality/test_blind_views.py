@@ -25,7 +25,7 @@ def url(project: Project) -> str:
 def test_the_page_tells_recall_and_what_was_missed(alice_client: Client, project: Project, bob: User) -> None:
     documents = read_blind(project, bob, n=10)
     page = body(alice_client.get(url(project)))
-    assert "The labeler had 33.3 % of 30 spans" in page and "in 10 notes of 5 patients." in page
+    assert "The labeler had 33.3 % of 30 spans (95 %: 33.3 to 33.3 %)" in page and "in 10 notes of 5 patients." in page
     assert "Not enough data: 0 notes were read with suggestions, 10 are wanted." in page
     assert page.count("<b>Diabetes</b>") == 10
     assert f"{reverse('browse:documents', args=[project.public_id])}?note={documents[0].public_id}" in page

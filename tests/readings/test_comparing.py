@@ -10,31 +10,45 @@ from django.core.management import call_command
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation
-from annotator.core.agreement import Agreement, measure_agreement
+from annotator.core.agreement import Agreement, Kind, Pair, measure_agreement
+from annotator.core.reliability import Coefficient
+from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
+from annotator.core.surfaces import surface_key
 from annotator.documents.models import Document
 from annotator.projects.models import Project
+from annotator.projects.services import add_schema_version
 from annotator.quality.agreement import read_notes
-from annotator.quality.measuring import measure_project
+from annotator.quality.measuring import measure_pair, measure_project
 from annotator.quality.reports import coefficient_json, scores_json
-from annotator.readings.comparing import compare_notes
+from annotator.readings.comparing import compare_notes, compare_older
 from annotator.readings.models import Comparison, Difference, ReaderPair, TokenRatings, person_key
 from annotator.readings.services import notes_read
 from annotator.review.leases import take_note
 from annotator.review.queue import ensure_note_items, tell_read
 from annotator.review.services import FinishNote, Undo, decide
-from tests.cast import NOW, make_document, make_set
+from tests.cast import NOW, TIED_SCHEMA, make_document, make_set
 from tests.quality.scene import make_labeler, read, suggested
 
 pytestmark = [pytest.mark.django_db, pytest.mark.db]
 
 LABELS = ("Problem", "Medication")
+STATED = ("present", "absent", "possible")
 WORDS = (Span.of(0, 2), Span.of(3, 10), Span.of(15, 25), Span.of(40, 49), Span.of(40, 56), Span.of(20, 25))
 
 
 def drawn(rng: random.Random) -> list[NewAnnotation]:
     said = {(rng.choice(WORDS), rng.choice(LABELS)) for _ in range(rng.randrange(5))}
-    return [NewAnnotation(span=span, label=label, attributes={}) for span, label in sorted(said)]
+    return [
+        NewAnnotation(
+            span=span, label=label, attributes={"assertion": rng.choice(STATED)} if label == "Problem" else {}
+        )
+        for span, label in sorted(said)
+    ]
+
+
+def valued(rng: random.Random) -> dict[str, str]:
+    return rng.choice([{}, {"smoking": "never"}, {"smoking": "current"}])
 
 
 def make_gold(document: Document, adjudicator: User, *news: NewAnnotation) -> None:
@@ -49,6 +63,52 @@ def figures_of(agreement: Agreement) -> dict[tuple[str, ...], Any]:
 
 def stored(project: Project) -> dict[str, Any]:
     return measure_project(project=project, labels=LABELS, since=None, n_resamples=50)
+
+
+def assert_coefficients_are(measured: Agreement, report: dict[str, Any], project: Project) -> None:
+    """Alpha and Fleiss' kappa of the report, and each pair's kappa, are those that are measured."""
+    every = {
+        "tokens": {"": measured.tokens},
+        "label": measured.token_labels,
+        "attribute": measured.attributes,
+        "value": measured.document_labels,
+    }
+    found = report["coefficients"]
+    rows = {row.pair: row for row in ReaderPair.objects.filter(project=project, kind="annotators")}
+    of_pairs = {
+        pair: measure_pair(project=project, row=row, labels=LABELS, since=None, n_resamples=50)
+        for pair, row in rows.items()
+    }
+    n_compared = 0
+    for rated, by_name in every.items():
+        for name, reliability in by_name.items():
+            for figure, coefficient in (
+                ("krippendorff_alpha", reliability.alpha),
+                ("fleiss_kappa", reliability.fleiss),
+            ):
+                if name in found[rated]:
+                    assert_alike(found[rated][name][figure], coefficient)
+                else:
+                    assert coefficient.n_units == 0
+            for (a, b), kappa in reliability.cohen.items():
+                pair = Pair(Kind.ANNOTATORS, *(person_key(User.objects.get(username=each).pk) for each in (a, b)))
+                if pair not in of_pairs:
+                    pair = Pair(Kind.ANNOTATORS, pair.b, pair.a)
+                own = of_pairs[pair]["coefficients"][rated].get(name)
+                if own:
+                    assert_alike(own["cohen_kappa"], kappa)
+                    n_compared += 1
+                else:
+                    assert kappa.n_units == 0
+    assert n_compared > 3
+
+
+def assert_alike(told: dict[str, Any], coefficient: Coefficient) -> None:
+    wanted = coefficient_json(coefficient)
+    assert (told["n_units"], told["caveat"]) == (wanted["n_units"], wanted["caveat"])
+    ends, wanted_ends = told["interval"] or (), wanted["interval"] or ()
+    for one, other in zip((told["value"], *ends), (wanted["value"], *wanted_ends), strict=True):
+        assert one == (other if other is None else pytest.approx(other, rel=1e-9, abs=1e-9))
 
 
 def named(project: Project, report: dict[str, Any]) -> dict[tuple[str, ...], Any]:
@@ -70,16 +130,17 @@ def test_what_is_stored_adds_up_to_what_is_measured(
 ) -> None:
     """Figures and intervals of random readings, whoever read what, with a labeler and gold here and there."""
     rng = random.Random(seed)
+    labeler = make_labeler(project)
+    add_schema_version(project=project, schema=schema_from_json(TIED_SCHEMA), actor=None, now=NOW)
     documents = [
         make_document(project, external_id=f"note-{number:02}", patient_id=rng.choice(["", "p1", "p2", "p3"]))
         for number in range(12)
     ]
-    labeler = make_labeler(project)
     found = [suggested(span, rng.choice(LABELS), 0.5) for span in rng.sample(WORDS, 3)]
     read(project, labeler, documents[::2], *found)
     for number, document in enumerate(documents):
         for reader in rng.sample([alice, bob, dana], rng.randrange(4)):
-            make_set(document, reader, *drawn(rng))
+            make_set(document, reader, *drawn(rng), values=valued(rng))
         if number % 3 == 0:
             make_gold(document, adam, *drawn(rng))
     notes_read(document_ids=[document.pk for document in documents], waiting=[])
@@ -87,7 +148,7 @@ def test_what_is_stored_adds_up_to_what_is_measured(
     report = stored(project)
     assert named(project, report) == figures_of(measured)
     assert report["n_documents"] == measured.n_documents
-    assert report["alpha"] == coefficient_json(measured.tokens.alpha)
+    assert_coefficients_are(measured, report, project)
     people = report["pools"]["people"]
     assert report["weeks"] == [["2026-03-02", people["n_a"], people["n_b"], *report["weeks"][0][3:]]]
 
@@ -127,6 +188,8 @@ def test_differences_are_kept_as_places(project: Project, bob: User, adam: User)
         ("label", "Problem", "Medication", 15, 25, 2),
         ("only one", "", "Medication", 40, 49, 1),
     ]
+    keys = [surface_key(project_id=project.pk, surface=document.text[row.start : row.end].upper()) for row in rows]
+    assert [row.surface_key for row in rows] == keys
     against_gold = Difference.objects.filter(pair__kind="gold")
     assert sorted((row.pair.reader_b.username, row.label_a, row.label_b) for row in against_gold) == [
         *(("adam", "", "Medication"), ("adam", "", "Medication"), ("bob", "", "Problem"))
@@ -157,3 +220,23 @@ def test_queries_do_not_grow_with_notes(
     assert Comparison.objects.count() == 3 * 8
     with django_assert_max_num_queries(6):
         stored(project)
+
+
+def test_rows_of_an_older_version_are_made_anew(
+    project: Project, other_project: Project, alice: User, bob: User
+) -> None:
+    documents = [make_document(project, external_id=f"n{number}") for number in range(3)]
+    for document in documents:
+        make_set(document, alice)
+        make_set(document, bob, NewAnnotation(span=Span.of(15, 25), label="Problem", attributes={}))
+    notes_read(document_ids=[document.pk for document in documents], waiting=[])
+    TokenRatings.objects.update(ratings=None)
+    Difference.objects.update(surface_key="")
+    assert stored(project)["n_older"] == 3
+    purged = documents[2]
+    Document.objects.filter(pk=purged.pk).update(project=other_project)  # as a purge begins
+    assert [compare_older(limit=1) for _ in range(3)] == [1, 1, 0]
+    assert stored(project)["n_older"] == 0
+    assert set(Difference.objects.exclude(surface_key="").values_list("document", flat=True)) == {
+        document.pk for document in documents[:2]
+    }

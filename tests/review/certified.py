@@ -34,6 +34,7 @@ def make_certificate(labeler: Labeler, *suggestions: Suggestion, **fields: Any) 
         target=0.95,
         delta=0.05,
         status=Batch.Status.SETTLED,
+        plan={"labels": [], "expected_errors": [0.01], "claims": [0]},
         n_members=len(suggestions),
         frozen_at=NOW,
     )
@@ -42,7 +43,7 @@ def make_certificate(labeler: Labeler, *suggestions: Suggestion, **fields: Any) 
         for rank, suggestion in enumerate(suggestions, start=1)
     )
     region = Region.objects.create(
-        batch=batch, place=1, chain="a", size=max(len(suggestions), 1), threshold=0.9, passed_at=NOW
+        batch=batch, place=0, chain="a", size=max(len(suggestions), 1), threshold=0.9, passed_at=NOW
     )
     return Certificate.objects.create(
         **{

@@ -12,7 +12,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
@@ -36,6 +34,7 @@ from annotator.projects.services import create_project
 from annotator.routing.services import route_job
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
+from tests import prepared
 from tests.cast import NOW, make_member
 
 START_SECONDS = 60.0
@@ -48,9 +47,10 @@ WORDS = (
 
 @contextmanager
 def own_database(folder: Path) -> Iterator[dict[str, str]]:
-    """Points this process at a fresh database, and gives the environment that points a program at it.
+    """Points this process at a database that has no row yet, and gives the environment that points a program at it.
 
-    SQLite: a file in `folder`. With DATABASE_URL: one on that server, dropped afterwards.
+    SQLite: a file in `folder`. With DATABASE_URL: one on that server, dropped afterwards. The static files lie in
+    `folder`, whichever it is.
     """
     url = runtime.secret("DATABASE_URL")
     name = f"thirty_{secrets.token_hex(6)}" if url else str(folder / "db.sqlite3")
@@ -58,17 +58,17 @@ def own_database(folder: Path) -> Iterator[dict[str, str]]:
     environment = {"MARGINALIA_DATA": str(folder), "DJANGO_SETTINGS_MODULE": "annotator.settings"}
     if url:
         environment["DATABASE_URL"] = urlsplit(url)._replace(path=f"/{name}").geturl()
-        _run_sql(f'CREATE DATABASE "{name}"')
+        prepared.on_server(url, f'CREATE DATABASE "{name}" TEMPLATE "{prepared.template()}"')
+    prepared.give_files(folder)
     try:
         connection.close()
         connection.settings_dict["NAME"] = name
-        call_command("migrate", verbosity=0, interactive=False)
         yield environment
     finally:
         connection.close()
         connection.settings_dict["NAME"] = before
         if url:
-            _run_sql(f'DROP DATABASE "{name}" WITH (FORCE)')
+            prepared.on_server(url, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,6 @@ class Served:
 def web_server(folder: Path, environment: Mapping[str, str], *, port: int | None = None) -> Iterator[Served]:
     """Gunicorn, started as the supervisor does, for a data folder and a database; on a free port or the given."""
     variables = os.environ | environment | {"SECRET_KEY": settings.SECRET_KEY, "REDIS_URL": "memory://"}
-    manage = [sys.executable, "manage.py", "collectstatic", "--no-input", "-v", "0"]
-    subprocess.run(manage, cwd=settings.BASE_DIR, env=variables, check=True)
     if port is None:
         with socket.socket() as free:
             free.bind((programs.HOST, 0))
@@ -282,10 +280,3 @@ def _suggested(text: str, schema: Schema, n_spans: int, chance: random.Random) -
         )
         for span in chance.sample(words, n_spans)
     ]
-
-
-def _run_sql(statement: str) -> None:
-    connection.close()
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
-    connection.close()

@@ -17,7 +17,7 @@ from annotator.projects.services import add_guideline, set_member
 from annotator.review import services
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
-from annotator.routing.services import LOW_SCORE
+from annotator.routing.confidence import LOW_SCORE
 from tests.cast import NOW, SCHEMA, body, make_document, make_set, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk, suggest
 

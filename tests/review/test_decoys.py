@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from playwright.sync_api import Page, expect
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.annotations.services import AnnotationExists, NewAnnotation
 from annotator.audit.models import AuditEvent
 from annotator.browse.selectors import note_types
+from annotator.certificates.models import Calibrator
 from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
 from annotator.documents.models import Document
@@ -22,6 +25,7 @@ from annotator.notices.models import Notice
 from annotator.progress.counting import decisions_of
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.services import add_schema_version
+from annotator.purges.deletion import delete_notes
 from annotator.review import services
 from annotator.review.decoying import plant_decoys, withdraw_touched
 from annotator.review.decoys import caught_in, told_decoys
@@ -34,10 +38,13 @@ from annotator.review.selectors import Target, note_view, target_for
 from annotator.review.similar import similar_decisions
 from annotator.review.spans import take_next_span
 from annotator.review.streams import Streams, StreamsRefused, set_streams, streams_of
-from annotator.routing.services import queue, route_job
+from annotator.routing.confidence import apply_page
+from annotator.routing.services import queued_as, route_job
 from annotator.suggestions.models import LabelJob, Suggestion
+from tests.api.scene import Api
 from tests.cast import NOW, TEXT, TIED_SCHEMA, body, make_document, make_member, make_set, sign_in
-from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
+from tests.review.conftest import CHEST_PAIN, DIABETES, suggest
+from tests.routing.calibrated import make_calibrator
 
 HTMX = {"HTTP_HX_REQUEST": "true"}
 NOTE = f"{TEXT} Walked unaided."
@@ -67,7 +74,7 @@ def planted(project: Project, version: SchemaVersion, *, external_id: str = "dec
 def plant(document: Document, job: LabelJob, *, n: int = 10) -> int:
     note_item = ReviewItem.objects.select_related("document__project").get(document=document, unit="note")
     job = LabelJob.objects.select_related("run").get(pk=job.pk)
-    return plant_decoys(note_item=note_item, job=job, n_queued=n, queue=queue)
+    return plant_decoys(note_item=note_item, job=job, n_queued=n, queue=lambda suggestion: queued_as(suggestion, None))
 
 
 @dataclass
@@ -269,13 +276,13 @@ def test_page_and_api_tell_nothing_until_the_note_is_submitted(
     mine = f"a{scene.answer().public_id}"
     card = body(client.get(note_url, {"focus": mine}, **HTMX))
     assert "From a suggestion of rules, accepted by you" in card and "decoy" not in card.lower()
-    api = reverse("api:review_note", args=[scene.note_item.project.public_id, scene.note_item.public_id])
-    held = client.get(api).json()
+    api, address = Api(scene.reviewer, project=scene.note_item.project), f"./review/{scene.note_item.public_id}/"
+    held = api.get(address).json()
     assert [each["surface"] for each in held["annotations"]] == ["unaided"] and held["decoys"] == []
     scene.finish()
     told = body(client.get(note_url))
     assert "This note held 1 decoy: you rejected 0" in told and "<q>unaided</q> as Problem: accepted" in told
-    held = client.get(api).json()
+    held = api.get(address).json()
     assert held["annotations"] and "unaided" not in [each["surface"] for each in held["annotations"]]
     assert [(each["surface"], each["answer"]) for each in held["decoys"]] == [("unaided", "accepted")]
 
@@ -339,7 +346,7 @@ def test_it_is_in_no_count_of_decisions_or_suggestions(accepted: Scene, alice: U
     assert decisions_of(project).filter(verdict__in=["accept", "edit"]).count() == 2
     assert Decision.objects.filter(stream=ON_DECOY).count() == 2
     sign_in(client, alice)
-    listed = client.get(reverse("api:decisions", args=[project.public_id])).json()["results"]
+    listed = Api(alice, project=project).get("./decisions/").json()["results"]
     assert "unaided" not in str(listed) and len([each for each in listed if each["made"]]) == 2
     note = body(client.get(reverse("browse:documents", args=[project.public_id])))
     assert "unaided" not in note and note_types(project) is not None
@@ -349,14 +356,13 @@ def test_it_is_no_similar_decision_and_hints_at_nothing_missed(accepted: Scene, 
     document = planted(accepted.note_item.document.project, schema_version, external_id="later", n=0)
     note_item = take_note(document=document, reviewer=accepted.reviewer, now=NOW)
     assert similar_decisions(note_item=note_item, reader=accepted.reviewer, surface="unaided") == []
-    assert "unaided" not in {
-        each.surface for each in missed_in(note_view(note_item=note_item), reader=accepted.reviewer)
-    }
+    missed = missed_in(note_view(note_item=note_item), reader=accepted.reviewer)
+    assert "unaided" not in [document.text[each.start : each.end] for each in missed]
 
 
 def test_a_rejected_decoy_turns_no_place_down(scene: Scene) -> None:
     scene.do(services.Reject(scene.at(scene.key)))
-    assert missed_in(note_view(note_item=scene.note_item), reader=scene.reviewer) is not None
+    assert missed_in(note_view(note_item=scene.note_item), reader=scene.reviewer) == []
 
 
 def test_new_slots_of_a_note_have_no_decoys(known: Project, schema_version: SchemaVersion) -> None:
@@ -415,8 +421,7 @@ def test_decoys_are_refused_where_relations_join_every_label(
     asked = {"policy": "benefit", "blind_percent": 0, "watch_percent": 5, "audits": "shown", "decoy_percent": 5}
     page = alice_client.post(reverse("browse:streams", args=[project.public_id]), asked)
     assert page.status_code == 422 and "every label of the schema is joined by a relation" in body(page).lower()
-    api = reverse("api:streams", args=[project.public_id])
-    assert alice_client.post(api, asked, content_type="application/json").status_code == 422
+    assert Api(alice, project=project).post("./streams/", asked).status_code == 422
     assert Project.objects.get(pk=project.pk).decoy_percent == 0
 
 
@@ -470,6 +475,63 @@ def test_a_comment_on_a_decoy_stays_with_what_is_made_of_it(scene: Scene) -> Non
     assert [mark.said for mark in note_view(note_item=scene.note_item).annotations] == ["flag"]
 
 
-def test_only_metformin_is_left_alone(scene: Scene) -> None:
-    """Of what a note says nothing but the decoy is asked beyond its suggestions."""
-    assert METFORMIN not in {mark.span for mark in note_view(note_item=scene.note_item).queue}
+def test_a_decoy_tells_nothing_of_the_note_that_it_is_like(known: Project, schema_version: SchemaVersion) -> None:
+    document = make_document(known, text=NOTE)
+    job = suggest(document, FOUND, schema_version=schema_version)
+    Suggestion.objects.update(signals={"quote": "Zebra", "agreement": 0.4, "n_in_note": 7, "runner_up": "Medication"})
+    Decoy.objects.all().delete()
+    assert plant(document, job) == 1
+    assert Decoy.objects.get().signals == {"agreement": 0.4, "n_in_note": 1, "runner_up": "Medication"}
+
+
+def test_a_calibrator_gives_decoys_their_confidence_too(
+    scene: Scene, project: Project, schema_version: SchemaVersion
+) -> None:
+    make_calibrator(scene.decoy.job.run.labeler, intercept=-1.0)
+    Calibrator.objects.update(applied_to=0)
+    while apply_page(calibrator_id=Calibrator.objects.get().pk):
+        pass
+    mark = note_view(note_item=scene.note_item).marks[scene.key]
+    assert mark.confidence is not None and mark.confidence != mark.score
+
+
+def test_a_decoy_goes_when_its_note_is_purged(scene: Scene) -> None:
+    scene.do(services.Accept(scene.at(scene.key)))
+    scene.do(services.Edit(scene.answer(), attributes={"assertion": "absent"}))
+    scene.do(services.Undo())
+    scene.finish()
+    counts = delete_notes([scene.note_item.document_id])
+    assert (counts["n_decoys"], counts["n_decoy_answers"]) == (1, 2)
+
+
+@pytest.mark.browser
+def test_accepting_a_decoy_by_key_makes_no_annotation_and_undo_asks_again(
+    scene: Scene, page: Page, live_server: Any
+) -> None:
+    client = Client()
+    client.force_login(scene.reviewer)
+    cookie = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": cookie, "url": live_server.url}])
+    address = reverse("review:note", args=[scene.note_item.project.public_id, scene.note_item.public_id])
+    page.goto(f"{live_server.url}{address}?focus={scene.key}")
+    expect(page.locator("#note")).to_be_focused()
+    token = page.locator("#card input[name=key]")
+
+    def press(key: str) -> None:
+        before = token.input_value()
+        page.keyboard.press(key)
+        expect(token).not_to_have_value(before)
+
+    press("a")
+    assert not Annotation.objects.filter(set__document=scene.note_item.document).exists()
+    assert DecoyAnswer.objects.get().status == "live"
+    expect(page.locator('#note [data-state="person"]')).to_have_text("unaided")
+    press("u")
+    assert DecoyAnswer.objects.get().status == "withdrawn"
+    expect(page.locator('#note [data-state="person"]')).to_have_count(0)
+    press("x")
+    press("x")
+    press("x")
+    page.keyboard.press("d")
+    expect(page.locator("#card")).to_contain_text("This note held 1 decoy: you rejected 1")
+    expect(page.locator("#card")).to_contain_text("unaided")

@@ -187,7 +187,7 @@ def test_the_history_of_a_span_names_every_step_and_what_was_undone(desk: Desk, 
         ("Place 15–25 → 12–25", True),
         ("Place 15–25 → 12–25, again", False),
     ]
-    assert {step.reviewer for step in steps} == {"bob"}
+    assert {step.by for step in steps} == {"bob"}
 
 
 def test_the_history_of_a_suggestion_is_what_was_tried_with_it(desk: Desk, bob: User) -> None:

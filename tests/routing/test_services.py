@@ -8,7 +8,8 @@ from annotator.review import services
 from annotator.review.leases import take_next, take_note
 from annotator.review.models import ReviewItem
 from annotator.review.queue import fill_slots
-from annotator.routing.services import note_priority, route_job
+from annotator.routing.confidence import note_priority
+from annotator.routing.services import route_job
 from tests.cast import NOW, make_document
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
 

@@ -33,7 +33,6 @@ PARTS = (
     "messages",
     "pill",
     "save_status",
-    "segments",
     "user_menu",
 )
 SOURCES = {

@@ -99,12 +99,22 @@ def _span_row(found: SpanRecord) -> dict[str, Any]:
         "label": found.label,
         "attributes": dict(sorted(found.attributes.items())),
         "source": {
-            "kind": "person",
-            "annotator": found.annotator,
+            **_decided_by(found),
             "stage": found.stage,
             "origin": _origin_row(found.origin),
             "decided_at": found.decided_at.astimezone(UTC).isoformat(),
         },
+    }
+
+
+def _decided_by(found: SpanRecord) -> dict[str, Any]:
+    if found.certificate is None:
+        return {"kind": "person", "annotator": found.annotator}
+    return {
+        "kind": "certificate",
+        "certificate": found.certificate.public_id,
+        "target": found.certificate.target,
+        "delta": found.certificate.delta,
     }
 
 

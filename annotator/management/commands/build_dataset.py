@@ -36,6 +36,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--annotator", metavar="USERNAME", help="take this person's annotations where several people read a note"
         )
+        parser.add_argument(
+            "--human-only", action="store_true", help="leave notes out in which certificates have accepted spans"
+        )
         parser.add_argument("--comments", action="store_true", help="what readers wrote about notes too, in jsonl")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -85,4 +88,5 @@ def _build_options(options: dict[str, Any]) -> BuildOptions:
         window=options["window"],
         annotator=annotator,
         has_comments=options["comments"],
+        is_human_only=options["human_only"],
     )
