@@ -16,7 +16,8 @@ from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.comments import withdraw_comment
+from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.core.mentions import alike, n_mentions
 from annotator.core.missed import open_phrases
 from annotator.core.spans import Span
@@ -64,18 +65,17 @@ def plant_decoys(*, note_item: ReviewItem, job: LabelJob, n_queued: int, queue: 
     return min(n, len(places), len(models))
 
 
-def withdraw_touched(
-    *, document: Document, older_jobs: Collection[int], arriving: Iterable[Suggestion | Candidate]
-) -> None:
+def withdraw_touched(*, job: LabelJob, found: Iterable[Suggestion], older_jobs: Collection[int]) -> None:
     """Close the note's waiting decoys that are by `older_jobs`, whose suggestions close too, or that are no longer
-    wrong for sure, since what arrives touches them or reads like them. One query, where there is none.
+    wrong for sure, since something that the job found touches them or reads like them. One query, where there is none.
     """
+    document = job.document
     waiting = list(
         Decoy.objects.filter(item__document=document, item__status=_Status.OPEN).only("item", "job", "start", "end")
     )
     if not waiting:
         return
-    new = list(arriving)
+    new: list[Suggestion | Candidate] = [*found, *job.candidates.all()]
     words = {normal_surface(each.surface) for each in new}
     closing = [
         decoy.item_id
@@ -102,12 +102,13 @@ def drop_waiting(*, project: Project) -> int:
 
 def tell_decoys(*, note_item: ReviewItem, now: datetime) -> None:
     """Keep what was made of the decoys of a note that is submitted, and who did it last: they are told from then on.
-    One query, where there is none left to tell.
+    What was said about them is taken back. One query, where there is none left to tell.
     """
     left = Decoy.objects.filter(
         item__document=note_item.document_id, item__slot=note_item.slot, item__status=_Status.DECIDED, told_at=None
     )
-    for decoy in list(left):
+    decoys = list(left)
+    for decoy in decoys:
         answer = live_answers(note_item).filter(decoy=decoy).first()
         about = Q(item=decoy.item_id) | Q(made_answer__decoy=decoy) | Q(withdrew_answer__decoy=decoy)
         last = Decision.objects.filter(about, note_item=note_item).order_by("-pk").first()
@@ -118,6 +119,11 @@ def tell_decoys(*, note_item: ReviewItem, now: datetime) -> None:
             is_same = (answer.label, answer.fragments) == (decoy.label, decoy.fragments)
             decoy.answer = Decoy.Answer.ACCEPTED if is_same else Decoy.Answer.CHANGED
         decoy.save(update_fields=["told_at", "answered_by", "answer"])
+    if decoys:
+        about_them = Comment.objects.filter(set__document=note_item.document_id, status=Comment.Status.OPEN)
+        threads = [decoy.thread for decoy in decoys]
+        for comment in about_them.filter(thread__in=threads).select_related("author", "set__document__project"):
+            withdraw_comment(comment=comment, actor=comment.author, now=now)
 
 
 def _plant(note_item: ReviewItem, job: LabelJob, place: _Place, model: Suggestion, queued: Queued) -> None:

@@ -12,7 +12,7 @@ from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.routing.confidence import Confidence, confidence_of, note_priority, reason_for_review
 from annotator.routing.watching import accept_later
-from annotator.suggestions.models import Candidate, LabelJob, Suggestion
+from annotator.suggestions.models import LabelJob, Suggestion
 from annotator.suggestions.services import mark_routed
 
 
@@ -38,7 +38,7 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
     items = ensure_note_items(document=job.document, n_slots=job.document.project.n_readers, priority=priority)
     for note_item in items:
         queue_spans(note_item=note_item, queued=queued, older_jobs=older_jobs, is_outdated=is_outdated)
-    _plant(job, items, n_queued=len(found), queue=queue, older_jobs=older_jobs, is_outdated=is_outdated)
+    _plant(job, items, found=found, queue=queue, older_jobs=older_jobs, is_outdated=is_outdated)
     accept_later(job=job, now=now)
     return True
 
@@ -54,18 +54,14 @@ def _plant(
     job: LabelJob,
     items: Sequence[ReviewItem],
     *,
-    n_queued: int,
+    found: Sequence[Suggestion],
     queue: Callable[[Suggestion], Queued],
     older_jobs: Sequence[int],
     is_outdated: bool,
 ) -> None:
     """Take away the note's decoys that the job makes stale, and plant those that it gets instead."""
-    arriving: list[Suggestion | Candidate] = [
-        *job.suggestions.exclude(alignment=Suggestion.Alignment.UNALIGNED),
-        *job.candidates.all(),
-    ]
-    withdraw_touched(document=job.document, older_jobs=[] if is_outdated else older_jobs, arriving=arriving)
+    withdraw_touched(job=job, found=found, older_jobs=[] if is_outdated else older_jobs)
     if not is_outdated:
         for note_item in items:
             note_item.document = job.document
-            plant_decoys(note_item=note_item, job=job, n_queued=n_queued, queue=queue)
+            plant_decoys(note_item=note_item, job=job, n_queued=len(found), queue=queue)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.annotations.models import Annotation, AnnotationSet, Comment
 from annotator.annotations.services import AnnotationExists, NewAnnotation
 from annotator.audit.models import AuditEvent
 from annotator.browse.selectors import note_types
@@ -27,6 +27,7 @@ from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.services import add_schema_version
 from annotator.purges.deletion import delete_notes
 from annotator.review import services
+from annotator.review.commenting import comment_on
 from annotator.review.decoying import plant_decoys, withdraw_touched
 from annotator.review.decoys import caught_in, told_decoys
 from annotator.review.history import history_of
@@ -34,6 +35,7 @@ from annotator.review.leases import take_next, take_note
 from annotator.review.missed import missed_in
 from annotator.review.models import ON_DECOY, Decision, Decoy, DecoyAnswer, ReviewItem
 from annotator.review.outcomes import candidates, decided_cases
+from annotator.review.queue import fit_slots
 from annotator.review.selectors import Target, note_view, target_for
 from annotator.review.similar import similar_decisions
 from annotator.review.spans import take_next_span
@@ -191,9 +193,10 @@ def test_a_later_run_takes_a_decoy_away_that_it_touches(scene: Scene, schema_ver
 
 
 def test_what_touches_nothing_leaves_it(scene: Scene, schema_version: SchemaVersion) -> None:
-    withdraw_touched(document=scene.note_item.document, older_jobs=[], arriving=Suggestion.objects.all())
+    job = scene.decoy.job
+    withdraw_touched(job=job, older_jobs=[], found=Suggestion.objects.all())
     assert ReviewItem.objects.get(unit="decoy").status == "open"
-    withdraw_touched(document=scene.note_item.document, older_jobs=[scene.decoy.job_id], arriving=[])
+    withdraw_touched(job=job, older_jobs=[job.pk], found=[])
     assert ReviewItem.objects.get(unit="decoy").status == "closed"
 
 
@@ -366,8 +369,6 @@ def test_a_rejected_decoy_turns_no_place_down(scene: Scene) -> None:
 
 
 def test_new_slots_of_a_note_have_no_decoys(known: Project, schema_version: SchemaVersion) -> None:
-    from annotator.review.queue import fit_slots
-
     document = planted(known, schema_version)
     fit_slots(project=known, documents=[document.pk], n_slots=2)
     assert list(ReviewItem.objects.filter(unit="decoy").values_list("slot", flat=True)) == [1]
@@ -466,13 +467,13 @@ def test_routing_twice_plants_once(known: Project, schema_version: SchemaVersion
 
 
 def test_a_comment_on_a_decoy_stays_with_what_is_made_of_it(scene: Scene) -> None:
-    from annotator.review.commenting import comment_on
-
     comment_on(note_item=scene.note_item, reviewer=scene.reviewer, key=scene.key, kind="flag", body="", now=NOW)
     target: Target = scene.at(scene.key)
     assert note_view(note_item=scene.note_item).marks[scene.key].said == "flag" and isinstance(target, ReviewItem)
     scene.do(services.Accept(target))
     assert [mark.said for mark in note_view(note_item=scene.note_item).annotations] == ["flag"]
+    scene.finish()
+    assert not Comment.objects.filter(status="open").exists()
 
 
 def test_a_decoy_tells_nothing_of_the_note_that_it_is_like(known: Project, schema_version: SchemaVersion) -> None:
