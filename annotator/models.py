@@ -25,7 +25,7 @@ from annotator.purges.models import Tombstone
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, ReviewItem, Round, RoundJob, RoundReader
+from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundJob, RoundReader
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -61,6 +61,8 @@ __all__ = [
     "CountedProject",
     "DatasetBuild",
     "Decision",
+    "Decoy",
+    "DecoyAnswer",
     "Difference",
     "Document",
     "DocumentValue",

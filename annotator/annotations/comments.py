@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -15,7 +16,19 @@ from annotator.suggestions.models import Suggestion
 
 MOST_CHARACTERS = 2000
 MOST_PRESSING = (Comment.Kind.FLAG, Comment.Kind.DISCUSS, Comment.Kind.COMMENT)
-_About = Annotation | Suggestion | None
+
+
+class Threaded(Protocol):
+    """What a comment may be about: an annotation, or what stands for one."""
+
+    @property
+    def thread(self) -> str: ...
+
+    @property
+    def origin_id(self) -> int | None: ...
+
+
+_About = Threaded | Suggestion | None
 
 
 class CommentRefused(Exception):
@@ -72,7 +85,7 @@ def add_comment(*, target: AnnotationSet, author: User, about: _About, kind: str
     comment = Comment.objects.create(
         set=target,
         author=author,
-        thread=about.thread if isinstance(about, Annotation) else "",
+        thread="" if about is None or isinstance(about, Suggestion) else about.thread,
         suggestion=about if isinstance(about, Suggestion) else None,
         kind=kind,
         body=body,

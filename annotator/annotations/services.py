@@ -9,6 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Model
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
@@ -224,12 +225,12 @@ def withdraw_unread(*, document_ids: Collection[int]) -> None:
     unread.update(status=AnnotationSet.Status.OPEN, submitted_at=None)
 
 
-def withdraw(said: Said) -> bool:
-    """Withdraw what is live; False where it is not live."""
+def withdraw(said: Model) -> bool:
+    """Withdraw what is live, a row with a `status`; False where it is not live."""
     return _move(said, before=Annotation.Status.LIVE, after=Annotation.Status.WITHDRAWN)
 
 
-def restore(said: Said) -> bool:
+def restore(said: Model) -> bool:
     """Make what was withdrawn live again; False where it is live."""
     return _move(said, before=Annotation.Status.WITHDRAWN, after=Annotation.Status.LIVE)
 
@@ -309,5 +310,5 @@ def import_sets(
         )
 
 
-def _move(said: Said, *, before: str, after: str) -> bool:
+def _move(said: Model, *, before: str, after: str) -> bool:
     return bool(type(said)._default_manager.filter(pk=said.pk, status=before).update(status=after))

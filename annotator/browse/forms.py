@@ -17,6 +17,7 @@ from annotator.core.schema import Schema, SchemaError, schema_from_json
 from annotator.core.wording import sentence
 from annotator.notices.models import Notice
 from annotator.projects.models import Membership, Project
+from annotator.review.decoying import MOST_PERCENT
 
 LONGEST_SCHEMA = 200_000
 _UNSTORABLE = re.compile("[\ud800-\udfff]")
@@ -91,6 +92,14 @@ class StreamsForm(forms.Form):
         choices=Project.Audits.choices,
         widget=forms.RadioSelect,
         help_text="Audits are spans picked at random, to see whether the model can be trusted.",
+    )
+    decoy_percent = forms.IntegerField(
+        label="Decoys for a hundred suggestions",
+        min_value=0,
+        max_value=MOST_PERCENT,
+        help_text="Deliberately wrong suggestions in notes that come from now on, to see whether reviewers look. 0 is "
+        "none. Reviewers are told that there are some, and of each when they have submitted its note. Accepting one "
+        "makes no annotation.",
     )
 
 

@@ -17,7 +17,7 @@ from annotator.annotations.models import Annotation, AnnotationSet, Comment, Doc
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
 from annotator.review.blinding import hidden_among, hidden_suggestions
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import ON_DECOY, Decision, ReviewItem
 from annotator.review.relations import with_ends
 from annotator.review.telling import sways_nobody
 from annotator.suggestions.models import Suggestion
@@ -57,6 +57,8 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     One query.
     """
     found = Decision.objects.filter(project=membership.project).exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+    # Of decoys only who decided on one sees that, and only until they are told that it was one.
+    found = found.exclude(Q(stream=ON_DECOY) & (~Q(reviewer=membership.user) | ~Q(note_item__status="open")))
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(reviewer=membership.user) | ~Q(note_item__document__in=_open_notes(membership)))
     return found.select_related(

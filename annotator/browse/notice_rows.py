@@ -214,6 +214,21 @@ def _round_failed(notice: Notice, membership: Membership) -> _Said:
     return "A round could not be made", "None of its readers has begun. Its page says why."
 
 
+def _decoys_on(notice: Notice, membership: Membership) -> _Said:
+    many = counted(notice.detail["percent"], "decoy")
+    return (
+        "Some suggestions are decoys from now on",
+        f"About {many} for a hundred suggestions, wrong on purpose. Submit a note, and you are told which they were.",
+    )
+
+
+def _decoys_off(notice: Notice, membership: Membership) -> _Said:
+    return (
+        "Suggestions have no more decoys among them",
+        "A note that somebody has begun keeps its own until it is done.",
+    )
+
+
 def _due(notice: Notice) -> str:
     return f", due on {_day_named(notice)}" if "due_on" in notice.detail else ""
 
@@ -245,5 +260,7 @@ TOLD: dict[Kind, Told] = {
     Kind.CALIBRATOR_OFFERED: Told("layers", _calibrator_offered, "trust:trust", Action.MEASURE),
     Kind.ROUND_MADE: Told("check", _round_made, "browse:round", Action.MANAGE),
     Kind.ROUND_FAILED: Told("alert", _round_failed, "browse:round", Action.MANAGE, tone="bad"),
+    Kind.DECOYS_ON: Told("eye", _decoys_on, "review:start", Action.REVIEW),
+    Kind.DECOYS_OFF: Told("eye", _decoys_off, "review:start", Action.REVIEW),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

@@ -10,6 +10,7 @@ from annotator.documents.serializers import DocumentSerializer, DocumentTextSeri
 from annotator.jobs.models import Job
 from annotator.notices.models import Kind
 from annotator.projects.models import Project
+from annotator.review.decoying import MOST_PERCENT
 from annotator.review.models import Decision, Round, RoundJob
 from annotator.review.rounds import MOST_NOTES, MOST_READERS
 from annotator.web.api import PageQuery, StrictSerializer
@@ -31,6 +32,11 @@ class StreamsSerializer(StrictSerializer):
     )
     audits = serializers.ChoiceField(
         Project.Audits.choices, help_text="What the reviewer of an audit sees before deciding."
+    )
+    decoy_percent = serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_PERCENT,
+        help_text="Deliberately wrong suggestions for a hundred others; reviewers are told that there are some.",
     )
 
 

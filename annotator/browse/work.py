@@ -17,7 +17,7 @@ from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.qualification.selectors import standings
 from annotator.review.leases import takeable_in
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import ASKED_OF_READER, Decision, ReviewItem
 from annotator.review.selectors import is_begun
 from annotator.suggestions.models import LabelJob, LabelRun
 
@@ -86,7 +86,7 @@ def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetim
         .order_by(F("lease_expires_at").desc(nulls_last=True), "-pk")[:MOST_IN_HAND]
     )
     spans = ReviewItem.objects.filter(
-        unit=_Unit.SPAN, status=_Status.OPEN, document__in=[item.document_id for item in items]
+        unit__in=ASKED_OF_READER, status=_Status.OPEN, document__in=[item.document_id for item in items]
     )
     n_open = {
         (document_id, slot): n

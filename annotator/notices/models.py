@@ -32,6 +32,8 @@ class Kind(models.TextChoices):
     ROUND_MADE = "round_made"
     ROUND_FAILED = "round_failed"
     ROUND_HANDED_BACK = "round_handed_back"
+    DECOYS_ON = "decoys_on"
+    DECOYS_OFF = "decoys_off"
 
 
 class Notice(models.Model):

@@ -19,7 +19,7 @@ from annotator.core.estimates import sums_of
 from annotator.progress.models import LabelDay, WorkDay
 from annotator.progress.selectors import KINDS
 from annotator.projects.models import Project
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import ON_DECOY, Decision, ReviewItem
 
 _Verdict = Decision.Verdict
 _Place = tuple[Any, ...]  # label and fragments
@@ -53,12 +53,12 @@ def day_of(project: Project, day: date) -> Day:
 
 
 def decisions_of(project: Project) -> QuerySet[Decision]:
-    """The project's decisions but for those in tries; by whomever, so that the index on project, reviewer and time is
-    used.
+    """The project's decisions but for those in tries and on decoys; by whomever, so that the index on project,
+    reviewer and time is used.
     """
     people = list(User.objects.values_list("pk", flat=True))
     made = Decision.objects.filter(project=project, reviewer__in=people)
-    return made.exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+    return made.exclude(note_item__unit=ReviewItem.Unit.TRIAL).exclude(stream=ON_DECOY)
 
 
 def count_queue(project: Project) -> dict[str, dict[str, int]]:
@@ -143,7 +143,8 @@ def _kind(verdict: str, before: _Place, after: _Place, suggested: _Place) -> str
 def _seconds(done: Iterable[tuple[int, int]]) -> Mapping[tuple[int, int], float]:
     """How long each person was at each note that is done, on whichever days."""
     items = {item for _, item in done}
-    timed = Decision.objects.filter(note_item__in=items, active_seconds__isnull=False).order_by()
+    timed = Decision.objects.filter(note_item__in=items, active_seconds__isnull=False)
+    timed = timed.exclude(stream=ON_DECOY).order_by()
     rows = timed.values_list("reviewer", "note_item").annotate(seconds=Sum("active_seconds"))
     return {(reviewer, item): seconds for reviewer, item, seconds in rows}
 

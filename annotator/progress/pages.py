@@ -16,6 +16,7 @@ from annotator.core.forecast import FEWEST_DAYS, HORIZON, Forecast, forecast
 from annotator.core.intervals import Interval
 from annotator.core.wording import counted
 from annotator.progress.selectors import KINDS, Queue, Work
+from annotator.review.decoys import Caught
 from annotator.suggestions.pages import Lead
 
 PACE_DAYS, CHART_DAYS = 14, 30
@@ -50,6 +51,17 @@ class PersonRow:
     seconds: Figure
     pace: Figure
     last_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtRow:
+    """How many of the decoys that they were told of a person rejected; the figure is empty below ten notes."""
+
+    name: str
+    n_notes: int
+    n_decoys: int
+    n_rejected: int
+    share: Figure
 
 
 STATES = (
@@ -108,6 +120,11 @@ def person_row(user: User, work: Work, times: Sequence[Sequence[float]], *, last
         pace=_pace(work),
         last_seconds=last_seconds,
     )
+
+
+def caught_row(caught: Caught) -> CaughtRow:
+    share = share_figure(caught.sums.ratio, share_interval(caught.sums))
+    return CaughtRow(caught.user.username, caught.n_notes, caught.n_decoys, caught.n_rejected, share)
 
 
 def share_figure(share: float | None, interval: Interval | None) -> Figure:

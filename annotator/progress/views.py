@@ -21,6 +21,7 @@ from annotator.progress.selectors import KINDS, Scope, Work
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
+from annotator.review.decoys import caught_in
 from annotator.web.http import render_either
 from annotator.web.paging import page_of
 
@@ -39,6 +40,7 @@ def progress(request: HttpRequest, project_id: str) -> HttpResponse:
         **_queue(membership, chosen, counted, now),
         **_people(request, membership, chosen, now),
         **_labels(membership, chosen, now),
+        "caught": [pages.caught_row(caught) for caught in caught_in(membership.project)],
     }
     return render_either(request, page="progress/progress.html", partial="progress/body.html", context=context)
 

@@ -31,6 +31,9 @@ class Project(models.Model):
     watch_percent = models.PositiveSmallIntegerField(
         default=5, help_text="of what certificates would accept, decided by people all the same"
     )
+    decoy_percent = models.PositiveSmallIntegerField(
+        default=0, help_text="decoys for a hundred suggestions; reviewers are told where it is not 0"
+    )
     created_at = models.DateTimeField()
     retain_until = models.DateField(null=True, help_text="after this day everything in the project is purged")
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="+")
@@ -42,6 +45,7 @@ class Project(models.Model):
                 condition=models.Q(blind_percent__lte=100, watch_percent__gte=1, watch_percent__lte=100),
                 name="project_percents",
             ),
+            models.CheckConstraint(condition=models.Q(decoy_percent__lte=10), name="project_decoys"),
         ]
 
     def __str__(self) -> str:

@@ -30,7 +30,7 @@ from annotator.projects.models import Guideline, Invitation, Membership, Project
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, ReviewItem, Round, RoundJob, RoundReader
+from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundJob, RoundReader
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -54,6 +54,8 @@ OF_NOTES: tuple[_Table, ...] = (
     (Choice, "adjudication__document", "n_choices"),
     (Adjudication, "document", "n_adjudications"),
     (Decision, "note_item__document", "n_decisions"),
+    (DecoyAnswer, "decoy__item__document", "n_decoy_answers"),
+    (Decoy, "item__document", "n_decoys"),
     (ReviewItem, "document", "n_review_items"),
     (TrialNote, "document", "n_trial_notes"),
     (ReferenceNote, "document", "n_reference_notes"),

@@ -14,11 +14,12 @@ from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.projects.models import Project, SchemaVersion
 from annotator.purges.models import Tombstone
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem
 from annotator.suggestions.models import Candidate, Labeler, LabelJob, LabelRun, Suggestion
 
 _HAD_TEXT = (
     *(Document, Suggestion, Candidate, LabelJob, Annotation, AnnotationSet, Choice, Decision, ReviewItem),
+    *(Decoy, DecoyAnswer),
     *(Import, DatasetBuild, Labeler, LabelRun, SchemaVersion, Project, Tombstone),
 )
 _PATIENCE_SECONDS = 60.0

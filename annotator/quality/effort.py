@@ -20,7 +20,7 @@ from annotator.core.effort import Effort, TimedNote, measure_effort
 from annotator.core.intervals import N_RESAMPLES
 from annotator.projects.models import Project
 from annotator.quality.recall import patient_key
-from annotator.review.models import Decision, ReviewItem, Round
+from annotator.review.models import ON_DECOY, Decision, ReviewItem, Round
 
 _Stream = ReviewItem.Stream
 # Of each arm, the first in the random order.
@@ -106,7 +106,7 @@ def _readings(project: Project) -> QuerySet[ReviewItem]:
 
 def _work(items: Collection[int]) -> Mapping[int, _Work]:
     """What was done in each note, in the order in which it was."""
-    rows = Decision.objects.filter(note_item__in=items).order_by("pk")
+    rows = Decision.objects.filter(note_item__in=items).exclude(stream=ON_DECOY).order_by("pk")
     work: dict[int, _Work] = {}
     columns = ("note_item", "verdict", "active_seconds", "batch")
     for item, verdict, seconds, batch in rows.values_list(*columns).iterator(chunk_size=2000):

@@ -12,7 +12,7 @@ from annotator.review import services
 from annotator.review.filters import BY_SPAN
 from annotator.review.models import ReviewItem
 from annotator.review.relations import relation_for
-from annotator.review.selectors import source_of, target_for
+from annotator.review.selectors import Target, source_of, target_for
 
 _ASKED = (
     *("target", "fragments", "verdict", "label", "dismiss", "attribute", "move", "bounds", "alike"),
@@ -29,9 +29,7 @@ def asked_of(data: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {data[name]}" for name in _ASKED if data[name])
 
 
-def act_of(
-    note_item: ReviewItem, target: ReviewItem | Annotation | None, data: Mapping[str, Any]
-) -> services.Act | None:
+def act_of(note_item: ReviewItem, target: Target | None, data: Mapping[str, Any]) -> services.Act | None:
     """What the checked form asks for of its target; None where that is gone. Raises DecisionRefused."""
     if data["verdict"] == "undo":
         return services.Undo(is_own=data["queue"] == BY_SPAN)
@@ -60,7 +58,7 @@ def _add_or_dismiss(data: Mapping[str, Any]) -> services.Add | services.Dismiss:
     return services.Add(span=data["fragments"], label=data["label"])
 
 
-def _act_on(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Act:
+def _act_on(note_item: ReviewItem, target: Target, data: Mapping[str, Any]) -> services.Act:
     verdict = data["verdict"]
     if not verdict:
         return _edit_of(note_item.document.text, target, data)
@@ -68,13 +66,13 @@ def _act_on(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mappin
         return services.Spread(target=target, is_rejected=verdict == "reject")
     if verdict == "reject":
         return services.Reject(target=target)
-    if isinstance(target, Annotation):
-        accepted = "accepted" if target.certificate_id else "your own"
+    if not isinstance(target, ReviewItem):
+        accepted = "accepted" if isinstance(target, Annotation) and target.certificate_id else "your own"
         raise services.DecisionRefused(f"This span is {accepted} already.")
     return services.Accept(item=target) if verdict == "accept" else services.Skip(item=target)
 
 
-def _relate(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Relate | None:
+def _relate(note_item: ReviewItem, target: Target, data: Mapping[str, Any]) -> services.Relate | None:
     """A relation between the target and the span that it was drawn from."""
     first = target_for(note_item=note_item, key=data["relate"])
     if first is None:
@@ -86,7 +84,7 @@ def _relate(note_item: ReviewItem, target: ReviewItem | Annotation, data: Mappin
     return services.Relate(type, head=head, tail=tail)
 
 
-def _edit_of(text: str, target: ReviewItem | Annotation, data: Mapping[str, Any]) -> services.Edit:
+def _edit_of(text: str, target: Target, data: Mapping[str, Any]) -> services.Edit:
     """What the checked form changes of the target."""
     if data["label"]:
         return services.Edit(target=target, label=data["label"], span=data["fragments"])

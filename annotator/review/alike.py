@@ -7,7 +7,7 @@ from typing import Any
 
 from annotator.annotations.models import Annotation
 from annotator.review.models import ReviewItem
-from annotator.review.selectors import source_of
+from annotator.review.selectors import Target, source_of
 from annotator.review.spreading import MOST, mentions_like
 
 _CONTEXT = 30  # characters to each side
@@ -24,7 +24,7 @@ class Shown:
     becomes: str
 
 
-def alike_context(note_item: ReviewItem, target: ReviewItem | Annotation) -> dict[str, Any]:
+def alike_context(note_item: ReviewItem, target: Target) -> dict[str, Any]:
     """The mentions for the card: the first ones in full, and how many there are. Two queries."""
     mentions = mentions_like(note_item=note_item, target=target)
     label = source_of(target).label

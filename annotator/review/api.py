@@ -29,6 +29,7 @@ from annotator.projects.token_access import membership_of
 from annotator.review import leases, rounds, services
 from annotator.review.blinding import hidden_among
 from annotator.review.commenting import comment_on, take_back
+from annotator.review.decoys import told_decoys
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.relations import relation_for
 from annotator.review.selectors import note_item_for, note_view, target_for
@@ -295,5 +296,6 @@ def _held(membership: Membership, item_id: str) -> Response:
         "annotations": sorted(view.annotations, key=lambda mark: (mark.span, mark.label.name)),
         "relations": view.relations,
         "document_labels": view.values,
+        "decoys": [] if note_item.status == ReviewItem.Status.OPEN else told_decoys(note_item),
     }
     return Response(HeldNoteSerializer(held).data)

@@ -18,8 +18,8 @@ from annotator.core.text import excerpt
 from annotator.core.wording import ago_words
 from annotator.projects.models import Membership
 from annotator.projects.selectors import current_guideline
-from annotator.review.models import ReviewItem
-from annotator.review.selectors import Mark, NoteView, labeler_of, span_items
+from annotator.review.models import Decoy, DecoyAnswer, ReviewItem
+from annotator.review.selectors import Mark, NoteView, Source, Target, labeler_of, span_items
 from annotator.review.similar import AFTER_CHARS, BEFORE_CHARS, SimilarDecision, similar_decisions
 from annotator.suggestions.models import Suggestion
 
@@ -62,7 +62,7 @@ class Similar:
 
 
 def card_context(
-    view: NoteView, mark: Mark, target: ReviewItem | Annotation | None, *, membership: Membership, now: datetime
+    view: NoteView, mark: Mark, target: Target | None, *, membership: Membership, now: datetime
 ) -> dict[str, Any]:
     """What the card shows of the span `mark`, whose row is `target`. Four queries, whatever the project holds, and one
     more of what a certificate accepted; of a blind audit the span in its surroundings alone, since all else would tell
@@ -70,12 +70,15 @@ def card_context(
     """
     if mark.is_masked:
         return {"quote": _quote(view.document.text, mark.span)}
-    suggestion = target.suggestion if isinstance(target, ReviewItem) else None
-    annotation = target if isinstance(target, Annotation) else None
+    suggestion = target.asked if isinstance(target, ReviewItem) else None
+    annotation = None if isinstance(target, ReviewItem) else target
     origin = suggestion or (annotation.origin if annotation else None)
     guideline = current_guideline(view.document.project)
     similar = similar_decisions(
-        note_item=view.note_item, reader=membership.user, surface=mark.surface, leave_out=annotation
+        note_item=view.note_item,
+        reader=membership.user,
+        surface=mark.surface,
+        leave_out=annotation if isinstance(annotation, Annotation) else None,
     )
     return {
         "attributes": attribute_choices(view.schema, mark),
@@ -90,7 +93,11 @@ def card_context(
         "similar_title": _COUNTS.get(len(similar), ""),
         **(_of_suggestion(view.schema, target, suggestion) if suggestion and isinstance(target, ReviewItem) else {}),
         **(_of_annotation(view.schema, annotation, membership, now) if annotation and annotation.annotator else {}),
-        **(_of_certified(view.note_item, annotation) if annotation and annotation.certificate else {}),
+        **(
+            _of_certified(view.note_item, annotation)
+            if isinstance(annotation, Annotation) and annotation.certificate
+            else {}
+        ),
     }
 
 
@@ -127,7 +134,7 @@ def attribute_choices(schema: Schema, mark: Mark) -> list[tuple[Attribute, str, 
     return choices
 
 
-def _of_suggestion(schema: Schema, item: ReviewItem, suggestion: Suggestion) -> dict[str, Any]:
+def _of_suggestion(schema: Schema, item: ReviewItem, suggestion: Suggestion | Decoy) -> dict[str, Any]:
     """The verdict in words: on the confidence, or on the raw score for as long as nothing is calibrated."""
     score, confidence = suggestion.score, item.confidence
     shares = label_shares(label=suggestion.label, signals=suggestion.signals)
@@ -146,7 +153,9 @@ def _of_suggestion(schema: Schema, item: ReviewItem, suggestion: Suggestion) -> 
     }
 
 
-def _of_annotation(schema: Schema, annotation: Annotation, membership: Membership, now: datetime) -> dict[str, Any]:
+def _of_annotation(
+    schema: Schema, annotation: Annotation | DecoyAnswer, membership: Membership, now: datetime
+) -> dict[str, Any]:
     """Who made an annotation, and whether a suggestion was taken as it stood or changed for it."""
     origin = annotation.origin
     who = "you" if annotation.annotator_id == membership.user_id else annotation.person.get_username()
@@ -178,13 +187,13 @@ def _of_certified(note_item: ReviewItem, annotation: Annotation) -> dict[str, An
     }
 
 
-def _asserted(schema: Schema, source: Suggestion | Annotation) -> tuple[str, str, dict[str, str]]:
+def _asserted(schema: Schema, source: Source) -> tuple[str, str, dict[str, str]]:
     """What is said of which place; an attribute that is not given is the default."""
     defaults = {attribute.name: attribute.default for attribute in schema.attributes_of(source.label)}
     return source.fragments, source.label, defaults | source.attributes
 
 
-def _signs(suggestion: Suggestion) -> list[Sign]:
+def _signs(suggestion: Suggestion | Decoy) -> list[Sign]:
     bounds = ", ".join(f"{start}–{end}" for start, end in suggestion.span.fragments)
     return signs(
         label=suggestion.label, alignment=suggestion.alignment, place=f"at {bounds}", signals=suggestion.signals

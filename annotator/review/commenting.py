@@ -11,6 +11,7 @@ from annotator.annotations.comments import CommentRefused, add_comment, withdraw
 from annotator.annotations.models import Annotation, Comment
 from annotator.annotations.services import open_set
 from annotator.review.blinding import is_read_blind
+from annotator.review.decoys import answers_of
 from annotator.review.leases import LeaseConflict, hold
 from annotator.review.models import ReviewItem
 from annotator.review.selectors import Source, span_items
@@ -47,9 +48,11 @@ def named_by(*, note_item: ReviewItem, key: str) -> Source | None:
     if key.startswith("i"):
         items = span_items(note_item).none() if is_read_blind(note_item) else span_items(note_item)
         item = items.filter(public_id=key[1:]).select_related("suggestion").first()
-        return item.suggestion if item else None
+        return item.asked if item else None
     own = Annotation.objects.filter(set__document=note_item.document_id, set__annotator=note_item.leased_by_id)
-    return own.filter(public_id=key[1:]).first() if key else None
+    if not key:
+        return None
+    return own.filter(public_id=key[1:]).first() or answers_of(note_item).filter(public_id=key[1:]).first()
 
 
 def _hold(note_item: ReviewItem, reviewer: User, now: datetime) -> None:

@@ -4,13 +4,15 @@ the span has changed since it was read."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from annotator.annotations.models import Annotation
 from annotator.annotations.services import AnnotationExists, NewAnnotation, withdraw
 from annotator.core.spans import Span
 from annotator.review.blinding import is_masked
 from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem
+from annotator.review.selectors import Source, Target
 from annotator.suggestions.models import Suggestion
 
 _Verdict = Decision.Verdict
@@ -24,33 +26,25 @@ def accepted(desk: Desk, item: ReviewItem) -> Outcome:
 
 
 def _taken(desk: Desk, item: ReviewItem) -> Outcome:
-    suggestion = suggestion_of(item)
+    asked = asked_by(item)
     was_held = close(item)
-    new = NewAnnotation(
-        span=suggestion.span, label=suggestion.label, attributes=suggestion.attributes, origin_id=suggestion.pk
-    )
-    return Outcome(_Verdict.ACCEPT, item=item, made=_added(desk, new), is_unasked=was_held)
-
-
-def _added(desk: Desk, new: NewAnnotation) -> Annotation | None:
-    """The annotation; None where a person has asserted just this already, and there is nothing to add."""
+    new = NewAnnotation(span=asked.span, label=asked.label, attributes=asked.attributes, origin_id=_origin_id(asked))
     try:
-        return desk.add(new)
-    except AnnotationExists:
-        return None
+        return Outcome(_Verdict.ACCEPT, item=item, is_unasked=was_held, **_put(desk, asked, new))
+    except AnnotationExists:  # a person has asserted just this already, and there is nothing to add
+        return Outcome(_Verdict.ACCEPT, item=item, is_unasked=was_held)
 
 
-def rejected(desk: Desk, target: ReviewItem | Annotation) -> Outcome:
+def rejected(desk: Desk, target: Target) -> Outcome:
     """The suggestion closed, or the annotation withdrawn, whoever or whatever asserts it."""
     if isinstance(target, ReviewItem):
         return Outcome(_Verdict.REJECT, item=target, is_unasked=close(target))
-    _withdraw(target)
-    return Outcome(_Verdict.REJECT, withdrew=target)
+    return Outcome(_Verdict.REJECT, **_withdrawn(target))
 
 
 def edited(
     desk: Desk,
-    target: ReviewItem | Annotation,
+    target: Target,
     *,
     span: Span | None = None,
     label: str | None = None,
@@ -62,34 +56,50 @@ def edited(
     A label that they have given there already is taken too: to refuse it would tell that the model's is another.
     """
     if isinstance(target, ReviewItem):
-        suggestion = suggestion_of(target)
+        asked = asked_by(target)
         is_hidden = is_masked(target)
         if is_hidden:
             if label is None:
                 raise DecisionRefused("What the model says here is hidden: give the label as well.")
-            if label == suggestion.label and span in (None, suggestion.span) and attributes is None:
+            if label == asked.label and span in (None, asked.span) and attributes is None:
                 return _taken(desk, target)
         was_held = close(target)
-        new = _changed(desk, suggestion, span, label, attributes, origin_id=suggestion.pk)
-        made = _added(desk, new) if is_hidden else desk.add(new)
-        return Outcome(_Verdict.EDIT, item=target, made=made, is_unasked=was_held)
-    _withdraw(target)
-    made = desk.add(
-        _changed(desk, target, span, label, attributes, origin_id=target.origin_id, first_version=target.thread)
-    )
-    return Outcome(_Verdict.EDIT, withdrew=target, made=made)
+        new = _changed(desk, asked, span, label, attributes, origin_id=_origin_id(asked))
+        try:
+            return Outcome(_Verdict.EDIT, item=target, is_unasked=was_held, **_put(desk, asked, new))
+        except AnnotationExists:
+            if is_hidden:
+                return Outcome(_Verdict.EDIT, item=target, is_unasked=was_held)
+            raise
+    before = _withdrawn(target)
+    new = _changed(desk, target, span, label, attributes, origin_id=target.origin_id, first_version=target.thread)
+    return Outcome(_Verdict.EDIT, **before, **_put(desk, target, new))
 
 
-def suggestion_of(item: ReviewItem) -> Suggestion:
+def asked_by(item: ReviewItem) -> Suggestion | Decoy:
     """What a span item asks about. Raises DecisionRefused for a note, which is no suggestion."""
-    if item.suggestion is None:
+    asked = item.asked
+    if asked is None:
         raise DecisionRefused("Only a suggestion can be accepted.")
-    return item.suggestion
+    return asked
+
+
+def _origin_id(asked: Suggestion | Decoy) -> int | None:
+    return asked.pk if isinstance(asked, Suggestion) else None
+
+
+def _put(desk: Desk, source: Source, new: NewAnnotation) -> dict[str, Any]:
+    """Put `new` into the note in the place of `source`; what an Outcome says of it. Of a decoy it is no annotation."""
+    if isinstance(source, Decoy):
+        return {"made_answer": desk.answer(source, new)}
+    if isinstance(source, DecoyAnswer):
+        return {"made_answer": desk.answer(source.decoy, new)}
+    return {"made": desk.add(new)}
 
 
 def _changed(
     desk: Desk,
-    source: Suggestion | Annotation,
+    source: Source,
     span: Span | None,
     label: str | None,
     attributes: Mapping[str, str] | None,
@@ -109,6 +119,8 @@ def _changed(
     )
 
 
-def _withdraw(annotation: Annotation) -> None:
-    if not withdraw(annotation):
+def _withdrawn(said: Annotation | DecoyAnswer) -> dict[str, Any]:
+    """Withdraw it; what an Outcome says of that."""
+    if not withdraw(said):
         raise DecisionConflict("This span has been changed already.")
+    return {"withdrew_answer" if isinstance(said, DecoyAnswer) else "withdrew": said}

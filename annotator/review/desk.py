@@ -10,11 +10,32 @@ from django.db.models import F
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
-from annotator.annotations.services import NewAnnotation, add_annotation, restore, submit_set, withdraw
+from annotator.annotations.services import (
+    AnnotationExists,
+    NewAnnotation,
+    add_annotation,
+    annotation_row,
+    restore,
+    submit_set,
+    withdraw,
+)
+from annotator.core.spans import Span
 from annotator.projects.models import SchemaVersion
 from annotator.qualification.services import trial_note_submitted
 from annotator.review.blinding import is_read_blind
-from annotator.review.models import ASKED_AGAIN, REVEALED, UNSEEN, Decision, ReviewItem
+from annotator.review.decoying import tell_decoys
+from annotator.review.decoys import live_answers
+from annotator.review.models import (
+    ASKED_AGAIN,
+    ON_DECOY,
+    REVEALED,
+    UNASKED,
+    UNSEEN,
+    Decision,
+    Decoy,
+    DecoyAnswer,
+    ReviewItem,
+)
 from annotator.review.queue import tell_read
 from annotator.review.selectors import span_items
 
@@ -24,6 +45,7 @@ _BEFORE_AND_AFTER = (
     ("withdrew", "made"),
     ("withdrew_relation", "made_relation"),
     ("withdrew_value", "made_value"),
+    ("withdrew_answer", "made_answer"),
 )
 
 
@@ -49,10 +71,19 @@ class Outcome:
     made_relation: Relation | None = None
     withdrew_value: DocumentValue | None = None
     made_value: DocumentValue | None = None
+    withdrew_answer: DecoyAnswer | None = None
+    made_answer: DecoyAnswer | None = None
     undoes: Decision | None = None
     redoes: Decision | None = None
     is_unasked: bool = False
     dismissed: tuple[str, str] = ("", "")
+
+    @property
+    def stream(self) -> str:
+        """What the decision's row calls the stream."""
+        if self.withdrew_answer or self.made_answer or (self.item and self.item.unit == ReviewItem.Unit.DECOY):
+            return ON_DECOY
+        return self.item.stream if self.item and not self.is_unasked else UNASKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +106,24 @@ class Desk:
             new=new,
             now=self.now,
         )
+
+    def answer(self, decoy: Decoy, new: NewAnnotation) -> DecoyAnswer:
+        """What stands for an annotation of a decoy. Raises what `add_annotation` raises."""
+        row = annotation_row(text=self.note_item.document.text, schema=self.schema_version.schema, new=new)._asdict()
+        if self.says(label=new.label, span=new.span):
+            raise AnnotationExists(f"this span is labelled {new.label} already")
+        return DecoyAnswer.objects.create(
+            decoy=decoy,
+            annotator=self.reviewer,
+            created_at=self.now,
+            **{name: row[name] for name in ("label", "fragments", "start", "end", "surface", "attributes")},
+        )
+
+    def says(self, *, label: str, span: Span) -> bool:
+        """Whether the reader has labelled this span so, in earnest or on a decoy. Two queries."""
+        same = {"label": label, "fragments": str(span)}
+        live = Annotation.objects.filter(set=self.set, status=Annotation.Status.LIVE, **same)
+        return live.exists() or live_answers(self.note_item).filter(**same).exists()
 
     def skip(self, item: ReviewItem) -> None:
         skipped = ReviewItem.objects.filter(pk=item.pk, status=ReviewItem.Status.OPEN).update(
@@ -106,6 +155,7 @@ class Desk:
         if self.note_item.is_trial:
             trial_note_submitted(document_id=self.note_item.document_id, user=self.reviewer, now=self.now)
         else:
+            tell_decoys(note_item=self.note_item, now=self.now)
             tell_read(document_ids=[self.note_item.document_id])
 
 

@@ -11,7 +11,8 @@ from django.db.models import Q
 
 from annotator.annotations.models import Annotation
 from annotator.core.wording import sentence
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem
+from annotator.review.selectors import Source, Target, source_of
 from annotator.suggestions.models import Suggestion
 
 _Verdict = Decision.Verdict
@@ -35,18 +36,13 @@ class Step:
     is_undone: bool
 
 
-def history_of(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> list[Step]:
+def history_of(*, note_item: ReviewItem, target: Target) -> list[Step]:
     """The decisions on the target, on all its versions and on their relations, oldest first. One query, and another
     where there are relations.
 
     An undo is no step of its own: what it took back is marked so.
     """
-    versions = _versions(note_item, target)
-    about = Q(made__in=versions) | Q(withdrew__in=versions)
-    origin = target.origin_id if isinstance(target, Annotation) else target.suggestion_id
-    if origin is not None:
-        about |= Q(item__suggestion=origin)
-    thread = target.thread if isinstance(target, Annotation) else ""
+    about, thread = _about(note_item, target)
     if thread:
         for relation in ("made_relation", "withdrew_relation"):
             about |= Q(**{f"{relation}__head": thread}) | Q(**{f"{relation}__tail": thread})
@@ -70,7 +66,7 @@ def history_of(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> lis
     ]
 
 
-def _accepted(said: ReviewItem | Annotation | None) -> Step | None:
+def _accepted(said: Target | None) -> Step | None:
     """That what is said was accepted under a certificate, which is the first thing that was done to it."""
     if not isinstance(said, Annotation) or said.certificate is None:
         return None
@@ -78,13 +74,27 @@ def _accepted(said: ReviewItem | Annotation | None) -> Step | None:
     return Step(words=words, by=f"certificate {said.certificate.number}", at=said.created_at, is_undone=False)
 
 
-def _versions(note_item: ReviewItem, target: ReviewItem | Annotation) -> Any:
+def _about(note_item: ReviewItem, target: Target) -> tuple[Q, str]:
+    """Which decisions are on the target or on any of its versions; and the thread by which relations name it."""
+    source = source_of(target)
+    if isinstance(source, Decoy | DecoyAnswer):
+        decoy = source if isinstance(source, Decoy) else source.decoy
+        return Q(item=decoy.item_id) | Q(made_answer__decoy=decoy) | Q(withdrew_answer__decoy=decoy), ""
+    versions = _versions(note_item, source)
+    about = Q(made__in=versions) | Q(withdrew__in=versions)
+    origin = source.origin_id if isinstance(source, Annotation) else source.pk
+    if origin is not None:
+        about |= Q(item__suggestion=origin)
+    return about, source.thread if isinstance(source, Annotation) else ""
+
+
+def _versions(note_item: ReviewItem, source: Suggestion | Annotation) -> Any:
     """The ids of all versions of the annotation, or of those that came from the suggestion."""
     of_note = Annotation.objects.filter(set__document=note_item.document_id)
-    if isinstance(target, Annotation):
-        of_note = of_note.filter(Q(public_id=target.thread) | Q(first_version=target.thread))
+    if isinstance(source, Annotation):
+        of_note = of_note.filter(Q(public_id=source.thread) | Q(first_version=source.thread))
     else:
-        of_note = of_note.filter(origin=target.suggestion_id)
+        of_note = of_note.filter(origin=source.pk)
     return of_note.values("pk")
 
 
@@ -112,15 +122,15 @@ def _words(decision: Decision, thread: str, labels: Mapping[str, str]) -> str:
 
 def _words_of_span(decision: Decision) -> str:
     verdict = _Verdict(decision.verdict)
-    before = decision.withdrew or (decision.item.suggestion if decision.item else None)
-    if verdict != _Verdict.EDIT or before is None or decision.made is None:
-        said = decision.made or before
+    before, after = decision.taken or (decision.item.asked if decision.item else None), decision.put
+    if verdict != _Verdict.EDIT or before is None or after is None:
+        said = after or before
         done = _DONE.get(verdict, verdict.label)
         return f"{done} as {said.label}" if said else done
-    return sentence("; ".join(_changes(before, decision.made)) or "edited").rstrip(".")
+    return sentence("; ".join(_changes(before, after)) or "edited").rstrip(".")
 
 
-def _changes(before: Suggestion | Annotation, after: Annotation) -> Iterator[str]:
+def _changes(before: Source, after: Annotation | DecoyAnswer) -> Iterator[str]:
     if before.label != after.label:
         yield f"label {before.label} → {after.label}"
     if before.fragments != after.fragments:
@@ -131,5 +141,5 @@ def _changes(before: Suggestion | Annotation, after: Annotation) -> Iterator[str
             yield f"{name} {value}"
 
 
-def _place(source: Suggestion | Annotation) -> str:
+def _place(source: Source) -> str:
     return f"{source.start}–{source.end}"

@@ -22,7 +22,7 @@ from annotator.core.spans import Span
 from annotator.core.surfaces import normal_surface, surface_keys
 from annotator.documents.models import Document
 from annotator.review.blinding import is_read_alone
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import ON_DECOY, Decision, ReviewItem
 from annotator.review.selectors import NoteView
 from annotator.review.similar import is_finished
 from annotator.suggestions.models import Candidate, LabelJob
@@ -70,13 +70,14 @@ def _turned_down(note_item: ReviewItem) -> list[tuple[str, Span, bool]]:
     """Label and place of what was rejected, removed or dismissed in the note; whether it was dismissed. One query."""
     found = Decision.objects.filter(
         note_item=note_item, verdict__in=[_Verdict.REJECT, _Verdict.DISMISS], undone_by=None
-    ).values_list(
+    )
+    rows = found.exclude(stream=ON_DECOY).values_list(
         *("item__suggestion__label", "item__suggestion__fragments", "withdrew__label", "withdrew__fragments"),
         *("dismissed_label", "dismissed_fragments"),
     )
     return [
         (item_label or withdrew_label or label, Span.parse(item_place or withdrew_place or place), bool(place))
-        for item_label, item_place, withdrew_label, withdrew_place, label, place in found
+        for item_label, item_place, withdrew_label, withdrew_place, label, place in rows
     ]
 
 

@@ -4,14 +4,15 @@ from datetime import date
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
+from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.projects.models import Project
-from annotator.suggestions.models import Suggestion
+from annotator.suggestions.models import LabelJob, Suggestion
 from annotator.web.ids import new_public_id
 
 # Reasons that are not routing's: why an item was closed without a decision, or came back.
@@ -27,6 +28,8 @@ ASKED_AGAIN = "asked_again"
 UNASKED = "unasked"
 # The slots from here on are of trials.
 FIRST_TRIAL = 1000
+# The stream of decisions on decoys, by which whatever counts decisions leaves them out.
+ON_DECOY = "decoy"
 
 
 class Round(models.Model):
@@ -107,8 +110,9 @@ class ReviewItem(models.Model):
     Each note has one item of unit *note* for every reader (`slot` 1..n). It carries the lease: who holds it decides
     the span items of the same note and slot. A note that a new annotator tries is an item of unit *trial*, in a slot of
     its own above FIRST_TRIAL, whose spans are of unit *trial span*: whatever asks for notes and spans sees neither, and
-    nobody else is ever given it. `version` grows with every change, and every change names the version
-    it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. A
+    nobody else is ever given it. A `Decoy` has an item of unit *decoy*: its reader is asked as about a span, and
+    whatever counts, tests or learns from spans does not see it. `version` grows with every change, and every change
+    names the version it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. A
     span is *held* while a test decides whether it may be accepted without review, and *certified* once it was: nobody
     is asked, and whoever reads the note may decide it all the same. A note that certificates alone have finished is
     *decided* and leased by nobody. Of a span,
@@ -125,6 +129,7 @@ class ReviewItem(models.Model):
         SPAN = "span"
         TRIAL = "trial"
         TRIAL_SPAN = "trial_span"
+        DECOY = "decoy"
 
     class Stream(models.TextChoices):
         UNCERTAIN = "uncertain"
@@ -180,12 +185,12 @@ class ReviewItem(models.Model):
                 name="review_item_of_round",
             ),
             models.CheckConstraint(
-                condition=Q(unit__in=["note", "trial"], suggestion=None)
+                condition=Q(unit__in=["note", "trial", "decoy"], suggestion=None)
                 | Q(unit__in=["span", "trial_span"], suggestion__isnull=False),
                 name="review_item_unit",
             ),
             models.CheckConstraint(
-                condition=Q(unit__in=["note", "span"], slot__lt=FIRST_TRIAL)
+                condition=Q(unit__in=["note", "span", "decoy"], slot__lt=FIRST_TRIAL)
                 | Q(unit__in=["trial", "trial_span"], slot__gte=FIRST_TRIAL),
                 name="review_item_slot",
             ),
@@ -221,6 +226,11 @@ class ReviewItem(models.Model):
         return self.unit == ReviewItem.Unit.TRIAL
 
     @property
+    def asked(self) -> Suggestion | Decoy | None:
+        """What a span item asks about; None of a note."""
+        return self.decoy if self.unit == ReviewItem.Unit.DECOY else self.suggestion
+
+    @property
     def set_kind(self) -> AnnotationSet.Kind:
         """What the sets are that this note item is worked on in."""
         return AnnotationSet.Kind.TRIAL if self.is_trial else AnnotationSet.Kind.READING
@@ -231,15 +241,116 @@ class ReviewItem(models.Model):
 
 
 # The units that wait for no reader of a note.
-OF_NO_READER = (ReviewItem.Unit.SPAN, ReviewItem.Unit.TRIAL, ReviewItem.Unit.TRIAL_SPAN)
+OF_NO_READER = (
+    *(ReviewItem.Unit.SPAN, ReviewItem.Unit.TRIAL, ReviewItem.Unit.TRIAL_SPAN),
+    ReviewItem.Unit.DECOY,
+)
+# The units that the reader of a note is asked about.
+ASKED_OF_READER = (ReviewItem.Unit.SPAN, ReviewItem.Unit.DECOY)
+
+
+class _Place(models.Model):
+    """A label on words of a note, as `Suggestion` and `Annotation` have it."""
+
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
+    label = models.CharField(max_length=40)
+    fragments = models.CharField(max_length=500, help_text="'START END;START END', code points")
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    surface = models.TextField()
+    attributes = models.JSONField(default=dict)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def span(self) -> Span:
+        return Span.parse(self.fragments)
+
+
+class Decoy(_Place):
+    """A suggestion that nobody made: words that the project never labelled, with a label and all that a suggestion of
+    the note's `job` would have, which shows whether its reader looks. Accepting it makes no annotation.
+
+    When the note is submitted first, its reader is told (`told_at`), and who did what is kept as it is then.
+    """
+
+    class Answer(models.TextChoices):
+        REJECTED = "rejected", "rejected"
+        ACCEPTED = "accepted", "accepted"
+        CHANGED = "changed", "changed"
+
+    item = models.OneToOneField(ReviewItem, on_delete=models.CASCADE, related_name="decoy")
+    job = models.ForeignKey(LabelJob, on_delete=models.PROTECT, related_name="+")
+    score = models.FloatField()
+    signals = models.JSONField(default=dict)
+    answer = models.CharField(max_length=10, choices=Answer, blank=True)
+    answered_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    told_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(start__gte=0, end__gt=F("start")), name="decoy_has_a_place"),
+            models.CheckConstraint(
+                condition=Q(told_at=None, answer="", answered_by=None)
+                | (Q(told_at__isnull=False, answered_by__isnull=False) & ~Q(answer="")),
+                name="decoy_is_told",
+            ),
+        ]
+
+    alignment = Suggestion.Alignment.EXACT
+
+    @property
+    def thread(self) -> str:
+        """What comments on it and on what was made of it name."""
+        return self.public_id
+
+    @property
+    def origin_id(self) -> None:
+        """It comes from no suggestion."""
+
+
+class DecoyAnswer(_Place):
+    """What a reader who accepted or changed a decoy sees in their note, in the place of an annotation, until they are
+    told. As with annotations, rows change in `status` only.
+    """
+
+    decoy = models.ForeignKey(Decoy, on_delete=models.PROTECT, related_name="answers")
+    annotator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(max_length=20, choices=Annotation.Status, default=Annotation.Status.LIVE)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["decoy"], condition=Q(status="live"), name="decoy_answer_once"),
+            models.CheckConstraint(condition=Q(start__gte=0, end__gt=F("start")), name="decoy_answer_has_a_place"),
+        ]
+
+    stage = Annotation.Stage.BASE
+
+    @property
+    def origin(self) -> Decoy:
+        return self.decoy
+
+    @property
+    def origin_id(self) -> None:
+        """It comes from no suggestion."""
+
+    @property
+    def thread(self) -> str:
+        return self.decoy.thread
+
+    @property
+    def person(self) -> User:
+        return self.annotator
 
 
 class Decision(models.Model):
     """One thing a reviewer did, append-only. `idempotency_key` makes a repeat answer with the first result.
 
-    `withdrew` and `made` are the annotations before and after, and so for relations and the values of document labels;
-    undo swaps them back. A redo has the verdict of what it does again. What was dismissed is no annotation and no item:
-    its label and place stand here. `project` is that of the note.
+    `withdrew` and `made` are the annotations before and after, and so for relations, the values of document labels and
+    what stands for an annotation of a decoy; undo swaps them back. A redo has the verdict of what it does again. What
+    was dismissed is no annotation and no item: its label and place stand here. `project` is that of the note.
     """
 
     class Verdict(models.TextChoices):
@@ -260,13 +371,15 @@ class Decision(models.Model):
     item = models.ForeignKey(ReviewItem, on_delete=models.PROTECT, null=True, related_name="decisions")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     verdict = models.CharField(max_length=20, choices=Verdict)
-    stream = models.CharField(max_length=20, help_text="stream of the item, or 'unasked'")
+    stream = models.CharField(max_length=20, help_text="stream of the item, 'unasked', or 'decoy'")
     withdrew = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
     made = models.ForeignKey(Annotation, on_delete=models.PROTECT, null=True, related_name="+")
     withdrew_relation = models.ForeignKey(Relation, on_delete=models.PROTECT, null=True, related_name="+")
     made_relation = models.ForeignKey(Relation, on_delete=models.PROTECT, null=True, related_name="+")
     withdrew_value = models.ForeignKey(DocumentValue, on_delete=models.PROTECT, null=True, related_name="+")
     made_value = models.ForeignKey(DocumentValue, on_delete=models.PROTECT, null=True, related_name="+")
+    withdrew_answer = models.ForeignKey(DecoyAnswer, on_delete=models.PROTECT, null=True, related_name="+")
+    made_answer = models.ForeignKey(DecoyAnswer, on_delete=models.PROTECT, null=True, related_name="+")
     dismissed_label = models.CharField(max_length=40, blank=True)
     dismissed_fragments = models.CharField(max_length=500, blank=True)
     undoes = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="undone_by")
@@ -284,3 +397,13 @@ class Decision(models.Model):
             models.Index(fields=["reviewer", "decided_at"], name="decision_of_reviewer"),
             models.Index(fields=["project", "reviewer", "decided_at"], name="decision_in_project"),
         ]
+
+    @property
+    def taken(self) -> Annotation | DecoyAnswer | None:
+        """What stood in the note before, and does not any more."""
+        return self.withdrew or self.withdrew_answer
+
+    @property
+    def put(self) -> Annotation | DecoyAnswer | None:
+        """What stands in the note since."""
+        return self.made or self.made_answer

@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils.text import Truncator
 
 from annotator.accounts.models import User
-from annotator.annotations.models import Annotation
 from annotator.core.spans import Span
 from annotator.core.tokens import fit, snap
 from annotator.documents.models import Document
@@ -21,6 +20,7 @@ from annotator.review.acts import moved
 from annotator.review.alike import alike_context
 from annotator.review.blinding import has_unmasked, is_masked, is_read_blind
 from annotator.review.card import card_context, model_said
+from annotator.review.decoys import told_decoys
 from annotator.review.filters import BY_SPAN, chips, chosen_reason, within
 from annotator.review.history import history_of
 from annotator.review.missed import missed_in
@@ -34,6 +34,7 @@ from annotator.review.selectors import (
     QUEUE_SHOWN,
     Mark,
     NoteView,
+    Target,
     changed_spans,
     last_undo_id,
     n_unseen,
@@ -97,12 +98,10 @@ def note_title(document: Document) -> str:
 
 def main_of(decisions: Sequence[Decision]) -> Decision:
     """The decision that the page speaks of, of those that went together: the first about a span, where there is one."""
-    return next((each for each in decisions if each.item_id or each.made_id or each.withdrew_id), decisions[0])
+    return next((each for each in decisions if each.item_id or each.put or each.taken), decisions[0])
 
 
-def focus_after(
-    decision: Decision, *, target: ReviewItem | Annotation | None, view: NoteView, asked: Mapping[str, Any]
-) -> str:
+def focus_after(decision: Decision, *, target: Target | None, view: NoteView, asked: Mapping[str, Any]) -> str:
     """The key of the span in focus after a decision: the next that the queue shows, or the span just edited or joined,
     or labelled without what the model says of it. By span there is no next in the note.
 
@@ -116,14 +115,14 @@ def focus_after(
     if decision.made_value_id or decision.withdrew_value_id:
         return str(asked["target"])
     if relate_after(decision, asked=asked):
-        return f"a{decision.made.public_id}" if decision.made else ""
+        return f"a{decision.put.public_id}" if decision.put else ""
     is_edited = decision.verdict in {Decision.Verdict.EDIT, Decision.Verdict.ADD} or has_unmasked(decision)
-    if is_edited and decision.made:
-        return f"a{decision.made.public_id}"
+    if is_edited and decision.put:
+        return f"a{decision.put.public_id}"
     if decision.verdict == Decision.Verdict.UNDO:
         if decision.item and f"i{decision.item.public_id}" in view.marks:
             return f"i{decision.item.public_id}"
-        return f"a{decision.made.public_id}" if decision.made else _first(shown)
+        return f"a{decision.put.public_id}" if decision.put else _first(shown)
     if not isinstance(target, ReviewItem):
         return _first(shown)
     place = place_of(target)
@@ -132,9 +131,9 @@ def focus_after(
 
 def relate_after(decision: Decision, *, asked: Mapping[str, Any]) -> str:
     """The key of the span that a relation is being drawn from, after a suggestion was accepted for it; else ''."""
-    if not asked["relate"] or asked["verdict"] != "accept" or decision.made is None:
+    if not asked["relate"] or asked["verdict"] != "accept" or decision.put is None:
         return ""
-    return f"a{decision.made.public_id}" if asked["relate"] == asked["target"] else str(asked["relate"])
+    return f"a{decision.put.public_id}" if asked["relate"] == asked["target"] else str(asked["relate"])
 
 
 def note_context(
@@ -195,6 +194,7 @@ def note_context(
         "is_by_span": is_by_span,
         "is_read_blind": is_read_blind(view.note_item),
         "n_unseen": n_unseen(view.note_item),
+        **_decoys(view.note_item),
         "in_queue": in_queue,
         "walk": in_queue,
         "queue": draw_queue(shown.queue[:QUEUE_SHOWN], current=key, note_url=note_url, queue=reason, reasons=REASONS),
@@ -202,6 +202,12 @@ def note_context(
         "idempotency_key": uuid.uuid4().hex,
         **(relating_context(view, start, mark, in_queue=in_queue) if start and mark else {}),
     }
+
+
+def _decoys(note_item: ReviewItem) -> dict[str, Any]:
+    """The decoys that a submitted note held, and how many of them its reader rejected."""
+    found = told_decoys(note_item) if note_item.status != ReviewItem.Status.OPEN else []
+    return {"decoys": found, "n_caught": sum(1 for decoy in found if decoy.answer == decoy.Answer.REJECTED)}
 
 
 def with_bounds(view: NoteView, target: ReviewItem, data: Mapping[str, Any]) -> tuple[NoteView, Span]:
@@ -343,7 +349,7 @@ def _about(decision: Decision, view: NoteView) -> str:
     value = next(filter(None, reversed(values) if decision.verdict == Decision.Verdict.UNDO else values), None)
     if value is not None:
         return f"{value.name} “{value.value}”"
-    about = decision.made or decision.withdrew or (decision.item.suggestion if decision.item else None)
+    about = decision.put or decision.taken or (decision.item.asked if decision.item else None)
     return about.label if about else ""
 
 

@@ -18,7 +18,7 @@ from annotator.qualification.models import Qualification
 from annotator.qualification.services import begin_trial
 from annotator.readings.services import notes_read
 from annotator.review.blinding import stream_of_note
-from annotator.review.models import FIRST_TRIAL, INHERITED, LATE, SUPERSEDED, ReviewItem
+from annotator.review.models import ASKED_OF_READER, FIRST_TRIAL, INHERITED, LATE, SUPERSEDED, ReviewItem
 from annotator.suggestions.models import Suggestion
 
 _WAITING = (ReviewItem.Status.OPEN, ReviewItem.Status.HELD)
@@ -81,7 +81,8 @@ def fit_slots(*, project: Project, documents: Collection[int], n_slots: int) -> 
     first: dict[int, float] = {}
     has: set[tuple[int, int]] = set()
     # `exclude`, since SQLite would take an index of all units: see review.similar.is_finished.
-    notes, spans = items.exclude(unit=ReviewItem.Unit.SPAN), items.exclude(unit=ReviewItem.Unit.NOTE)
+    notes = items.exclude(unit__in=ASKED_OF_READER)
+    spans = items.exclude(unit__in=[ReviewItem.Unit.NOTE, ReviewItem.Unit.DECOY])
     for document_id, slot, priority in notes.values_list("document", "slot", "priority"):
         has.add((document_id, slot))
         first[document_id] = priority
@@ -293,7 +294,7 @@ def fill_slots(*, sets: QuerySet[AnnotationSet]) -> int:
         ReviewItem.objects.filter(
             document_id=item.document_id,
             slot=item.slot,
-            unit=ReviewItem.Unit.SPAN,
+            unit__in=ASKED_OF_READER,
             status__in=[*_WAITING, ReviewItem.Status.CERTIFIED],
         ).update(status=ReviewItem.Status.CLOSED, reason=LATE, version=F("version") + 1)
     if filled:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from types import MappingProxyType
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, TextField
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
 from annotator.accounts.models import User
@@ -24,12 +24,23 @@ from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
 from annotator.review.blinding import is_audited_blind, is_read_blind
-from annotator.review.models import REVEALED, UNSEEN, Decision, ReviewItem
+from annotator.review.decoys import live_answers, with_decoys
+from annotator.review.models import (
+    ASKED_OF_READER,
+    REVEALED,
+    UNSEEN,
+    Decision,
+    Decoy,
+    DecoyAnswer,
+    ReviewItem,
+)
 from annotator.review.relations import Joined, document_values_of, relations_of
 from annotator.suggestions.models import Labeler, Suggestion
 
 Place = tuple[float, float, int, int]
-Source = Suggestion | Annotation
+Source = Suggestion | Annotation | Decoy | DecoyAnswer
+# What a mark stands for: an open item, or what its reader says.
+Target = ReviewItem | Annotation | DecoyAnswer
 SUGGESTED, PERSON, CERTIFIED, BLIND = "suggested", "person", "certified", "blind"
 AUDIT = "audit"
 # In the place of what a blind audit hides.
@@ -50,6 +61,12 @@ _OF_ANNOTATION: tuple[str | Cast, ...] = (
     *("public_id", "first_version", "origin_id", "fragments", "surface", "label"),
     Cast("attributes", TextField()),
     "certificate__public_id",
+)
+# Of what stands for an annotation, in the same order: it has no suggestion and no certificate.
+_OF_ANSWER: tuple[str | Cast | Value, ...] = (
+    *("public_id", "decoy__public_id", Value(0), "fragments", "surface", "label"),
+    Cast("attributes", TextField()),
+    Value(""),
 )
 # What is read along with a decision that is shown, undone or done again.
 _WHAT_IT_NAMES = (
@@ -105,7 +122,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class NoteView:
-    """A note with its marks, and what is said beyond them; from seven queries at most, however many marks there are.
+    """A note with its marks, and what is said beyond them; from seven queries at most, however many marks there are,
+    and two more where there are decoys.
 
     `held` are suggestions that nobody is asked about while they are tested; `n_items` counts those that are asked.
     """
@@ -188,10 +206,9 @@ class NoteView:
 
 def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
     """The note item of that public id in the project, of a reader or of a trial, with its document. One query."""
+    units = (ReviewItem.Unit.NOTE, ReviewItem.Unit.TRIAL)
     found = (
-        ReviewItem.objects.select_related("document")
-        .filter(public_id=item_id, suggestion=None, project=project)
-        .first()
+        ReviewItem.objects.select_related("document").filter(public_id=item_id, unit__in=units, project=project).first()
     )
     if found is not None:
         found.document.project = project
@@ -199,9 +216,9 @@ def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
 
 
 def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
-    """The span items of the note and slot of `note_item`."""
-    unit = ReviewItem.Unit.TRIAL_SPAN if note_item.is_trial else ReviewItem.Unit.SPAN
-    return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit=unit)
+    """The span items of the note and slot of `note_item`, and those of its decoys."""
+    units = (ReviewItem.Unit.TRIAL_SPAN,) if note_item.is_trial else ASKED_OF_READER
+    return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit__in=units)
 
 
 def waiting_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
@@ -274,9 +291,14 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
     schema = current_schema(project).schema
     labels = {label.name: label for label in schema.labels}
     counted = span_items(note_item).filter(status__in=[ReviewItem.Status.OPEN, ReviewItem.Status.DECIDED])
-    waiting = waiting_items(note_item).values_list(*_OF_ITEM)
-    asserted = live_annotations(note_item).values_list(*_OF_ANNOTATION)
+    waiting = list(waiting_items(note_item).values_list(*_OF_ITEM))
+    asserted = list(live_annotations(note_item).values_list(*_OF_ANNOTATION))
     said = said_of_spans(document_id=note_item.document_id, reader_id=note_item.leased_by_id)
+    is_decoy = Q(unit=ReviewItem.Unit.DECOY)
+    n = counted.aggregate(all=Count("pk"), decoys=Count("pk", filter=is_decoy))
+    if n["decoys"]:
+        waiting = with_decoys(waiting, at=_OF_ITEM.index("suggestion__id"))
+        asserted += live_answers(note_item).values_list(*_OF_ANSWER)
     suggested = [_suggested(project, labels, said, *row) for row in waiting]
     return NoteView(
         note_item=note_item,
@@ -285,45 +307,51 @@ def note_view(*, note_item: ReviewItem) -> NoteView:
         queue=sorted((mark for mark in suggested if not mark.is_held), key=lambda mark: mark.place or ()),
         held=[mark for mark in suggested if mark.is_held],
         annotations=[_asserted(labels, said, *row) for row in asserted],
-        n_items=0 if is_read_blind(note_item) else counted.count(),
+        n_items=0 if is_read_blind(note_item) else n["all"],
         relations=relations_of(note_item) if schema.relations else [],
         values=document_values_of(note_item) if schema.document_labels else {},
     )
 
 
-def target_for(*, note_item: ReviewItem, key: str) -> ReviewItem | Annotation | None:
+def target_for(*, note_item: ReviewItem, key: str) -> Target | None:
     """The open or held item or live annotation that a mark's key names in the note; None where it is no longer there.
 
-    One query; an item comes with its suggestion, an annotation with its origin and who or what made it.
+    One query, two where it is a decoy's or gone; an item comes with its suggestion, an annotation with its origin and
+    who or what made it.
     """
     if key.startswith("i"):
         item = waiting_items(note_item).filter(public_id=key[1:]).select_related("suggestion").first()
         if item is not None:
             item.document = note_item.document
         return item
-    found = live_annotations(note_item).filter(public_id=key[1:])
-    return found.select_related("annotator", "origin", "certificate__batch").first()
+    annotations = live_annotations(note_item).filter(public_id=key[1:])
+    found = annotations.select_related("annotator", "origin", "certificate__batch").first()
+    if found is not None:
+        return found
+    return live_answers(note_item).filter(public_id=key[1:]).select_related("annotator", "decoy").first()
 
 
-def source_of(target: ReviewItem | Annotation) -> Source:
+def source_of(target: Target) -> Source:
     """What says where a target is and what it is called: a span item's suggestion, or the annotation itself."""
-    if isinstance(target, Annotation):
+    if not isinstance(target, ReviewItem):
         return target
-    if target.suggestion is None:
+    asked = target.asked
+    if asked is None:
         raise ValueError("a note is no span")
-    return target.suggestion
+    return asked
 
 
 def place_of(item: ReviewItem) -> Place:
     """Where a span item, come with its suggestion, stands in the queue of its note."""
-    if item.suggestion is None:
+    asked = item.asked
+    if asked is None:
         raise ValueError("a note stands in no queue of spans")
-    score = 0.0 if is_audited_blind(item) else item.suggestion.score if item.confidence is None else item.confidence
-    return _place(item.skipped_at, score, item.suggestion.span.start, item.pk)
+    score = 0.0 if is_audited_blind(item) else asked.score if item.confidence is None else item.confidence
+    return _place(item.skipped_at, score, asked.span.start, item.pk)
 
 
-def labeler_of(suggestion: Suggestion) -> Labeler:
-    """The labeler that made the suggestion. One query."""
+def labeler_of(suggestion: Suggestion | Decoy) -> Labeler:
+    """The labeler that made the suggestion; of a decoy, the one that it goes by. One query."""
     return Labeler.objects.get(runs__jobs=suggestion.job_id)
 
 
@@ -365,7 +393,7 @@ def changed_spans(decisions: Iterable[Decision]) -> list[Span]:
     return [
         source.span
         for decision in decisions
-        for source in (decision.withdrew, decision.made, decision.item.suggestion if decision.item else None)
+        for source in (decision.taken, decision.put, decision.item.asked if decision.item else None)
         if source is not None
     ]
 
@@ -401,7 +429,7 @@ def _suggested(
     status: str,
     confidence: float | None,
     skipped_at: datetime | None,
-    suggestion_id: int,
+    about: int | str,
     fragments: str,
     surface: str,
     label: str,
@@ -423,7 +451,7 @@ def _suggested(
             state=BLIND,
             reason=AUDIT,
             place=_place(skipped_at, 0.0, span.start, pk),
-            said=said.get(suggestion_id, ""),
+            said=said.get(about, ""),
             is_masked=True,
         )
     return Mark(
@@ -439,7 +467,7 @@ def _suggested(
         place=None
         if status == ReviewItem.Status.HELD
         else _place(skipped_at, score if confidence is None else confidence, span.start, pk),
-        said=said.get(suggestion_id, ""),
+        said=said.get(about, ""),
     )
 
 

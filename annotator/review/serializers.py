@@ -21,7 +21,7 @@ from annotator.annotations.serializers import (
 )
 from annotator.core.spans import Span
 from annotator.review.forms import MOST_SECONDS
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import Decision, Decoy, ReviewItem
 from annotator.review.selectors import Mark
 from annotator.web.api import FragmentsField, PageQuery, SpanSerializer, StrictSerializer
 
@@ -103,6 +103,12 @@ class OpenItemSerializer(_MarkSerializer):
         return None if mark.is_masked else mark.label.name
 
 
+class DecoySerializer(SpanSerializer):
+    """A suggestion that was wrong on purpose, and what its reader made of it. Read from a Decoy."""
+
+    answer = serializers.ChoiceField(Decoy.Answer.choices)
+
+
 class HeldNoteSerializer(ReviewItemSerializer):
     """The note with its text, what waits in it, and what its reader has said. Read from a mapping."""
 
@@ -118,6 +124,7 @@ class HeldNoteSerializer(ReviewItemSerializer):
     annotations = OwnAnnotationSerializer(many=True)
     relations = JoinedSerializer(many=True)
     document_labels = serializers.DictField(child=serializers.CharField(), help_text="Label of the note: its value.")
+    decoys = DecoySerializer(many=True, help_text="Which suggestions were decoys; empty until the note is submitted.")
 
 
 class TakeSerializer(StrictSerializer):
@@ -230,9 +237,9 @@ class DecisionSerializer(serializers.Serializer):
     item = serializers.CharField(source="item.public_id", default=None, allow_null=True)
     reviewer = serializers.CharField(source="reviewer.username")
     withdrew = serializers.CharField(
-        source="withdrew.public_id", default=None, allow_null=True, help_text="The annotation that was taken away."
+        source="taken.public_id", default=None, allow_null=True, help_text="The annotation that was taken away."
     )
-    made = AnnotationSerializer(allow_null=True, help_text="The annotation that was made or came back.")
+    made = AnnotationSerializer(source="put", allow_null=True, help_text="The annotation that was made or came back.")
     withdrew_relation = RelationSerializer(allow_null=True)
     made_relation = RelationSerializer(allow_null=True)
     withdrew_value = DocumentValueSerializer(allow_null=True)

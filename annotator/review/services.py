@@ -15,17 +15,20 @@ from django.db import transaction
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, Comment, Relation
-from annotator.annotations.services import NewAnnotation, open_set
+from annotator.annotations.services import AnnotationExists, NewAnnotation, open_set
 from annotator.audit.services import record_event
 from annotator.core.spans import Span
 from annotator.projects.selectors import current_schema
 from annotator.review.deciding import accepted, edited, rejected
+from annotator.review.decoys import live_answers
 from annotator.review.desk import DecisionConflict as DecisionConflict
 from annotator.review.desk import DecisionRefused as DecisionRefused
 from annotator.review.desk import Desk, Outcome
 from annotator.review.leases import LeaseConflict, hold, take_note_of
-from annotator.review.models import UNASKED, Decision, ReviewItem
+from annotator.review.models import UNASKED as UNASKED
+from annotator.review.models import Decision, ReviewItem
 from annotator.review.relating import classified, related, unrelated, with_relations
+from annotator.review.selectors import Target
 from annotator.review.spreading import spread
 from annotator.review.telling import tell_of_questions, tell_tests
 from annotator.review.undoing import redo, undo
@@ -44,14 +47,14 @@ class Accept:
 class Reject:
     """Reject a suggestion, or withdraw an annotation."""
 
-    target: ReviewItem | Annotation
+    target: Target
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """Give the target another span, label or attributes; what is None stays as it is."""
 
-    target: ReviewItem | Annotation
+    target: Target
     span: Span | None = None
     label: str | None = None
     attributes: Mapping[str, str] | None = None
@@ -100,7 +103,7 @@ class FinishNote:
 class Spread:
     """Accept or reject the target and all mentions in the note that read alike: see `review.spreading`."""
 
-    target: ReviewItem | Annotation
+    target: Target
     is_rejected: bool = False
 
 
@@ -223,6 +226,8 @@ def _edit(desk: Desk, act: Edit) -> list[Outcome]:
 
 
 def _add(desk: Desk, act: Add) -> list[Outcome]:
+    if live_answers(desk.note_item).filter(label=act.label, fragments=str(act.span)).exists():
+        raise AnnotationExists(f"this span is labelled {act.label} already")
     made = desk.add(NewAnnotation(span=act.span, label=act.label, attributes=act.attributes))
     return [Outcome(Verdict.ADD, made=made)]
 
@@ -271,13 +276,15 @@ def _rows(
             item=outcome.item,
             reviewer=desk.reviewer,
             verdict=outcome.verdict,
-            stream=outcome.item.stream if outcome.item and not outcome.is_unasked else UNASKED,
+            stream=outcome.stream,
             withdrew=outcome.withdrew,
             made=outcome.made,
             withdrew_relation=outcome.withdrew_relation,
             made_relation=outcome.made_relation,
             withdrew_value=outcome.withdrew_value,
             made_value=outcome.made_value,
+            withdrew_answer=outcome.withdrew_answer,
+            made_answer=outcome.made_answer,
             undoes=outcome.undoes,
             redoes=outcome.redoes,
             dismissed_label=outcome.dismissed[0],

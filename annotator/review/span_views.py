@@ -12,14 +12,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from annotator.annotations.models import Annotation
 from annotator.audit.services import record_read
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
 from annotator.review import leases, pages
 from annotator.review.filters import BY_SPAN
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import decisions_with, note_item_for, note_view
+from annotator.review.selectors import Target, decisions_with, note_item_for, note_view
 from annotator.review.spans import take_next_span
 from annotator.web.http import is_partial, see_other
 
@@ -37,7 +36,7 @@ def answered(
     membership: Membership,
     note_item: ReviewItem,
     decision: Decision,
-    target: ReviewItem | Annotation | None,
+    target: Target | None,
     asked: Mapping[str, Any],
     *,
     left: ReviewItem,

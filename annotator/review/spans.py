@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
 from annotator.accounts.models import User
 from annotator.projects.models import Project
@@ -42,14 +42,28 @@ def take_next_span(
 def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
     """The span that comes next for this person, with its note and project: of the notes assigned to them, then of any.
 
-    Thirteen queries at most, each by an index. Spans are looked through only where there is such a note: those of other
-    people's would be looked through to the last.
+    Thirteen queries at most, fourteen where there are decoys, each by an index. Spans are looked through only where
+    there is such a note: those of other people's would be looked through to the last.
     """
     notes = _notes(project=project, reviewer=reviewer, now=now).order_by()
     mine, others = notes.filter(assigned_to=reviewer), notes.exclude(assigned_to=reviewer)
     spans = _spans(project)
     found = _first(spans.filter(document__in=mine.values("document")), mine, project) if mine.exists() else None
-    return found or (_first(spans, others, project) if others.exists() else None)
+    found = found or (_first(spans, others, project) if others.exists() else None)
+    return (_decoy_before(found, notes, project) if project.decoy_percent else None) or found
+
+
+def _decoy_before(found: ReviewItem | None, notes: QuerySet[ReviewItem], project: Project) -> ReviewItem | None:
+    """The decoy that comes before the span found: one of its note that is less certain; any where no span is left."""
+    decoys = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.DECOY, status=ReviewItem.Status.OPEN)
+    decoys = decoys.select_related("document__project", "decoy").order_by("-priority", "pk")
+    if found is None:
+        of_notes = Exists(notes.filter(document=OuterRef("document"), slot=OuterRef("slot")))
+        return decoys.filter(of_notes).order_by(F("skipped_at").asc(nulls_first=True), "-priority", "pk").first()
+    if found.stream != Stream.UNCERTAIN:
+        return None
+    of_note = decoys.filter(document=found.document_id, slot=found.slot, skipped_at=None)
+    return (of_note if found.skipped_at else of_note.filter(priority__gte=found.priority)).first()
 
 
 def note_to_undo_in(*, project: Project, reviewer: User, key: str) -> ReviewItem:

@@ -17,8 +17,8 @@ from annotator.core.spans import Span
 from annotator.review.blinding import is_masked
 from annotator.review.deciding import accepted, edited, rejected
 from annotator.review.desk import DecisionRefused, Desk, Outcome
-from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import live_annotations, source_of, waiting_items
+from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem
+from annotator.review.selectors import Target, live_annotations, source_of, waiting_items
 
 MOST = 200  # mentions at once
 
@@ -37,9 +37,14 @@ def others_alike(text: str, span: Span, surface: str) -> list[Span]:
     return [] if span.is_discontinuous else [other for other in alike(text, surface) if other != span]
 
 
-def mentions_like(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> list[Mention]:
-    """The other places in the note that read like the target, in order, but for those of blind audits. Two queries."""
+def mentions_like(*, note_item: ReviewItem, target: Target) -> list[Mention]:
+    """The other places in the note that read like the target, in order, but for those of blind audits. Two queries.
+
+    A decoy stands on words that its note has once (`review.decoying`), so none is among them, nor has one of its own.
+    """
     source = source_of(target)
+    if isinstance(source, Decoy | DecoyAnswer):
+        return []
     text = note_item.document.text
     places = others_alike(text, source.span, source.surface)
     items: dict[str, list[ReviewItem]] = {}
@@ -57,7 +62,7 @@ def mentions_like(*, note_item: ReviewItem, target: ReviewItem | Annotation) -> 
     return [mention for mention in mentions if not any(is_masked(item) for item in mention.items)]
 
 
-def spread(desk: Desk, target: ReviewItem | Annotation, *, is_rejected: bool) -> list[Outcome]:
+def spread(desk: Desk, target: Target, *, is_rejected: bool) -> list[Outcome]:
     """Decide on the target and all that read like it. Raises DecisionRefused where nothing else does."""
     if isinstance(target, ReviewItem) and is_masked(target):
         raise DecisionRefused("What the model says here is hidden: decide on it alone.")
@@ -70,7 +75,7 @@ def spread(desk: Desk, target: ReviewItem | Annotation, *, is_rejected: bool) ->
     return outcomes
 
 
-def _accepted(desk: Desk, target: ReviewItem | Annotation, mentions: list[Mention]) -> list[Outcome]:
+def _accepted(desk: Desk, target: Target, mentions: list[Mention]) -> list[Outcome]:
     source = source_of(target)
     outcomes = [accepted(desk, target)] if isinstance(target, ReviewItem) else []
     for mention in mentions:
@@ -88,9 +93,9 @@ def _accepted(desk: Desk, target: ReviewItem | Annotation, mentions: list[Mentio
     return outcomes
 
 
-def _rejected(desk: Desk, target: ReviewItem | Annotation, mentions: list[Mention]) -> list[Outcome]:
+def _rejected(desk: Desk, target: Target, mentions: list[Mention]) -> list[Outcome]:
     label = source_of(target).label
-    all_of_them: list[ReviewItem | Annotation] = [target]
+    all_of_them: list[Target] = [target]
     for mention in mentions:
         all_of_them += [item for item in mention.items if source_of(item).label == label]
         all_of_them += [annotation for annotation in mention.annotations if annotation.label == label]

@@ -1,5 +1,6 @@
 """How a project's notes and spans come to its reviewers, as its leads set it: the policy, the share of notes that are
-read blind, the share of accepted suggestions that people go on deciding, and whether audits are blind."""
+read blind, the share of accepted suggestions that people go on deciding, whether audits are blind, and how many decoys
+there are."""
 
 from __future__ import annotations
 
@@ -12,8 +13,14 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
+from annotator.notices.models import Kind
+from annotator.notices.services import notify
+from annotator.projects.access import Action
 from annotator.projects.models import Project
+from annotator.projects.selectors import current_schema, members_who
 from annotator.projects.services import lock_projects
+from annotator.review.decoying import MOST_PERCENT, drop_waiting
+from annotator.review.decoys import can_have_decoys
 from annotator.review.models import ReviewItem
 
 _Stream = ReviewItem.Stream
@@ -27,23 +34,27 @@ class StreamsRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The settings; shares in per cent. None may be read blind; of what is accepted something is always decided."""
+    """The settings; shares in per cent. None may be read blind; of what is accepted something is always decided.
+    `decoy_percent` are the decoys for a hundred suggestions: none is the rule.
+    """
 
     policy: str
     blind_percent: int
     watch_percent: int
     audits: str
+    decoy_percent: int
 
 
 def streams_of(project: Project) -> Streams:
-    return Streams(project.policy, project.blind_percent, project.watch_percent, project.audits)
+    return Streams(project.policy, project.blind_percent, project.watch_percent, project.audits, project.decoy_percent)
 
 
 @transaction.atomic
 def set_streams(*, project: Project, streams: Streams, actor: User, now: datetime) -> int:
     """Set how notes and spans come; how many note items changed their stream. Nothing is written where nothing changes.
 
-    A note that somebody has begun stays as it is. Raises StreamsRefused for what is none of the choices.
+    A note that somebody has begun stays as it is. Where decoys begin or end, whoever reviews is told. Raises
+    StreamsRefused for what is none of the choices, and for decoys where no label is left for them.
     """
     _refuse_wrong(streams)
     lock_projects(project)
@@ -51,10 +62,14 @@ def set_streams(*, project: Project, streams: Streams, actor: User, now: datetim
     before = streams_of(project)
     if streams == before:
         return 0
+    if streams.decoy_percent and not can_have_decoys(current_schema(project).schema):
+        raise StreamsRefused("every label of the schema is joined by a relation: none is left for decoys")
     for name, value in asdict(streams).items():
         setattr(project, name, value)
     project.save(update_fields=list(asdict(streams)))
     n_moved = draw_blind(project=project) if streams.blind_percent != before.blind_percent else 0
+    if before.decoy_percent and not streams.decoy_percent:
+        drop_waiting(project=project)
     record_event(
         project=project.public_id,
         actor=actor,
@@ -63,6 +78,15 @@ def set_streams(*, project: Project, streams: Streams, actor: User, now: datetim
         now=now,
         detail=asdict(streams) | {"n_notes": n_moved},
     )
+    if bool(streams.decoy_percent) != bool(before.decoy_percent):
+        notify(
+            users=members_who(project, Action.REVIEW),
+            kind=Kind.DECOYS_ON if streams.decoy_percent else Kind.DECOYS_OFF,
+            project=project.public_id,
+            actor=actor,
+            now=now,
+            detail={"percent": streams.decoy_percent},
+        )
     return n_moved
 
 
@@ -98,3 +122,7 @@ def _refuse_wrong(streams: Streams) -> None:
         raise StreamsRefused(f"{streams.blind_percent} % of the notes cannot be read blind: 0 to 100 are wanted")
     if not 1 <= streams.watch_percent <= 100:
         raise StreamsRefused(f"{streams.watch_percent} % cannot be watched: 1 to 100 are wanted")
+    if not 0 <= streams.decoy_percent <= MOST_PERCENT:
+        raise StreamsRefused(
+            f"{streams.decoy_percent} decoys for a hundred suggestions: 0 to {MOST_PERCENT} are wanted"
+        )

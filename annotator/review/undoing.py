@@ -71,7 +71,7 @@ def _is_rested_on(decisions: Sequence[Decision]) -> bool:
 def _threads_and_labels(decisions: Sequence[Decision]) -> set[str]:
     found = set()
     for each in decisions:
-        found |= {said.thread for said in (each.withdrew, each.made) if said is not None}
+        found |= {said.thread for said in (each.taken, each.put) if said is not None}
         found |= {end for tie in (each.withdrew_relation, each.made_relation) if tie for end in (tie.head, tie.tail)}
         found |= {value.name for value in (each.withdrew_value, each.made_value) if value is not None}
     return found

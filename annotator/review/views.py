@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from annotator.annotations.models import Annotation
 from annotator.annotations.services import AnnotationExists
 from annotator.audit.services import record_read
 from annotator.core.schema import SchemaError
@@ -27,11 +26,13 @@ from annotator.qualification.selectors import standings, trial_of
 from annotator.review import leases, pages, services, span_views
 from annotator.review.acts import act_of, asked_of
 from annotator.review.blinding import is_masked
+from annotator.review.decoys import told_decoys
 from annotator.review.filters import BY_SPAN
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.readings import rounds_left
 from annotator.review.selectors import (
+    Target,
     decisions_with,
     n_unseen,
     note_item_for,
@@ -258,7 +259,7 @@ def _answered(
     membership: Membership,
     note_item: ReviewItem,
     decision: Decision,
-    target: ReviewItem | Annotation | None,
+    target: Target | None,
     asked: Mapping[str, Any],
     *,
     left: ReviewItem,
@@ -271,7 +272,7 @@ def _answered(
         return _on_in_trial(request, membership, note_item)
     decisions, queue = decisions_with(decision), asked["queue"]
     is_finished = any(each.verdict == Decision.Verdict.NOTE_DONE for each in decisions)
-    if is_finished and queue != BY_SPAN and not n_unseen(note_item):
+    if is_finished and queue != BY_SPAN and not (n_unseen(note_item) or told_decoys(note_item)):
         return _to_next_note(request, membership)
     if not note_item.is_read_by(membership.user):
         return _not_yours(request, membership, note_item, is_saved=True)

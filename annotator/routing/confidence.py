@@ -6,11 +6,11 @@ leaves the rest to the next one, and the sweeper rings for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum, Value
 
 from annotator.certificates.models import Calibrator
 from annotator.core.calibration import Calibration
@@ -75,7 +75,7 @@ def ring_apply(calibrator: Calibrator) -> None:
 @transaction.atomic
 def apply_page(*, calibrator_id: int) -> bool:
     """Give the spans that wait in the next notes their confidence, reason and place in the queue; True where more notes
-    are left. Nothing where the calibrator is not in use any more. Nine queries, and one for each two hundred spans.
+    are left. Nothing where the calibrator is not in use any more. Ten queries, and one for each two hundred spans.
 
     The notes are locked before their spans, as whoever decides in them does. Versions stay: nothing happened to a span.
     """
@@ -122,8 +122,9 @@ def _apply(calibrator: Calibrator, page: dict[int, int]) -> None:
         "suggestion__score",
         "suggestion__alignment",
     )
+    rows = [*waiting.values_list(*columns), *_decoys(calibrator, items)]
     confidence, changed, documents = _confidence(calibrator), [], set()
-    for row in map(_Waiting._make, waiting.values_list(*columns)):
+    for row in map(_Waiting._make, rows):
         value = confidence(row.label, row.score)
         reason = row.reason
         if reason in _BY_CONFIDENCE:
@@ -133,6 +134,13 @@ def _apply(calibrator: Calibrator, page: dict[int, int]) -> None:
             changed.append(ReviewItem(pk=row.pk, confidence=value, priority=1 - value, reason=reason))
     ReviewItem.objects.bulk_update(changed, ["confidence", "priority", "reason"], batch_size=200)
     _sort_notes([note for note in notes if note.document_id in documents], page)
+
+
+def _decoys(calibrator: Calibrator, items: QuerySet[ReviewItem]) -> Iterable[tuple[Any, ...]]:
+    """The decoys that go by the calibrator's labeler, which must not stand out among its suggestions."""
+    decoys = items.filter(unit=_Unit.DECOY, status=_Status.OPEN, decoy__job__run__labeler=calibrator.labeler_id)
+    columns = ("pk", "document", "reason", "confidence", "decoy__label", "decoy__score")
+    return decoys.order_by("pk").values_list(*columns, Value(Suggestion.Alignment.EXACT.value))
 
 
 def _sort_notes(notes: Collection[ReviewItem], n_chars: dict[int, int]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
 
+from annotator.review.decoying import plant_decoys, withdraw_touched
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.routing.confidence import Confidence, confidence_of, note_priority, reason_for_review
@@ -24,7 +26,11 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
     job = LabelJob.objects.select_related("document__project", "run__labeler").get(pk=label_job_id)
     found = list(job.suggestions.exclude(alignment=Suggestion.Alignment.UNALIGNED))
     confidence = confidence_of(job.run.labeler)
-    queued = [_queued(suggestion, confidence) for suggestion in found]
+
+    def queue(suggestion: Suggestion) -> Queued:
+        return queued_as(suggestion, confidence)
+
+    queued = [queue(suggestion) for suggestion in found]
     same_labeler = LabelJob.objects.filter(document=job.document, run__labeler__name=job.run.labeler.name)
     older_jobs = list(same_labeler.filter(pk__lt=job.pk).values_list("pk", flat=True))
     is_outdated = same_labeler.filter(pk__gt=job.pk, routed_at__isnull=False).exists()
@@ -32,11 +38,30 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
     items = ensure_note_items(document=job.document, n_slots=job.document.project.n_readers, priority=priority)
     for note_item in items:
         queue_spans(note_item=note_item, queued=queued, older_jobs=older_jobs, is_outdated=is_outdated)
+    _plant(job, items, found=found, queue=queue, older_jobs=older_jobs, is_outdated=is_outdated)
     accept_later(job=job, now=now)
     return True
 
 
-def _queued(suggestion: Suggestion, confidence: Confidence | None) -> Queued:
+def queued_as(suggestion: Suggestion, confidence: Confidence | None) -> Queued:
+    """How a suggestion comes to its reader."""
     value = confidence(suggestion.label, suggestion.score) if confidence else None
     reason = reason_for_review(alignment=suggestion.alignment, score=suggestion.score, confidence=value)
     return Queued(suggestion=suggestion, stream=ReviewItem.Stream.UNCERTAIN, reason=reason, confidence=value)
+
+
+def _plant(
+    job: LabelJob,
+    items: Sequence[ReviewItem],
+    *,
+    found: Sequence[Suggestion],
+    queue: Callable[[Suggestion], Queued],
+    older_jobs: Sequence[int],
+    is_outdated: bool,
+) -> None:
+    """Take away the note's decoys that the job makes stale, and plant those that it gets instead."""
+    withdraw_touched(job=job, found=found, older_jobs=[] if is_outdated else older_jobs)
+    if not is_outdated:
+        for note_item in items:
+            note_item.document = job.document
+            plant_decoys(note_item=note_item, job=job, n_queued=len(found), queue=queue)

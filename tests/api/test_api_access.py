@@ -117,7 +117,13 @@ OPERATIONS: dict[str, Row] = {
     "streams_set": Row(
         "401 404 200 403 403 403",
         "manage",
-        lambda ids: {"policy": "random", "blind_percent": 10, "watch_percent": 5, "audits": "shown"},
+        lambda ids: {
+            "policy": "random",
+            "blind_percent": 10,
+            "watch_percent": 5,
+            "audits": "shown",
+            "decoy_percent": 0,
+        },
     ),
     "agreement_get": Row("401 404 200 403 403 200", "read"),
     "recall_get": Row("401 404 200 403 403 200", "read"),

@@ -10,7 +10,7 @@ from annotator.projects.models import Project, SchemaVersion
 from tests.cast import body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, suggest
 
-ASKED = {"policy": "random", "blind_percent": "20", "watch_percent": "3", "audits": "blind"}
+ASKED = {"policy": "random", "blind_percent": "20", "watch_percent": "3", "audits": "blind", "decoy_percent": "0"}
 
 
 def url(project: Project) -> str:

@@ -41,13 +41,20 @@ def blind_ids() -> str:
 
 
 def test_the_settings_are_kept_and_on_record(project: Project, alice: User) -> None:
-    wanted = Streams(policy="random", blind_percent=10, watch_percent=3, audits="blind")
+    wanted = Streams(policy="random", blind_percent=10, watch_percent=3, audits="blind", decoy_percent=2)
     set_streams(project=project, streams=wanted, actor=alice, now=NOW)
     assert streams_of(Project.objects.get(pk=project.pk)) == wanted
     event = AuditEvent.objects.get(verb="project.streams")
     assert (event.actor, event.detail) == (
         alice,
-        {"policy": "random", "blind_percent": 10, "watch_percent": 3, "audits": "blind", "n_notes": 0},
+        {
+            "policy": "random",
+            "blind_percent": 10,
+            "watch_percent": 3,
+            "audits": "blind",
+            "decoy_percent": 2,
+            "n_notes": 0,
+        },
     )
     set_streams(project=project, streams=wanted, actor=alice, now=NOW)
     assert AuditEvent.objects.filter(verb="project.streams").count() == 1, "nothing changed"
