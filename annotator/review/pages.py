@@ -35,14 +35,13 @@ from annotator.review.selectors import (
     Mark,
     NoteView,
     Target,
-    changed_spans,
-    last_undo_id,
     n_unseen,
     place_of,
     source_of,
     target_for,
 )
 from annotator.review.spreading import others_alike
+from annotator.review.standing import changed_spans, last_undo_id
 from annotator.review.ties import (
     can_relate,
     note_labels,

@@ -159,7 +159,7 @@ def decide(
     """Do `act` in the note and return the decision; a `key` seen before returns the first decision and only renews the
     lease.
 
-    An act of several decisions returns the first; `selectors.decisions_with` has all. `active_seconds` is how long the
+    An act of several decisions returns the first; `standing.decisions_with` has all. `active_seconds` is how long the
     reviewer worked on it, by the page's measure. `asked` is the act in the words of who asked for it: a key that comes
     back with other words is refused. `act` is None where its target is no longer there, as after the first decision
     under the same key: any other conflicts. Raises LeaseConflict (someone else has the note), DecisionConflict (the

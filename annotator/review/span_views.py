@@ -18,8 +18,9 @@ from annotator.projects.models import Membership
 from annotator.review import leases, pages
 from annotator.review.filters import BY_SPAN
 from annotator.review.models import Decision, ReviewItem
-from annotator.review.selectors import Target, decisions_with, note_item_for, note_view
+from annotator.review.selectors import Target, note_item_for, note_view
 from annotator.review.spans import take_next_span
+from annotator.review.standing import decisions_with
 from annotator.web.http import is_partial, see_other
 
 

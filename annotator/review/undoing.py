@@ -19,14 +19,8 @@ from annotator.qualification.selectors import trial_of
 from annotator.review.desk import DecisionConflict, DecisionRefused, Desk, Outcome, close, reopen, swap
 from annotator.review.models import ASKED_AGAIN, LATE, UNASKED, UNSEEN, Decision, ReviewItem
 from annotator.review.queue import tell_read
-from annotator.review.selectors import (
-    changed_spans,
-    decisions_since,
-    decisions_with,
-    last_decision,
-    last_undo,
-    span_items,
-)
+from annotator.review.selectors import span_items
+from annotator.review.standing import changed_spans, decisions_since, decisions_with, last_decision, last_undo
 
 _Verdict = Decision.Verdict
 

@@ -31,17 +31,9 @@ from annotator.review.filters import BY_SPAN
 from annotator.review.forms import DecisionForm, NewSpanForm
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.readings import rounds_left
-from annotator.review.selectors import (
-    Target,
-    decisions_with,
-    n_unseen,
-    note_item_for,
-    note_view,
-    notes_of,
-    queue_counts,
-    target_for,
-)
+from annotator.review.selectors import Target, n_unseen, note_item_for, note_view, notes_of, queue_counts, target_for
 from annotator.review.spans import note_to_undo_in
+from annotator.review.standing import decisions_with
 from annotator.web.http import is_partial, render_either, see_other
 
 DONE = "This note is done. Reload it to see how it stands."

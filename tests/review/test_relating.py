@@ -16,7 +16,7 @@ from annotator.review.history import history_of
 from annotator.review.leases import LEASE, take_note
 from annotator.review.models import Decision
 from annotator.review.relations import document_values_of, relation_for, relations_of
-from annotator.review.selectors import decisions_with, target_for
+from annotator.review.selectors import target_for
 from annotator.review.services import (
     Accept,
     Add,
@@ -30,6 +30,7 @@ from annotator.review.services import (
     Undo,
     Unrelate,
 )
+from annotator.review.standing import decisions_with
 from tests.cast import TIED_SCHEMA, make_member, make_set
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk
 from tests.review.test_services import do, live

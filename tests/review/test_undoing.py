@@ -12,8 +12,8 @@ from annotator.review import services
 from annotator.review.history import history_of
 from annotator.review.leases import take_next, take_note
 from annotator.review.models import Decision
-from annotator.review.selectors import decisions_with
 from annotator.review.services import Accept, Add, Edit, FinishNote, Redo, Reject, Skip, Spread, Undo
+from annotator.review.standing import decisions_with
 from tests.cast import NOW, make_document
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, Desk, suggest
 from tests.review.test_services import do, live
