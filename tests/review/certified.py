@@ -11,6 +11,16 @@ from annotator.review.models import ReviewItem
 from annotator.suggestions.models import Labeler, Suggestion
 from tests.cast import NOW
 
+# Scores are confidence as they are.
+CURVES = {
+    "version": 1,
+    "kind": "platt",
+    "n_cases": 50,
+    "pooled": {"intercept": 0.0, "slope": 1.0, "n_right": 40, "n_wrong": 10, "steps": []},
+    "labels": {},
+    "order": [],
+    "covariance": [[0.1, 0.0], [0.0, 0.1]],
+}
 
 def make_certificate(labeler: Labeler, *suggestions: Suggestion, **fields: Any) -> Certificate:
     """A live certificate over a batch of these suggestions, the most confident first."""
@@ -20,7 +30,7 @@ def make_certificate(labeler: Labeler, *suggestions: Suggestion, **fields: Any) 
         labeler=labeler,
         number=Calibrator.objects.filter(project=project).count() + 1,
         kind="platt",
-        curves={},
+        curves=CURVES,
         n_cases=50,
         status="current",
         created_at=NOW,
@@ -43,7 +53,7 @@ def make_certificate(labeler: Labeler, *suggestions: Suggestion, **fields: Any) 
         for rank, suggestion in enumerate(suggestions, start=1)
     )
     region = Region.objects.create(
-        batch=batch, place=0, chain="a", size=max(len(suggestions), 1), threshold=0.9, passed_at=NOW
+        batch=batch, place=0, chain="A", size=max(len(suggestions), 1), threshold=0.9, passed_at=NOW
     )
     return Certificate.objects.create(
         **{
