@@ -47,7 +47,7 @@ def test_a_labeler_is_made_with_guideline_and_a_pool_frozen_on_the_way(
     assert (made.decoding["template"], made.decoding["constraint"], made.decoding["n_passes"]) == (FULL, "json", 4)
     assert made.prompt_digest == template_digest(FULL)
     page = body(alice_client.get(url("labelers", project)))
-    assert "Version 1</a>" in page and "2 of 5 in <a href=" in page and "pool 1</a>" in page and "Format only, 4 further readings" in page
+    assert "Version 1</a>" in page and "2 of 5 in <a" in page and "Format only, 4 further readings" in page
     assert AuditEvent.objects.get(verb="labeler.make").detail["digest"] == made.digest
 
 

@@ -43,6 +43,7 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.CERTIFICATE_ENDED: {"number": 5},
     Kind.CALIBRATOR_OFFERED: {"number": 2, "n_cases": 200},
     Kind.ROUND_MADE: {"number": 2, "n_notes": 1200, "n_left_out": 1},
+    Kind.DECOYS_ON: {"percent": 3},
 }
 SUBJECTS = {
     "round": "round_id",
@@ -78,6 +79,7 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
         "The guideline has a new version</button><small>Discharge notes · Version 3 is the one that counts.",
         "Pre-labelling run 7 has ended</button><small>Discharge notes · 1,200 notes read.",
         "3 notes failed in pre-labelling run 7",
+        "Some suggestions are decoys from now on</button><small>Discharge notes · About 3 decoys for a hundred",
         "Dataset 4 is ready</button><small>Discharge notes · 1 note, 2 spans.",
         "A note in your hands was taken over",
         "Your role is lead now",

@@ -10,30 +10,14 @@ from annotator.review.holding import certify_spans
 from annotator.review.models import ReviewItem
 from annotator.suggestions.models import Labeler, Suggestion
 from tests.cast import NOW
+from tests.routing.calibrated import make_calibrator
 
-# Scores are confidence as they are.
-CURVES = {
-    "version": 1,
-    "kind": "platt",
-    "n_cases": 50,
-    "pooled": {"intercept": 0.0, "slope": 1.0, "n_right": 40, "n_wrong": 10, "steps": []},
-    "labels": {},
-    "order": [],
-    "covariance": [[0.1, 0.0], [0.0, 0.1]],
-}
 
 def make_certificate(labeler: Labeler, *suggestions: Suggestion, **fields: Any) -> Certificate:
     """A live certificate over a batch of these suggestions, the most confident first."""
     project = labeler.project
-    calibrator = Calibrator.objects.filter(labeler=labeler, status="current").first() or Calibrator.objects.create(
-        project=project,
-        labeler=labeler,
-        number=Calibrator.objects.filter(project=project).count() + 1,
-        kind="platt",
-        curves=CURVES,
-        n_cases=50,
-        status="current",
-        created_at=NOW,
+    calibrator = Calibrator.objects.filter(labeler=labeler, status="current").first() or make_calibrator(
+        labeler, number=Calibrator.objects.filter(project=project).count() + 1
     )
     number = Batch.objects.filter(project=project).count() + 1
     batch = Batch.objects.create(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -16,6 +19,7 @@ from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.progress.counting import decisions_of
 from annotator.projects.models import Project, SchemaVersion
+from annotator.readings.models import Comparison, Difference
 from annotator.review import services
 from annotator.review.decoying import withdraw_touched
 from annotator.review.decoys import told_decoys
@@ -24,13 +28,14 @@ from annotator.review.leases import take_note
 from annotator.review.missed import missed_in
 from annotator.review.models import ON_DECOY, Decision, Decoy, DecoyAnswer, ReviewItem
 from annotator.review.outcomes import candidates, decided_cases
-from annotator.review.queue import fit_slots
+from annotator.review.queue import fit_slots, tell_read
 from annotator.review.selectors import note_view, target_for
 from annotator.review.similar import similar_decisions
 from annotator.review.spans import take_next_span
 from annotator.suggestions.models import Suggestion
 from tests.api.scene import Api
 from tests.cast import NOW, body, make_document, make_set, sign_in
+from tests.purges.scene import build
 from tests.review.conftest import CHEST_PAIN, suggest
 from tests.review.decoy_scene import FOUND, HTMX, NOTE, PLACE, Scene, marks, plant, planted, with_decoys
 
@@ -298,3 +303,21 @@ def test_new_slots_of_a_note_have_no_decoys(known: Project, schema_version: Sche
     assert ReviewItem.objects.filter(unit="note", document=document).count() == 2
     fit_slots(project=known, documents=[document.pk], n_slots=1)
     assert Decoy.objects.count() == 1
+
+
+def test_it_is_in_no_comparison_of_readers_and_in_no_dataset(
+    accepted: Scene, alice: User, dana: User, settings: Any, tmp_path: Path
+) -> None:
+    settings.BUILDS_DIR = tmp_path
+    document, project = accepted.note_item.document, accepted.note_item.project
+    said = [NewAnnotation(span=span, label=label, attributes={}) for span, label, _ in FOUND]
+    make_set(document, alice, *said)
+    tell_read(document_ids=[document.pk])
+    assert Comparison.objects.filter(document=document).exists()
+    assert not Difference.objects.exists(), "the decoy alone would be one"
+    AnnotationSet.objects.filter(annotator=alice).update(status="open")
+    build(project, dana)
+    lines = [line for path in tmp_path.rglob("*.jsonl") for line in path.read_text().splitlines()]
+    (row,) = (row for row in map(json.loads, lines) if row["text"] == NOTE)
+    assert "chest pain" in json.dumps({name: value for name, value in row.items() if name != "text"})
+    assert "unaided" not in json.dumps({name: value for name, value in row.items() if name != "text"})
