@@ -181,9 +181,9 @@ class Pairs:
         self._rows: dict[str, Any] = {}
 
     def row(self, kind: str, a: int | None, b: int | None) -> Any:
-        from annotator.readings.models import ReaderPair
+        from annotator.readings.models import MODEL, ReaderPair, person_key
 
-        key = f"{kind} {a or 'gold'} {b or f'model-{self.labeler}'}"
+        key = f"{kind} {person_key(a) if a else 'gold'} {person_key(b) if b else f'{MODEL}{self.labeler}'}"
         if key not in self._rows:
             self._rows[key] = ReaderPair.objects.create(
                 project=self.project,

@@ -142,7 +142,7 @@ def measure_pair(
     Of a labeler there are no ratings, and so no kappa.
     """
     counts, sums, patients = Counts(), Sums(), dict[int, int]()
-    rows = Comparison.objects.filter(project=project, pair=row)
+    rows = Comparison.objects.filter(pair=row)
     found = of_finished_notes(rows, project=project, since=since, round_id=round_id).order_by("pk")
     for number, told, ratings in found.values_list("patient", "counts", "ratings").iterator(chunk_size=2000):
         patient = patients.setdefault(number, len(patients))
@@ -172,8 +172,9 @@ def _confusion(
     """By pair of people, or of one pair, how often one gives which label, or none, where the other gives which. One
     query.
     """
-    rows = Difference.objects.filter(project=project).exclude(label_a=F("label_b"))
-    rows = rows.filter(pair=pair) if pair else rows.filter(pair__kind=Kind.ANNOTATORS)
+    rows = Difference.objects.exclude(label_a=F("label_b"))
+    # Of a pair without its project: else SQLite takes the index of all the project's differences.
+    rows = rows.filter(pair=pair) if pair else rows.filter(project=project, pair__kind=Kind.ANNOTATORS)
     counted = (
         of_finished_notes(rows, project=project, since=since, round_id=round_id)
         .order_by()
