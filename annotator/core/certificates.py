@@ -194,16 +194,19 @@ def lower_bound(*, n_audited: int, n_wrong: int, size: int, promise: Promise, al
     errors, and only the ratio to the true one would have to grow large. For one region named beforehand; where bounds
     of several are shown side by side, each takes its share of alpha. It reaches the promise where the evidence does.
     """
-    import numpy as np
-
     if not 0 <= n_wrong <= n_audited <= size:
         raise ValueError(f"{n_wrong} wrong of {n_audited} audited of {size}")
     threshold = -log(promise.delta if alpha is None else alpha)
-    possible = np.arange(n_wrong, size - n_audited + n_wrong + 1)
-    found = log_evidences(n_audited, n_wrong, size=size, breaking=possible, error=promise.error)
     # Below the sample's own share of errors nothing is excluded, above it the ratio grows with the errors.
-    kept = possible[~(found >= threshold)]
-    return 1.0 - float(kept[-1]) / size
+    kept = n_wrong * size // n_audited if n_audited else size
+    excluded = size - n_audited + n_wrong + 1
+    while excluded - kept > 1:
+        middle = (kept + excluded) // 2
+        if log_evidences(n_audited, n_wrong, size=size, breaking=middle, error=promise.error) >= threshold:
+            excluded = middle
+        else:
+            kept = middle
+    return 1.0 - kept / size
 
 
 def evidence_by_rung(ladder: Ladder, n_audited: Sequence[int], n_wrong: Sequence[int]) -> list[float]:
