@@ -6,10 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F
-from django.db.models.functions import Greatest, Substr
-
 from annotator.core.prompting import LABEL_KEY, TEXT_KEY
+from annotator.documents.selectors import in_context
 from annotator.suggestions.models import PoolWish, PromptExample
 
 BEFORE_CHARS, AFTER_CHARS = 40, 60
@@ -28,17 +26,8 @@ def wish_rows(wishes: Sequence[PoolWish]) -> list[PoolWish]:
     query.
     """
     keys = [wish.pk for wish in wishes]
-    first, text = Greatest(F("start") - BEFORE_CHARS, 0), F("document__text")
-    rows = (
-        PoolWish.objects.filter(pk__in=keys)
-        .select_related("document", "asked_by")
-        .defer("document__text", "document__metadata")
-        .annotate(
-            before=Substr(text, first + 1, F("start") - first),
-            surface=Substr(text, F("start") + 1, F("end") - F("start")),
-            after=Substr(text, F("end") + 1, AFTER_CHARS),
-        )
-    )
+    rows = PoolWish.objects.filter(pk__in=keys).select_related("document", "asked_by")
+    rows = in_context(rows, before=BEFORE_CHARS, after=AFTER_CHARS)
     return sorted(rows, key=lambda row: keys.index(row.pk))
 
 

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeVar, cast
+
+from django.db.models import F, Model, QuerySet
+from django.db.models.functions import Greatest, Substr
 
 from annotator.documents.models import Document
 from annotator.projects.models import Project
+
+_Row = TypeVar("_Row", bound=Model)
 
 
 def known_digests(*, project: Project, external_ids: Iterable[str]) -> dict[str, str]:
@@ -26,3 +32,17 @@ def documents_by_external_id(*, project: Project, external_ids: Iterable[str]) -
         document.external_id: document
         for document in Document.objects.filter(project=project, external_id__in=list(external_ids))
     }
+
+
+def in_context(rows: QuerySet[_Row], *, before: int, after: int) -> QuerySet[_Row]:
+    """The rows, each a place (`start`, `end`) of its `document`, with what stands there: `before`, `surface`, `after`.
+
+    Of the notes' texts no more is read than that.
+    """
+    first, text = Greatest(F("start") - before, 0), F("document__text")
+    found = rows.defer("document__text", "document__metadata").annotate(
+        before=Substr(text, first + 1, F("start") - first),
+        surface=Substr(text, F("start") + 1, F("end") - F("start")),
+        after=Substr(text, F("end") + 1, after),
+    )
+    return cast("QuerySet[_Row]", found)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from django.db.models import Exists, F, Model, OuterRef, QuerySet
-from django.db.models.functions import Greatest, Substr
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
+from annotator.documents.selectors import in_context
 from annotator.projects.models import Project
 from annotator.readings.models import Difference
 from annotator.review.models import OF_NO_READER, ReviewItem
@@ -37,16 +37,6 @@ def with_text(ids: Sequence[int]) -> list[Difference]:
 
     One query, which reads no more than that of their notes.
     """
-    first = Greatest(F("start") - BEFORE_CHARS, 0)
-    text = F("document__text")
-    rows = (
-        Difference.objects.filter(pk__in=ids)
-        .select_related("pair", "document__adjudication")
-        .defer("document__text", "document__metadata")
-        .annotate(
-            before=Substr(text, first + 1, F("start") - first),
-            surface=Substr(text, F("start") + 1, F("end") - F("start")),
-            after=Substr(text, F("end") + 1, AFTER_CHARS),
-        )
-    )
+    rows = Difference.objects.filter(pk__in=ids).select_related("pair", "document__adjudication")
+    rows = in_context(rows, before=BEFORE_CHARS, after=AFTER_CHARS)
     return sorted(rows, key=lambda row: ids.index(row.pk))
