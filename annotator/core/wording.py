@@ -61,3 +61,8 @@ def counted(n: int, noun: str, plural: str = "") -> str:
 def sentence(words: str) -> str:
     """`a run is on` as `A run is on.`: what a refusal says, where it stands alone."""
     return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
+def spreadsheet_safe(text: str) -> str:
+    """The text, with a sign before it that keeps a spreadsheet from taking it for a formula."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from annotator.accounts.models import User
 from annotator.browse.selectors import note_types, seconds_since, tallies
 from annotator.core.estimates import median, rate_interval, share_interval
+from annotator.core.wording import spreadsheet_safe
 from annotator.progress import label_pages, pages, selectors
 from annotator.progress.counting import count_queue
 from annotator.progress.forms import ProgressFilter
@@ -62,7 +62,7 @@ def people_csv(request: HttpRequest, project_id: str) -> HttpResponse:
         done = work.get(user.pk, Work())
         writer.writerow(
             [
-                _cell(user),
+                spreadsheet_safe(user.username),
                 *(done.n_notes, done.n_decisions, *(done.kinds.get(kind, 0) for kind in KINDS)),
                 *_figures(done, times.get(user.pk, [])),
             ]
@@ -134,11 +134,6 @@ def _labels(membership: Membership, chosen: ProgressFilter, now: datetime) -> di
         "types": label_pages.types_heat(selectors.labels_by_type(scope)),
         "scores": label_pages.score_rows(weeks, labelers, n_weeks=n_weeks, today=today),
     }
-
-
-def _cell(user: User) -> str:
-    """The name, so that no spreadsheet takes it for a formula."""
-    return f"'{user.username}" if user.username[:1] in "=+-@" else user.username
 
 
 def _figures(work: Work, times: list[list[float]]) -> list[str]:

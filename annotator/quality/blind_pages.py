@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.urls import reverse
 
@@ -16,6 +17,8 @@ from annotator.documents.models import Document
 from annotator.projects.models import Membership
 from annotator.quality.recall import MissedSpan
 
+# Fewer than the command draws: pages are waited for.
+N_RESAMPLES = 200
 BEFORE_CHARS, AFTER_CHARS = 32, 48
 NONE = "–"
 
@@ -56,6 +59,19 @@ class MissedRow:
     suggested: str
     note: str
     url: str
+
+
+def figures_context(recall: Recall, effort: Effort, schema: Schema) -> dict[str, Any]:
+    """What quality/recall.html and quality/effort.html are drawn from."""
+    return {
+        "recall": recall,
+        "recall_rows": recall_rows(recall, schema),
+        "recall_words": recall_words(recall),
+        "effort": effort,
+        "effort_rows": effort_rows(effort),
+        "effort_words": effort_words(effort),
+        "effort_notes": effort_notes(effort),
+    }
 
 
 def recall_rows(recall: Recall, schema: Schema) -> list[RecallRow]:

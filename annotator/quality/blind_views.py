@@ -16,8 +16,6 @@ from annotator.quality import blind_pages as pages
 from annotator.quality.effort import effort_of
 from annotator.quality.recall import blind_readings, missed_in, notes_by_id, own_note_items, recall_of
 
-# Fewer than the command draws: the page is waited for.
-N_RESAMPLES = 200
 ROWS = 20
 
 
@@ -27,8 +25,8 @@ def blind(request: HttpRequest, project_id: str) -> HttpResponse:
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MEASURE)
     project, schema = membership.project, current_schema(membership.project).schema
     found = blind_readings(project)
-    recall = recall_of(project, n_resamples=N_RESAMPLES, found=found)
-    effort = effort_of(project, n_resamples=N_RESAMPLES)
+    recall = recall_of(project, n_resamples=pages.N_RESAMPLES, found=found)
+    effort = effort_of(project, n_resamples=pages.N_RESAMPLES)
     page = Paginator(missed_in(found), ROWS).get_page(request.GET.get("page"))
     shown = list(page)
     if shown:
@@ -36,13 +34,7 @@ def blind(request: HttpRequest, project_id: str) -> HttpResponse:
         record_read(project=project_id, actor=membership.user, object_id=project_id, now=now, verb="missed.read")
     documents = {each.document_id for each in shown}
     context = page_context(membership, current="Quality", crumb="Blind notes") | {
-        "recall": recall,
-        "recall_rows": pages.recall_rows(recall, schema),
-        "recall_words": pages.recall_words(recall),
-        "effort": effort,
-        "effort_rows": pages.effort_rows(effort),
-        "effort_words": pages.effort_words(effort),
-        "effort_notes": pages.effort_notes(effort),
+        **pages.figures_context(recall, effort, schema),
         "page": page,
         "missed": pages.missed_rows(
             shown,

@@ -11,7 +11,7 @@ from annotator.core.intervals import Estimate
 from annotator.core.reliability import Coefficient, Reliability
 from annotator.core.tallies import ALL_LABELS, Rated
 from annotator.core.tokens import TOKENIZER
-from annotator.core.wording import counted
+from annotator.core.wording import counted, spreadsheet_safe
 
 
 def agreement_json(agreement: Agreement) -> dict[str, Any]:
@@ -275,11 +275,6 @@ def csv_rows(data: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Sequ
                 low_high = found["interval"] or (None, None)
                 told = (rated, figure, found["n_units"], found["value"], *low_high, found["caveat"])
                 yield ("coefficients", "", "", spreadsheet_safe(name), data["n_documents"], *_NO_SCORES, *told)
-
-
-def spreadsheet_safe(text: str) -> str:
-    """The text, with a sign before it that keeps a spreadsheet from taking it for a formula."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
 
 
 def _score_columns(scores: Mapping[str, Any]) -> Iterator[Any]:

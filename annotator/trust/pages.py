@@ -24,7 +24,7 @@ from annotator.core.evidence_plots import (
     series_plot,
 )
 from annotator.core.schema import Label
-from annotator.core.wording import ago_words, counted
+from annotator.core.wording import ago_words, counted, spreadsheet_safe
 from annotator.progress.label_pages import MOST_WEEKS
 from annotator.progress.selectors import LabelCounts
 from annotator.routing import ending, revoking
@@ -68,31 +68,23 @@ class Row:
     pill: Pill
     said: str
     certificate: Certificate | None
-    batch: Batch | None
-    is_on: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Lead:
-    """A sentence whose answers are strong: (words, is strong)."""
-
-    parts: tuple[tuple[str, bool], ...]
-
-
-def lead(trust: Trust) -> Lead:
-    """How much is accepted without review, and how much of it is expected to be wrong."""
+def lead(trust: Trust) -> list[tuple[str, bool]]:
+    """How much is accepted without review, and how much of it is expected to be wrong: (words, is strong)."""
     live = [each for each in trust.standings.values() if _is_live(each)]
     n_on = sum(each.is_on for each in trust.standings.values())
     if trust.labeler is None:
-        return Lead((("No labeler has read a note yet.", False),))
+        return [("No labeler has read a note yet.", False)]
     if not n_on and not live:
-        return Lead((("Nothing is accepted without review", True), (": no label has a target that is on.", False)))
+        return [("Nothing is accepted without review", True), (": no label has a target that is on.", False)]
     if not live:
         said = f" yet: {counted(n_on, 'label is', 'labels are')} being tested or wait for enough decisions."
-        return Lead((("Nothing is accepted without review", True), (said, False)))
+        return [("Nothing is accepted without review", True), (said, False)]
     n_certified, n = trust.coverage.n_certified, trust.coverage.n
+    labels = {label for each in live if each.batch for label in each.batch.plan["labels"]}
     parts = [
-        (f"{len(live)} of {counted(len(trust.standings) - 1, 'label')}", True),
+        (f"{len(labels)} of {counted(len(trust.standings) - 1, 'label')}", True),
         (" may be accepted without review", False),
     ]
     if n:
@@ -100,7 +92,7 @@ def lead(trust: Trust) -> Lead:
     wrong = _expected_wrong(live)
     if wrong is not None:
         parts += [(" at an estimated error of ", False), (f"{wrong:.1%}", True)]
-    return Lead((*parts, (".", False)))
+    return [*parts, (".", False)]
 
 
 def rows(trust: Trust, labels: Sequence[Label], *, now: datetime) -> tuple[list[Row], float]:
@@ -246,9 +238,22 @@ def evidence_row(region: Region) -> list[Any]:
     certified = certificate if certificate is not None and certificate.region_id == region.pk else None
     labeler = batch.calibrator.labeler
     return [
-        *(batch.number, batch.frozen_at.isoformat(), _cell(labeler.name), labeler.digest, batch.calibrator.number),
-        *(_cell(batch.label), batch.target, batch.delta, batch.n_members, region.chain, region.size, region.threshold),
-        *(region.n_audited, region.n_wrong, region.log_evidence, region.lower_bound),
+        batch.number,
+        batch.frozen_at.isoformat(),
+        spreadsheet_safe(labeler.name),
+        labeler.digest,
+        batch.calibrator.number,
+        spreadsheet_safe(batch.label),
+        batch.target,
+        batch.delta,
+        batch.n_members,
+        region.chain,
+        region.size,
+        region.threshold,
+        region.n_audited,
+        region.n_wrong,
+        region.log_evidence,
+        region.lower_bound,
         region.passed_at.isoformat() if region.passed_at else "",
         certified.number if certified else "",
         certified.status if certified else "",
@@ -258,11 +263,6 @@ def evidence_row(region: Region) -> list[Any]:
 def status_words(status: str) -> str:
     """What a target that was set does."""
     return "accepted under a certificate, once there is one" if status == AcceptanceTarget.Status.ON else "off"
-
-
-def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in tuple("=+-@\t\r") else text
 
 
 def reason_words(code: str) -> str:
@@ -310,8 +310,6 @@ def _row(trust: Trust, standing: Standing, name: str, colour: str, bound: BoundR
         pill=pill,
         said=said,
         certificate=certificate,
-        batch=standing.batch,
-        is_on=standing.is_on,
     )
 
 

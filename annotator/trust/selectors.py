@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db.models import Count, Max, Q
 
-from annotator.certificates.models import AcceptanceTarget, Batch, Calibrator, Certificate, Region
+from annotator.certificates.models import (
+    AcceptanceTarget,
+    Batch,
+    BatchMember,
+    Calibrator,
+    Certificate,
+    Region,
+    WatchedSuggestion,
+)
 from annotator.projects.models import Project
 from annotator.review.models import ReviewItem
 from annotator.routing.selectors import newest_targets
@@ -71,7 +79,7 @@ class Trust:
 def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
     """What is known of the labeler that reads the project's notes now, for each label and ('') the others together.
 
-    Eight queries.
+    Nine queries.
     """
     labeler = current_labeler(project)
     calibrators = Calibrator.objects.filter(labeler=labeler).exclude(status=Calibrator.Status.REPLACED)
@@ -81,14 +89,7 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
     regions: dict[int, list[Region]] = {}
     for region in Region.objects.filter(batch__in=[batch.pk for batch in batches.values()]).order_by("size"):
         regions.setdefault(region.batch_id, []).append(region)
-    audited = dict(
-        ReviewItem.objects.filter(
-            project=project, stream=ReviewItem.Stream.AUDIT, unit=ReviewItem.Unit.SPAN, status=_Status.DECIDED
-        )
-        .order_by()
-        .values_list("suggestion__label")
-        .annotate(at=Max("decisions__decided_at"))
-    )
+    audited = _last_audits(batches.values())
     names = [*labels, ""]
     standings = {}
     for label in names:
@@ -99,7 +100,7 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
             batch=batch,
             regions=tuple(regions.get(batch.pk, ())) if batch else (),
             certificate=getattr(batch, "certificate", None) if batch else None,
-            last_audit_at=audited.get(label),
+            last_audit_at=audited.get(batch.pk) if batch else None,
         )
     return Trust(
         labeler=labeler,
@@ -133,6 +134,19 @@ def past_certificates(project: Project) -> list[Certificate]:
     """The newest certificates that are live no more. One query."""
     past = Certificate.objects.filter(project=project).exclude(status=Certificate.Status.LIVE)
     return list(past.select_related("batch", "region").order_by("-ended_at", "-pk")[:MOST_PAST])
+
+
+def _last_audits(batches: Collection[Batch]) -> dict[int, datetime]:
+    """When somebody last decided a member of each test, or what is watched for its certificate. Two queries."""
+    decided = Max("suggestion__review_items__decisions__decided_at")
+    tested = BatchMember.objects.filter(batch__in=batches).values_list("batch")
+    watched = WatchedSuggestion.objects.filter(certificate__batch__in=batches).values_list("certificate__batch")
+    found: dict[int, datetime] = {}
+    for rows in (tested, watched):
+        for batch, at in rows.exclude(outcome="").order_by().annotate(at=decided):
+            if at is not None:
+                found[batch] = max(at, found.get(batch, at))
+    return found
 
 
 def _newest_batches(project: Project, labeler: Labeler | None) -> dict[str, Batch]:

@@ -22,6 +22,7 @@ from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_schema
+from annotator.quality.blind_pages import N_RESAMPLES, figures_context
 from annotator.quality.effort import effort_of
 from annotator.quality.recall import recall_of
 from annotator.routing.fitting import CalibratorRefused, adopt_calibrator, ask_for_fit
@@ -77,9 +78,13 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
 def measured(request: HttpRequest, project_id: str) -> HttpResponse:
     """Recall and time saved, which take a moment: the page of trust asks for them once it is there."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.MEASURE)
+    project = membership.project
+    recall = recall_of(project, n_resamples=N_RESAMPLES)
+    effort = effort_of(project, n_resamples=N_RESAMPLES)
     context = page_context(membership, current="Trust", crumb="Recall and time saved") | {
-        "recall": measured_pages.recall(recall_of(membership.project)),
-        "effort": measured_pages.effort(effort_of(membership.project)),
+        **figures_context(recall, effort, current_schema(project).schema),
+        "drawn_recall": measured_pages.recall(recall),
+        "drawn_effort": measured_pages.effort(effort),
     }
     return render_either(
         request, page="trust/measured_page.html", partial="trust/measured_panels.html", context=context

@@ -81,6 +81,7 @@ def make_batch(
         delta=0.05,
         n_members=n_members,
         frozen_at=NOW,
+        plan={"labels": [label] if label else []},
         **fields,
     )
     Region.objects.bulk_create(

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import random
-import re
 
 from django.template.loader import render_to_string
 
-from annotator.core.effort import TimedNote, measure_effort
+from annotator.core.effort import Effort, TimedNote, measure_effort
 from annotator.core.matching import Labelled
-from annotator.core.recall import BlindNote, measure_recall
+from annotator.core.recall import BlindNote, Recall, measure_recall
+from annotator.core.schema import schema_from_json
 from annotator.core.spans import Span
+from annotator.quality.blind_pages import figures_context
 from annotator.trust import measured_pages
+from tests.cast import SCHEMA
 
 LABELS = ["Problem", "Medication"]
 
@@ -30,25 +32,37 @@ def timed_notes() -> list[TimedNote]:
     ]
 
 
-def test_recall_and_time_saved_are_told_with_their_intervals_and_drawn() -> None:
-    recall = measured_pages.recall(measure_recall(blind_notes(), LABELS, n_resamples=50))
-    effort = measured_pages.effort(measure_effort(timed_notes(), n_resamples=50))
-    assert recall.value == "80.0%" and "of what blind readers marked was suggested" in recall.said
-    assert [row[:3] for row in recall.table] == [("Medication", "40", "100.0%"), ("Problem", "60", "66.7%")]
-    assert recall.plot is not None and [row.name for row in recall.plot.rows] == ["Medication", "Problem"]
-    saved = float(effort.value.removesuffix("%"))
-    assert 40 < saved < 60 and "95% interval" in effort.said
-    assert effort.plot is not None and [row.is_quiet for row in effort.plot.rows] == [True, False]
-    page = render_to_string(
-        "trust/measured_panels.html", {"recall": recall, "effort": effort, "project": {"public_id": "a" * 16}}
+def test_recall_and_time_saved_are_drawn_with_their_intervals_words_and_tables() -> None:
+    recall, effort = (
+        measure_recall(blind_notes(), LABELS, n_resamples=50),
+        measure_effort(timed_notes(), n_resamples=50),
     )
-    assert page.count('role="img"') == 2 and page.count("As a table") == 2
-    assert len(re.findall('data-part="whisker"', page)) == 4
+    drawn_recall, drawn_effort = measured_pages.recall(recall), measured_pages.effort(effort)
+    assert drawn_recall.plot is not None and drawn_effort.plot is not None
+    assert drawn_recall.value == "80.0%"
+    assert [row.name for row in drawn_recall.plot.rows] == ["Medication", "Problem"]
+    assert 40 < float(drawn_effort.value.removesuffix("%")) < 60
+    assert [row.is_quiet for row in drawn_effort.plot.rows] == [True, False]
+    page = panels(recall, effort)
+    assert page.count('role="img"') == 2 and page.count("In words and as a table") == 2
+    assert page.count('data-part="whisker"') == 4
+    assert "The labeler had 80.0 % of 100 spans" in page and "With suggestions 1,000 characters take" in page
 
 
-def test_too_few_notes_give_no_figure() -> None:
-    recall = measured_pages.recall(measure_recall(blind_notes()[:3], LABELS, n_resamples=50))
-    effort = measured_pages.effort(measure_effort(timed_notes()[:4], n_resamples=50))
-    assert recall.value == "–" and recall.plot is None
-    assert recall.caveat == "not enough data: 3 blind notes were gone through, 10 are wanted"
-    assert effort.value == "–" and effort.plot is None and effort.caveat
+def test_too_few_notes_give_no_figure_but_say_why() -> None:
+    recall, effort = measure_recall(blind_notes()[:3], LABELS), measure_effort(timed_notes()[:4])
+    assert (measured_pages.recall(recall).value, measured_pages.effort(effort).value) == ("–", "–")
+    page = panels(recall, effort)
+    assert 'role="img"' not in page
+    assert "Not enough data: 3 blind notes were gone through, 10 are wanted." in page
+
+
+def panels(recall: Recall, effort: Effort) -> str:
+    """Both, as the page of trust has them."""
+    context = {
+        **figures_context(recall, effort, schema_from_json(SCHEMA)),
+        "drawn_recall": measured_pages.recall(recall),
+        "drawn_effort": measured_pages.effort(effort),
+        "project": {"public_id": "a" * 16},
+    }
+    return render_to_string("trust/measured_panels.html", context)
