@@ -73,13 +73,12 @@ class Row:
 def lead(trust: Trust) -> list[tuple[str, bool]]:
     """How much is accepted without review, and how much of it is expected to be wrong: (words, is strong)."""
     live = [each for each in trust.standings.values() if _is_live(each)]
-    n_on = sum(each.is_on for each in trust.standings.values())
     if trust.labeler is None:
         return [("No labeler has read a note yet.", False)]
-    if not n_on and not live:
+    if not live and not any(each.is_on for each in trust.standings.values()):
         return [("Nothing is accepted without review", True), (": no label has a target that is on.", False)]
     if not live:
-        said = f" yet: {counted(n_on, 'label is', 'labels are')} being tested or wait for enough decisions."
+        said = " yet: what has a target is being tested, or waits for enough decisions."
         return [("Nothing is accepted without review", True), (said, False)]
     n_certified, n = trust.coverage.n_certified, trust.coverage.n
     labels = {label for each in live if each.batch for label in each.batch.plan["labels"]}
@@ -322,6 +321,8 @@ def _state(trust: Trust, standing: Standing) -> tuple[Pill, str]:
     if certificate is not None and certificate.status in {Certificate.Status.REVOKING, Certificate.Status.REVOKED}:
         back = counted(certificate.n_accepted + certificate.n_extrapolated, "span")
         return Pill("Revoked", "bad", "alert"), f"{reason_words(certificate.reason)}; {back} went back to review"
+    if standing.target is None and standing.label and trust.standings[""].is_on:
+        return Pill("With others", "", "layers"), "goes with the other labels that have no target of their own"
     if not standing.is_on:
         return Pill("Off", "", "minus"), "everything goes to people"
     if trust.calibrator is None:

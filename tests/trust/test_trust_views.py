@@ -91,6 +91,17 @@ def test_charts_are_of_the_chosen_label_and_have_tables(
     assert "Expected calibration error" in reliability and 'role="img"' in reliability
 
 
+def test_a_label_without_a_target_of_its_own_goes_with_the_others(
+    alice_client: Client, project: Project, alice: User, labeler: Labeler
+) -> None:
+    make_target(project, alice)
+    make_target(project, alice, "Medication", status="off")
+    page = body(alice_client.get(url(project)))
+    assert "With others" in row_of(page, "Problem")
+    assert "Off" in row_of(page, "Medication"), "its own target counts, off as well"
+    assert "Not calibrated" in row_of(page, "Other labels together") and "Fit now" in page
+
+
 def test_a_test_without_audits_gives_no_figure(
     alice_client: Client, project: Project, alice: User, calibrator: Calibrator
 ) -> None:
@@ -178,7 +189,7 @@ def test_who_does_not_lead_looks_and_changes_nothing(
 ) -> None:
     sign_in(client, dana)
     page = body(client.get(url(project)))
-    assert "Fit again" not in page and "trust/target" not in page
+    assert "Fit again" not in page and "Fit now" not in page and "trust/target" not in page
     assert client.post(url(project, "revoke", certificate.public_id)).status_code == 403
 
 
