@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from django import forms
 
 from annotator.accounts.models import User
-from annotator.builds.formats import FORMATS
+from annotator.builds.formats import DEFAULT_FORMATS, FORMATS, missing_package
 from annotator.builds.options import LARGEST_WINDOW, PARTS, SMALLEST_WINDOW, BuildOptions, OptionError
 from annotator.core.wording import sentence
+
+
+class FormatChoices(forms.CheckboxSelectMultiple):
+    """Checkboxes, of which those cannot be ticked whose package is missing here."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        if missing_package(FORMATS[str(value)]):
+            option["attrs"]["disabled"] = True
+        return option
 
 
 class BuildForm(forms.Form):
@@ -17,10 +29,7 @@ class BuildForm(forms.Form):
 
     name = forms.CharField(max_length=120)
     formats = forms.MultipleChoiceField(
-        label="Format",
-        choices=[(name, found.TITLE) for name, found in FORMATS.items()],
-        widget=forms.CheckboxSelectMultiple,
-        help_text="; ".join(f"{found.TITLE}: {found.HINT}" for found in FORMATS.values()),
+        label="Formats", choices=[(name, found.TITLE) for name, found in FORMATS.items()], widget=FormatChoices
     )
     train = forms.IntegerField(label="Train %", min_value=0, max_value=100)
     dev = forms.IntegerField(label="Dev %", min_value=0, max_value=100)
@@ -34,7 +43,7 @@ class BuildForm(forms.Form):
     comments = forms.BooleanField(
         label="Readers' comments too",
         required=False,
-        help_text="Free text about notes, in JSONL spans only; people may have written names there.",
+        help_text="Free text about notes, in JSONL spans and brat; people may have written names there.",
     )
     human_only = forms.BooleanField(
         label="Only what people decided",
@@ -55,12 +64,18 @@ class BuildForm(forms.Form):
         choices = [("", "Leave it out")] + [(reader.public_id, f"Take {reader.username}'s") for reader in readers]
         self.fields["annotator"].choices = choices  # type: ignore[attr-defined]
 
+    def format_groups(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+        """The formats by what they are for, each with its checkbox and the package that is missing for it."""
+        rows = [{"box": box, "format": FORMATS[box.data["value"]]} for box in self["formats"]]
+        for title, group in groupby(rows, key=lambda row: row["format"].GROUP):
+            yield title, [row | {"missing": missing_package(row["format"])} for row in group]
+
     @staticmethod
     def defaults(name: str) -> dict[str, Any]:
         """What the form is filled with before anyone touches it."""
         options = BuildOptions()
         shares = dict(zip(PARTS, options.shares, strict=True))
-        return {"name": name, "formats": list(FORMATS), "window": options.window, "seed": options.seed} | shares
+        return {"name": name, "formats": list(DEFAULT_FORMATS), "window": options.window, "seed": options.seed} | shares
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
