@@ -6,7 +6,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
-from annotator.builds.formats import brat, conll, csv, jsonl, messages, parquet, spacy, trl, xmi
+from annotator.builds.formats import (
+    bioc,
+    brat,
+    conll,
+    csv,
+    jsonl,
+    label_studio,
+    messages,
+    parquet,
+    spacy,
+    trl,
+    xmi,
+)
 from annotator.builds.records import BuildContext, NoteRecord
 
 
@@ -45,7 +57,12 @@ class Format(Protocol):
 
 
 # A group's formats stand together.
-_MODULES: tuple[Format, ...] = (jsonl, parquet, messages, trl, spacy, conll, brat, xmi, csv)
+_MODULES: tuple[Format, ...] = (
+    *(jsonl, parquet),
+    *(messages, trl, spacy, conll),
+    *(brat, xmi, bioc, label_studio),
+    csv,
+)
 FORMATS: dict[str, Format] = {module.NAME: module for module in _MODULES}
 DEFAULT_FORMATS = (jsonl.NAME, messages.NAME)
 
