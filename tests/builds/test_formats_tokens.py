@@ -130,3 +130,9 @@ def test_docbins_are_ended_before_they_grow_and_a_folder_of_them_is_a_corpus(
     n_rows, _ = write_notes("spacy", tmp_path, given)
     assert n_rows == {"train.spacy": 2, "train-2.spacy": 2, "train-3.spacy": 1}
     assert len(list(Corpus(tmp_path)(spacy.blank("en")))) == 5
+
+
+def test_docbins_of_long_notes_end_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spacy_format, "CHARACTERS_A_FILE", 2 * len(FEVER))
+    n_rows, _ = write_notes("spacy", tmp_path, [("train", fever_note())] * 3)
+    assert n_rows == {"train.spacy": 2, "train-2.spacy": 1}

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ NEEDS = "spacy"
 LEAVES_OUT = ("provenance", "metadata", "comments")
 KEEPS_PIECES = False
 # A DocBin is kept until it is written, and a vocabulary grows with what is read: both begin anew with each file.
-NOTES_A_FILE = 4000
+NOTES_A_FILE, CHARACTERS_A_FILE = 2000, 10_000_000
 SPANS_KEY = "sc"  # the one that spaCy's span categorizer reads unless told otherwise
 _ATTRIBUTES = ("ENT_IOB", "ENT_TYPE")
 
@@ -38,6 +39,7 @@ class SpacyWriter:
         self._folder = folder
         self._context = context
         self._bins: dict[str, DocBin] = {}
+        self._n_characters: Counter[str] = Counter()
         self._n_files: dict[str, int] = {}
         self._n_rows: dict[str, int | None] = {}
         self._language = _language()
@@ -48,7 +50,8 @@ class SpacyWriter:
         if part not in self._bins:
             self._bins[part] = DocBin(attrs=_ATTRIBUTES, store_user_data=True)
         self._bins[part].add(self._doc(note))
-        if len(self._bins[part]) >= NOTES_A_FILE:
+        self._n_characters[part] += len(note.text)
+        if len(self._bins[part]) >= NOTES_A_FILE or self._n_characters[part] >= CHARACTERS_A_FILE:
             self._end(part)
             self._language = _language()
 
@@ -59,6 +62,7 @@ class SpacyWriter:
 
     def _end(self, part: str) -> None:
         ended = self._bins.pop(part)
+        self._n_characters[part] = 0
         self._n_files[part] = number = self._n_files.get(part, 0) + 1
         name = f"{part}.spacy" if number == 1 else f"{part}-{number}.spacy"
         with new_binary_file(self._folder / name) as file:
