@@ -64,11 +64,22 @@ class BuildForm(forms.Form):
         choices = [("", "Leave it out")] + [(reader.public_id, f"Take {reader.username}'s") for reader in readers]
         self.fields["annotator"].choices = choices  # type: ignore[attr-defined]
 
-    def format_groups(self) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """The formats by what they are for, each with its checkbox and the package that is missing for it."""
-        rows = [{"box": box, "format": FORMATS[box.data["value"]]} for box in self["formats"]]
-        for title, group in groupby(rows, key=lambda row: row["format"].GROUP):
-            yield title, [row | {"missing": missing_package(row["format"])} for row in group]
+    def usual_formats(self) -> list[dict[str, Any]]:
+        return [row for row in self._format_rows() if row["format"].NAME in DEFAULT_FORMATS]
+
+    def further_formats(self) -> list[tuple[str, list[dict[str, Any]]]]:
+        """The other formats by what they are for."""
+        further = [row for row in self._format_rows() if row["format"].NAME not in DEFAULT_FORMATS]
+        return [(title, list(rows)) for title, rows in groupby(further, key=lambda row: row["format"].GROUP)]
+
+    def has_further_formats(self) -> bool:
+        return not set(self["formats"].value() or ()) <= set(DEFAULT_FORMATS)
+
+    def _format_rows(self) -> Iterator[dict[str, Any]]:
+        """Each format with its checkbox, and the package that is missing for it."""
+        for box in self["formats"]:
+            found = FORMATS[box.data["value"]]
+            yield {"box": box, "format": found, "missing": missing_package(found)}
 
     @staticmethod
     def defaults(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from annotator.core.tokens import token_spans
 NAME = "conll"
 TITLE = "CoNLL (IOB2)"
 GROUP = "For training"
-HINT = "a token and its tag a line, for taggers and `spacy convert`"
+HINT = "a token and its tag a line, for taggers and spaCy's convert command"
 OFFSETS = "none; white space is not kept"
 READ = "spacy convert train.conll . --converter conll"
 NEEDS = ""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAME = "parquet"
 TITLE = "Parquet"
 GROUP = "Complete"
-HINT = "the same in columns, for `datasets`, pandas and DuckDB"
+HINT = "as JSONL spans, in columns, for datasets, pandas and DuckDB"
 OFFSETS = "code points"
 READ = 'datasets.load_dataset("parquet", data_files={"train": "train.parquet"})'
 NEEDS = "pyarrow"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAME = "spacy"
 TITLE = "spaCy DocBin"
 GROUP = "For training"
-HINT = "for `spacy train`: entities, overlapping spans and text categories"
+HINT = "for spaCy's train command: entities, overlapping spans and text categories"
 OFFSETS = "tokens of spaCy; code points in `char_span`"
 READ = 'docs = spacy.tokens.DocBin().from_disk("train.spacy").get_docs(spacy.blank("en").vocab)'
 NEEDS = "spacy"

@@ -11,7 +11,7 @@ from annotator.builds.records import BuildContext, NoteRecord
 NAME = "trl"
 TITLE = "TRL prompt and completion"
 GROUP = "For training"
-HINT = "the same with prompt and answer apart, as TRL trains on the answer alone"
+HINT = "prompt and answer apart, as TRL trains on the answer alone"
 OFFSETS = "none; `window` counts code points"
 READ = 'datasets.load_dataset("json", data_files={"train": "train.trl.jsonl"})'
 NEEDS = ""
