@@ -193,7 +193,8 @@ def review(page: Page, witness: Witness, installation: Installation) -> None:
 
 def build(page: Page, installation: Installation, project: str, format_name: str) -> None:
     page.goto(address(installation, f"/p/{project}/datasets/new/"))
-    for label in page.locator("label.choice").all():
+    page.get_by_text("More formats").click()
+    for label in page.get_by_role("group", name="Formats", exact=True).locator("label").all():
         if label.locator("input").is_checked() != (format_name in label.inner_text()):
             label.click()
     page.get_by_role("button", name="Build dataset").click()

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from annotator.builds.formats import FORMATS
+
 # What is counted by part, and what the card calls it.
 _TABLES = (("labels", "label"), ("relations", "relation"), ("document_labels", "label of the note"))
 
@@ -19,6 +21,7 @@ def render_card(manifest: dict[str, Any]) -> str:
         "manifest": manifest,
         "schema": manifest["schema"]["definition"],
         "files": manifest["files"],
+        "formats": [FORMATS[name] for name in FORMATS if name in manifest["formats"]],
         "parts": [{"name": name, **facts} for name, facts in manifest["parts"].items()],
         "tables": [
             {
@@ -40,13 +43,18 @@ def render_card(manifest: dict[str, Any]) -> str:
         ],
         "added_share": _per_cent(provenance["of_person"]["added"], n_spans),
         "left_out": [{"reason": reason, "count": n} for reason, n in manifest["left_out"].items() if n],
-        "losses": [
-            {"format": name, "fields": loss["fields"], "counts": list(loss["counts"].items())}
-            for name, loss in manifest["losses"].items()
-            if loss["fields"] or loss["counts"]
-        ],
+        "losses": loss_rows(manifest),
     }
     return render_to_string("builds/card.md", context).strip() + "\n"
+
+
+def loss_rows(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """What each format leaves out, of those that leave anything out: always, and counted in this dataset."""
+    return [
+        {"format": name, "fields": loss["fields"], "counts": list(loss["counts"].items())}
+        for name, loss in manifest["losses"].items()
+        if loss["fields"] or loss["counts"]
+    ]
 
 
 def _per_cent(part: int, whole: int) -> str:

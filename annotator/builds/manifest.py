@@ -209,8 +209,7 @@ def _findings(tally: Tally) -> Iterator[tuple[str, int]]:
     for reason, count in _left_out(tally).items():
         yield f"Notes left out: {reason}", count
     for name, losses in tally.losses.items():
-        for reason, count in losses.items():
-            yield f"Not in {name}: {reason}", count
+        yield f"Does not all fit into {name}: see what it leaves out", sum(losses.values())
     shares = zip(PARTS, tally.options.shares, strict=True)
     empty = [part for part, share in shares if share and not tally.notes[part]]
     yield f"Parts without a note, for want of patients: {', '.join(empty)}", len(empty)

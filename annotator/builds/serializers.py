@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from annotator.builds.formats import FORMATS
+from annotator.builds.formats import DEFAULT_FORMATS, FORMATS
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import LARGEST_WINDOW, PARTS, SMALLEST_WINDOW, BuildOptions, OptionError
 from annotator.core.wording import sentence
@@ -34,7 +34,11 @@ class NewBuildSerializer(StrictSerializer):
 
     name = serializers.CharField(max_length=120)
     formats = serializers.ListField(
-        child=serializers.ChoiceField(list(FORMATS)), min_length=1, max_length=len(FORMATS), default=list(FORMATS)
+        child=serializers.ChoiceField(list(FORMATS)),
+        min_length=1,
+        max_length=len(FORMATS),
+        default=list(DEFAULT_FORMATS),
+        help_text="; ".join(f"{name}: {found.HINT}" for name, found in FORMATS.items()),
     )
     shares = SharesSerializer(required=False)
     window = serializers.IntegerField(
@@ -53,7 +57,8 @@ class NewBuildSerializer(StrictSerializer):
     )
 
     comments = serializers.BooleanField(
-        default=_DEFAULTS.has_comments, help_text="What readers wrote about notes too; the format jsonl holds it."
+        default=_DEFAULTS.has_comments,
+        help_text="What readers wrote about notes too; the formats jsonl and brat hold it.",
     )
 
     human_only = serializers.BooleanField(

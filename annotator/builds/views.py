@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from annotator.builds import services
+from annotator.builds.card import loss_rows
 from annotator.builds.forms import BuildForm
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
@@ -185,4 +186,5 @@ def _tables(manifest: dict[str, Any]) -> dict[str, Any]:
             {"name": label, "counts": [facts["labels"][label] for facts in parts.values()]}
             for label in parts["train"]["labels"]
         ],
+        "loss_rows": loss_rows(manifest),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from annotator.builds.card import render_card
-from annotator.builds.formats import FORMATS, Writer
+from annotator.builds.formats import FORMATS, Writer, missing_package
 from annotator.builds.formats.lines import new_file
 from annotator.builds.manifest import Tally, manifest_of
 from annotator.builds.options import BuildOptions
@@ -76,12 +76,19 @@ def write_folder(
 
 
 def check_formats(formats: Sequence[str]) -> None:
-    """Raises BuildRefused unless `formats` names at least one format, each known and named once."""
+    """Raises BuildRefused unless `formats` names at least one format, each known, named once, and one that this
+    installation can write.
+    """
     unknown = sorted(set(formats) - set(FORMATS))
     if unknown:
         raise BuildRefused(f"there is no format {', '.join(unknown)}: {', '.join(FORMATS)} are known")
     if not formats or len(set(formats)) != len(formats):
         raise BuildRefused(f"name each format once, and at least one of {', '.join(FORMATS)}")
+    for name in formats:
+        if package := missing_package(FORMATS[name]):
+            raise BuildRefused(
+                f"the format {name} needs {package}, which is not installed here: python -m pip install {package}"
+            )
 
 
 def refuse_empty(ready: Readiness) -> None:
@@ -106,7 +113,7 @@ def refuse_empty(ready: Readiness) -> None:
 
 def _write_files(
     *, project: Project, tally: Tally, formats: Sequence[str], out: Path, progress: Progress | None
-) -> dict[str, int]:
+) -> dict[str, int | None]:
     """Write every note in every format; the names of the files with their numbers of rows."""
     contexts = {name: BuildContext(tally.schema_version.schema, tally.options) for name in formats}
     try:
@@ -121,7 +128,7 @@ def _write_files(
         shares=tally.options.shares,
         seed=tally.options.seed,
     )
-    n_rows: dict[str, int] = {}
+    n_rows: dict[str, int | None] = {}
     n_read = 0
     for page in note_pages(project=project, sets=sets):
         for note in page:

@@ -1,4 +1,4 @@
-"""brat standoff (`.ann`): text-bound spans with attributes, read and written; relations of two spans, read.
+"""brat standoff (`.ann`): text-bound spans with attributes, and relations of two spans, read and written.
 
 Format: https://brat.nlplab.org/standoff.html. Offsets are half-open code points of the `.txt`, line endings included.
 Equivalences, notes and normalisations are not read, only counted. An event is not read either, but an attribute or
@@ -123,11 +123,17 @@ def parse_ann(content: str) -> BratFile:
     )
 
 
-def write_ann(*, text: str, spans: Iterable[ForeignSpan]) -> str:
-    """The spans as an `.ann` file for the note `text`; parsed again, they are the same.
+def write_ann(
+    *,
+    text: str,
+    spans: Iterable[ForeignSpan],
+    relations: Iterable[ForeignRelation] = (),
+    notes: Iterable[tuple[int, str]] = (),
+) -> str:
+    """The spans and relations as an `.ann` file for the note `text`; parsed again, they are the same.
 
-    A line end inside a span becomes a space in the quoted text, as brat has it. Raises SpanError where a span ends
-    beyond the note.
+    A line end inside a span becomes a space in the quoted text, as brat has it. `notes` are remarks of one line on
+    spans, by their places. Raises SpanError where a span ends beyond the note.
     """
     text_bounds: list[str] = []
     attributes: list[str] = []
@@ -137,7 +143,12 @@ def write_ann(*, text: str, spans: Iterable[ForeignSpan]) -> str:
         for name, value in span.attributes.items():
             shown = "" if value == BINARY else f" {value}"
             attributes.append(f"A{len(attributes) + 1}\t{name} T{number}{shown}\n")
-    return "".join(text_bounds + attributes)
+    ties = [
+        f"R{number}\t{relation.type} Arg1:T{relation.head + 1} Arg2:T{relation.tail + 1}\n"
+        for number, relation in enumerate(relations, start=1)
+    ]
+    remarks = [f"#{number}\tAnnotatorNotes T{place + 1}\t{note}\n" for number, (place, note) in enumerate(notes, 1)]
+    return "".join(text_bounds + attributes + ties + remarks)
 
 
 def _add_text_bound(line: str, where: str, spans: dict[str, ForeignSpan]) -> None:

@@ -110,12 +110,18 @@ def checked_surface(*, text: str, span: Span, surface: str | None) -> str:
 
 
 class Utf16Offsets:
-    """Reads offsets of a text that count UTF-16 units, as JavaScript and Java do, where it has characters of two."""
+    """Reads and writes offsets of a text that count UTF-16 units, as JavaScript and Java do, where it has characters of
+    two.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
-        wide = (offset for offset, character in enumerate(text) if character > "\uffff")
-        self._second_halves = [offset + n_before + 1 for n_before, offset in enumerate(wide)]
+        self._wide = [offset for offset, character in enumerate(text) if character > "\uffff"]
+        self._second_halves = [offset + n_before + 1 for n_before, offset in enumerate(self._wide)]
+
+    def unit(self, point: int) -> int:
+        """The offset in UTF-16 units of what stands at `point` in code points."""
+        return point + bisect_left(self._wide, point)
 
     def fits(self, span: Span, surface: str) -> bool:
         """Whether the span reads as `surface` when its offsets count UTF-16 units."""

@@ -71,6 +71,10 @@ def press(name: str, *, exact: bool = True) -> Act:
     return lambda page, tour: page.get_by_role("button", name=name, exact=exact).first.click()
 
 
+def click_on(text: str) -> Act:
+    return lambda page, tour: page.get_by_text(text).first.click()
+
+
 def press_key(key: str) -> Act:
     return lambda page, tour: page.keyboard.press(key)
 
@@ -371,6 +375,7 @@ PAGES: tuple[Row, ...] = (
     Row("datasets-empty", "builds:builds", EMPTY),
     Row("dataset-sheet", "builds:builds", act=both(open_dialog("Build a dataset"), see("Patients in each part"))),
     Row("dataset-new", "builds:new"),
+    Row("dataset-formats", "builds:new", act=both(click_on("More formats"), see("For annotation tools"))),
     Row("dataset-refused", "builds:new", act=both(type_in(train="90"), press("Build dataset"), see("shares are"))),
     Row("dataset", "builds:build"),
     Row("dataset-waiting", "builds:build", {"build_id": "waiting_build"}),

@@ -463,7 +463,7 @@ def _builds(project: Project, dana: User, now: datetime) -> dict[str, str]:
         create_build(
             project=project,
             name=name,
-            formats=["jsonl", "messages"],
+            formats=["brat", "conll", "csv", "jsonl", "messages"],
             options=BuildOptions(shares=(60, 20, 20)),
             actor=dana,
             now=now - timedelta(minutes=minutes),

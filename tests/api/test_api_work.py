@@ -200,7 +200,7 @@ def test_the_files_of_a_purged_dataset_are_gone(api: Api, project: Project, alic
     [
         ({}, 400),
         ({"name": "A", "formats": []}, 400),
-        ({"name": "A", "formats": ["parquet"]}, 400),
+        ({"name": "A", "formats": ["docx"]}, 400),
         ({"name": "A", "shares": {"train": 50, "dev": 10, "test": 10}}, 400),
         ({"name": "A", "window": 10}, 400),
         ({"name": "A", "seed": 2**31}, 400),

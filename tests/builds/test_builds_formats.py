@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from annotator.accounts.models import User
 from annotator.annotations.comments import add_comment, withdraw_comment
 from annotator.annotations.models import Annotation
 from annotator.annotations.services import NewAnnotation
+from annotator.builds.formats import DEFAULT_FORMATS, FORMATS
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import write_dataset
 from annotator.core.chunks import chunks
@@ -28,7 +30,6 @@ from tests.builds.scene import FEVER, annotate, make_scene, submit, suggest
 from tests.cast import NOW, SCHEMA, TIED_SCHEMA, make_document, make_set
 
 GOLDEN = Path(__file__).parent / "golden"
-FORMATS = ["jsonl", "messages"]
 
 
 @pytest.fixture
@@ -41,9 +42,9 @@ def scene(project: Project, bob: User) -> Project:
     return project
 
 
-def written(project: Project, out: Path, **options: Any) -> dict[str, Any]:
+def written(project: Project, out: Path, formats: Sequence[str] = DEFAULT_FORMATS, **options: Any) -> dict[str, Any]:
     return write_dataset(
-        project=project, name="Clinic letters", formats=FORMATS, options=BuildOptions(**options), out=out
+        project=project, name="Clinic letters", formats=formats, options=BuildOptions(**options), out=out
     )
 
 
@@ -63,11 +64,27 @@ def test_files_are_those_of_the_golden_folder(scene: Project, tmp_path: Path) ->
         assert content.decode() == (GOLDEN / name).read_text(encoding="utf-8"), name
 
 
-def test_the_same_state_gives_the_same_bytes(scene: Project, tmp_path: Path) -> None:
-    first, second = (written(scene, tmp_path / name) for name in ("first", "second"))
+def test_the_same_state_gives_the_same_bytes_in_every_format(scene: Project, tmp_path: Path) -> None:
+    first, second = (written(scene, tmp_path / name, list(FORMATS)) for name in ("first", "second"))
     assert first == second
     for path in (tmp_path / "first").iterdir():
         assert path.read_bytes() == (tmp_path / "second" / path.name).read_bytes(), path.name
+
+
+def test_card_and_manifest_tell_of_every_format_what_it_leaves_out(scene: Project, tmp_path: Path) -> None:
+    manifest = written(scene, tmp_path / "out", list(FORMATS))
+    assert manifest["losses"].keys() == set(FORMATS)
+    assert manifest["losses"]["conll"]["counts"] == {
+        "attributes with another value than the default": 1,
+        "discontinuous spans, cut into their pieces": 1,
+    }
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    for name, found in FORMATS.items():
+        assert f"| {name} | {found.OFFSETS} | `{found.READ}` |" in card
+    assert "1 discontinuous spans, cut into their pieces" in card
+    texts = [check["text"] for check in manifest["checks"]]
+    assert "Discontinuous spans do not survive conll, spacy" in texts
+    assert "Does not all fit into conll: see what it leaves out" in texts
 
 
 def test_native_rows_come_back_through_the_import_reader(scene: Project, tmp_path: Path) -> None:
@@ -206,9 +223,8 @@ def test_chat_windows_are_the_labelers_and_count_what_their_edges_cut(
     ]
     assert manifest["losses"]["messages"]["counts"] == {"spans across the edges of all windows": 1}
     assert manifest["losses"]["jsonl"]["counts"] == {}
-    assert {"status": "warn", "text": "Not in messages: spans across the edges of all windows", "count": 1} in manifest[
-        "checks"
-    ]
+    told = {"status": "warn", "text": "Does not all fit into messages: see what it leaves out", "count": 1}
+    assert told in manifest["checks"]
 
 
 def test_labels_that_the_schema_has_lost_stay_in_the_native_format_only(

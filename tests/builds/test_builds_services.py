@@ -10,7 +10,7 @@ from django.conf import settings
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
-from annotator.builds import selectors, services
+from annotator.builds import formats, selectors, services
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import build_folder, cancel_build, create_build, write_build
@@ -75,6 +75,18 @@ def test_create_refuses_what_cannot_be_built(
         create_build(project=project, name=name, formats=formats, options=BuildOptions(), actor=dana, now=NOW)
     assert not DatasetBuild.objects.exists()
     assert not Job.objects.exists()
+
+
+def test_create_refuses_a_format_whose_package_is_missing(
+    project: Project, bob: User, dana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda name: None)
+    make_scene(project, bob)
+    with pytest.raises(BuildRefused, match="needs pyarrow, which is not installed here: python -m pip install pyarrow"):
+        create_build(
+            project=project, name="N", formats=["jsonl", "parquet"], options=BuildOptions(), actor=dana, now=NOW
+        )
+    assert started(project, dana).formats == ["jsonl", "messages"]
 
 
 def test_create_refuses_a_project_without_a_finished_note(project: Project, dana: User) -> None:

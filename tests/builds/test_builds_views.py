@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
+from annotator.builds import formats
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
@@ -105,6 +107,24 @@ def test_new_page_shows_the_form_with_its_checks(dana_client: Client, project: P
     assert "<html" in page
 
 
+def test_formats_stand_by_what_they_are_for_and_one_that_is_missing_cannot_be_ticked(
+    dana_client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(formats, "find_spec", lambda name: None if name == "pyarrow" else name)
+    page = body(dana_client.get(url("new", project.public_id)))
+    further = [found for name, found in formats.FORMATS.items() if name not in formats.DEFAULT_FORMATS]
+    places = [page.index(f'aria-label="{group}"') for group in dict.fromkeys(found.GROUP for found in further)]
+    assert places == sorted(places)
+    assert '<details class="format-more"><summary>More formats: parquet, trl' in page
+    boxes = {match[1]: match[0] for match in re.finditer(r'<input[^>]* value="([a-z-]+)"[^>]*>', page)}
+    assert boxes.keys() >= set(formats.FORMATS)
+    assert {name for name in formats.FORMATS if "disabled" in boxes[name]} == {"parquet"}
+    assert {name for name in formats.FORMATS if "checked" in boxes[name]} == {"jsonl", "messages"}
+    assert page.count("is not installed here") == 1
+    refused = body(dana_client.post(url("create", project.public_id), {**FORM, "formats": ["csv"], "name": ""}))
+    assert '<details class="format-more" open>' in refused
+
+
 def test_new_for_htmx_is_the_checks_for_what_the_form_holds(dana_client: Client, project: Project, bob: User) -> None:
     make_scene(project, bob)
     response = dana_client.get(url("new", project.public_id), {**FORM, "train": 100, "dev": 0, "test": 0}, headers=HTMX)
@@ -193,6 +213,20 @@ def test_finished_build_comes_without_the_trigger(dana_client: Client, done: Dat
         assert url("download", done.project.public_id, done.public_id, file["name"]) in partial
     assert "No patient is in two parts" in partial
     assert "Notes left out: not submitted" in partial
+
+
+def test_finished_build_says_what_each_format_leaves_out(
+    dana_client: Client, project: Project, bob: User, dana: User
+) -> None:
+    make_scene(project, bob)
+    build = create_build(
+        project=project, name="N", formats=["jsonl", "conll"], options=BuildOptions(), actor=dana, now=NOW
+    )
+    run_job(job_id=build.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
+    page = body(dana_client.get(url("build", project.public_id, build.public_id)))
+    assert "What a format leaves out" in page
+    assert "<b>1</b> discontinuous spans, cut into their pieces" in page
+    assert "labels of whole notes, comments" in page
 
 
 def test_failed_build_says_why(dana_client: Client, build: DatasetBuild) -> None:

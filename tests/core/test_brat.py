@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotator.core.brat import BINARY, MAX_FAULTS, parse_ann, write_ann
-from annotator.core.foreign import ForeignSpan
+from annotator.core.foreign import ForeignRelation, ForeignSpan
 from annotator.core.spans import Span
 
 NOTE = "Chest pain, no fever.\nOn aspirin 81 mg."
@@ -131,3 +131,13 @@ def test_what_is_written_is_read_back(note: tuple[str, list[ForeignSpan]]) -> No
         (one.span, one.label, one.attributes) for one in spans
     ]
     assert all((one.surface or "").split() == one.span.surface(text).split() for one in found)
+
+
+def test_relations_come_back_and_remarks_are_left_to_brat() -> None:
+    spans = [ForeignSpan(where="", span=Span.of(0, 4), label="A"), ForeignSpan(where="", span=Span.of(5, 9), label="B")]
+    tie = ForeignRelation(where="", type="seen_with", head=1, tail=0)
+    written = write_ann(text="left knee", spans=spans, relations=[tie], notes=[(1, "which one?")])
+    assert written.endswith("R1\tseen_with Arg1:T2 Arg2:T1\n#1\tAnnotatorNotes T2\twhich one?\n")
+    found = parse_ann(written)
+    assert [(own.type, own.head, own.tail) for own in found.relations] == [("seen_with", 1, 0)]
+    assert (found.n_ignored, found.faults) == (1, ())

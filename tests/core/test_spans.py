@@ -92,3 +92,9 @@ def test_offsets_in_utf_16_units_are_recognised(text: str, data: st.DataObject) 
     units = Span.of(*(len(text[:offset].encode("utf-16-le")) // 2 for offset in (start, end)))
     assert Utf16Offsets(text).fits(units, text[start:end]) == ("😀" in text)
     assert not Utf16Offsets(text).fits(units, "another text")
+
+
+@given(st.text(alphabet="a é😀\u0301", max_size=20), st.data())
+def test_units_are_as_many_as_utf16_has(text: str, data: st.DataObject) -> None:
+    point = data.draw(st.integers(0, len(text)))
+    assert Utf16Offsets(text).unit(point) == len(text[:point].encode("utf-16-le")) // 2

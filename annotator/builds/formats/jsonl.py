@@ -6,12 +6,11 @@ A note of which nothing is said beyond its spans has no key for it, as before th
 
 from __future__ import annotations
 
-import json
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from annotator.builds.formats.lines import LineFiles
+from annotator.builds.formats.lines import LineFiles, sorted_json
+from annotator.builds.formats.sources import utc
 from annotator.builds.records import (
     BuildContext,
     CommentRecord,
@@ -24,7 +23,11 @@ from annotator.builds.records import (
 
 NAME = "jsonl"
 TITLE = "JSONL spans"
-HINT = "one note a line; each span with offsets, attributes and provenance"
+GROUP = "Complete"
+HINT = "one note a line, each span with its provenance; can be imported again"
+OFFSETS = "code points"
+READ = 'rows = [json.loads(line) for line in open("train.jsonl", encoding="utf-8")]'
+NEEDS = ""
 LEAVES_OUT: tuple[str, ...] = ()
 KEEPS_PIECES = True
 
@@ -35,28 +38,28 @@ class JsonlWriter:
         self._lines = LineFiles(folder=folder, suffix="jsonl")
 
     def add(self, *, note: NoteRecord, part: str) -> None:
-        row = _note_row(note)
+        row = note_row(note)
         if self._context.options.has_comments:
             row["comments"] = [_comment_row(comment) for comment in note.comments]
         elif note.comments:
             self._context.losses["comments, which were not asked for"] += len(note.comments)
         self._lines.write(part=part, row=row)
 
-    def close(self) -> dict[str, int]:
+    def close(self) -> dict[str, int | None]:
         return self._lines.close()
 
 
 open_writer = JsonlWriter
 
 
-def _note_row(note: NoteRecord) -> dict[str, Any]:
+def note_row(note: NoteRecord) -> dict[str, Any]:
+    """The note as a line holds it, but for comments."""
     row = {
         "id": note.id,
         "patient_id": note.patient_id,
         "note_type": note.note_type,
         "text": note.text,
-        # A database may hand the keys out in any order; the file has one.
-        "metadata": json.loads(json.dumps(note.metadata, sort_keys=True)),
+        "metadata": sorted_json(note.metadata),
         "spans": [_span_row(span) for span in note.spans],
     }
     if note.relations:
@@ -75,7 +78,7 @@ def _source(found: RelationRecord | ValueRecord) -> dict[str, Any]:
     return {
         "kind": "person",
         "annotator": found.annotator,
-        "decided_at": found.decided_at.astimezone(UTC).isoformat(),
+        "decided_at": utc(found.decided_at),
     }
 
 
@@ -86,7 +89,7 @@ def _comment_row(found: CommentRecord) -> dict[str, Any]:
         "fragments": [list(fragment) for fragment in found.span.fragments] if found.span else None,
         "label": found.label,
         "author": found.author,
-        "created_at": found.created_at.astimezone(UTC).isoformat(),
+        "created_at": utc(found.created_at),
     }
 
 
@@ -102,7 +105,7 @@ def _span_row(found: SpanRecord) -> dict[str, Any]:
             **_decided_by(found),
             "stage": found.stage,
             "origin": _origin_row(found.origin),
-            "decided_at": found.decided_at.astimezone(UTC).isoformat(),
+            "decided_at": utc(found.decided_at),
         },
     }
 

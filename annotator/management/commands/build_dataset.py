@@ -39,7 +39,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--human-only", action="store_true", help="leave notes out in which certificates have accepted spans"
         )
-        parser.add_argument("--comments", action="store_true", help="what readers wrote about notes too, in jsonl")
+        parser.add_argument(
+            "--comments", action="store_true", help="what readers wrote about notes too, in jsonl and brat"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         project = project_named(options["project"])

@@ -1,0 +1,50 @@
+"""Chat rows in TRL's forms."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from annotator.core import prompting
+from annotator.core.chunks import OVERLAP, WINDOW, chunks
+from tests.builds.notes import FEVER, SCHEMA, check_golden, fever_note, note, span, texts_of, write_notes
+
+
+def test_trl_files_are_those_of_the_golden_folder(tmp_path: Path) -> None:
+    n_rows, losses = write_notes("trl", tmp_path)
+    assert n_rows == {"train.trl.jsonl": 2, "dev.trl.jsonl": 1}
+    check_golden("trl", texts_of(tmp_path), losses)
+
+
+def test_trl_prompts_are_what_a_labeler_asks_and_empty_notes_have_an_empty_answer(tmp_path: Path) -> None:
+    write_notes("trl", tmp_path)
+    (row,) = (json.loads(line) for line in (tmp_path / "dev.trl.jsonl").open(encoding="utf-8"))
+    assert row["prompt"] == prompting.render_messages(SCHEMA, "Nothing new.")
+    assert row["completion"] == [{"role": "assistant", "content": "[]"}]
+
+
+def test_trl_rows_are_the_messages_cut_before_the_answer(tmp_path: Path) -> None:
+    text = FEVER + "\n" + "Fever again. Nothing else was said of it today. " * 60 + "Cough."
+    given = [("train", note(text, span(text, "Fever", label="Problem"), span(text, "Cough", label="Problem")))]
+    for name in ("trl", "messages"):
+        write_notes(name, tmp_path / name, given)
+    trl = [json.loads(line) for line in (tmp_path / "trl" / "train.trl.jsonl").open(encoding="utf-8")]
+    chat = [json.loads(line) for line in (tmp_path / "messages" / "train.messages.jsonl").open(encoding="utf-8")]
+    assert [row["prompt"] + row["completion"] for row in trl] == [row["messages"] for row in chat]
+    assert [row["window"] for row in trl] == [[window.start, window.end] for window in chunks(text, WINDOW, OVERLAP)]
+    assert len(trl) > 2
+
+
+@pytest.mark.parametrize("name", ["trl", "messages"])
+def test_chat_rows_open_as_a_dataset(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import datasets
+
+    write_notes(name, tmp_path / "out", [("train", fever_note())])
+    found = datasets.Dataset.from_json(str(tmp_path / "out" / f"train.{name}.jsonl"), cache_dir=str(tmp_path / "cache"))
+    (row,) = found
+    turns = row["messages"] if name == "messages" else row["prompt"] + row["completion"]
+    assert [turn["role"] for turn in turns] == ["user", "assistant"]
+    assert prompting.note_of(turns[:1]) == FEVER
