@@ -14,6 +14,7 @@ from annotator.certificates.models import (
     BatchMember,
     Calibrator,
     Certificate,
+    FitWish,
     Region,
     WatchedSuggestion,
 )
@@ -72,6 +73,7 @@ class Trust:
     labeler: Labeler | None
     calibrator: Calibrator | None
     offered: Calibrator | None
+    wish: FitWish | None
     coverage: Coverage
     standings: Mapping[str, Standing] = field(default_factory=dict)
 
@@ -79,7 +81,7 @@ class Trust:
 def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
     """What is known of the labeler that reads the project's notes now, for each label and ('') the others together.
 
-    Nine queries.
+    Ten queries.
     """
     labeler = current_labeler(project)
     calibrators = Calibrator.objects.filter(labeler=labeler).exclude(status=Calibrator.Status.REPLACED)
@@ -106,6 +108,7 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
         labeler=labeler,
         calibrator=by_status.get(Calibrator.Status.CURRENT),
         offered=by_status.get(Calibrator.Status.OFFERED),
+        wish=FitWish.objects.filter(labeler=labeler).select_related("asked_by").first(),
         coverage=coverage_of(project),
         standings=standings,
     )

@@ -215,7 +215,7 @@ def calibrate(request: HttpRequest, project_id: str) -> HttpResponse:
     except NotEnoughCases as few:
         messages.warning(request, sentence(f"Not fitted: of decided suggestions there are {few}"))
     else:
-        messages.success(request, "A worker is fitting a calibrator: this page shows it in a moment.")
+        messages.success(request, "A calibrator is being fitted: load this page again in a moment.")
     return see_other(request, reverse("trust:trust", args=[project_id]))
 
 

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.formats import date_format
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
-from annotator.certificates.models import AcceptanceTarget, Calibrator, Certificate
+from annotator.certificates.models import AcceptanceTarget, Calibrator, Certificate, FitWish
 from annotator.core.reliability_curve import measure_calibration
 from annotator.projects.models import Project, SchemaVersion
 from annotator.suggestions.models import Labeler
-from tests.cast import HTMX, Bells, body, make_document, sign_in
+from tests.cast import HTMX, NOW, Bells, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
 from tests.trust.scene import CASES, make_batch, make_calibrator, make_certificate, make_target
 
@@ -160,6 +161,24 @@ def test_a_target_that_cannot_be_is_refused(
     response = alice_client.post(url(project, "target"), asked)
     assert response.status_code == 422 and words in body(response)
     assert not AcceptanceTarget.objects.exists()
+
+
+def test_a_wish_for_a_fit_stands_on_the_page_until_it_is_served(
+    alice_client: Client, project: Project, alice: User, calibrator: Calibrator
+) -> None:
+    assert "Fit again" in body(alice_client.get(url(project)))
+    wish = FitWish.objects.create(labeler=calibrator.labeler, asked_by=alice, asked_at=NOW)
+    page = body(alice_client.get(url(project)))
+    assert f"asked for {date_format(NOW, 'j M, H:i')} by alice" in page and "Fit again" not in page
+    wish.delete()
+    assert "Fit again" in body(alice_client.get(url(project)))
+
+
+def test_a_lead_whose_labeler_has_too_few_decisions_is_told_so(
+    alice_client: Client, project: Project, calibrator: Calibrator, bells: Bells
+) -> None:
+    assert "Not fitted" in body(alice_client.post(url(project, "calibrate"), follow=True))
+    assert not FitWish.objects.exists()
 
 
 def test_an_unknown_label_is_not_there(alice_client: Client, project: Project) -> None:
