@@ -24,6 +24,8 @@ from annotator.routing.selectors import newest_targets
 from annotator.suggestions.models import Labeler, LabelJob
 
 _Status = ReviewItem.Status
+# Below so many audits no region can pass, whatever they say; a share of them would be read as more than it is.
+FEWEST_AUDITS = 20
 # How many certificates that are no longer live the page lists at once.
 MOST_PAST = 20
 
@@ -44,11 +46,21 @@ class Standing:
         return self.target is not None and self.target.status == AcceptanceTarget.Status.ON
 
     @property
+    def is_live(self) -> bool:
+        return self.certificate is not None and self.certificate.status == Certificate.Status.LIVE
+
+    @property
     def region(self) -> Region | None:
-        """What the page tells of the test: the certified region, else the one that has the most evidence."""
+        """What the page tells of the test: the certified region, else of those that are next in their chains the one
+        that has the most evidence. One behind these may have passed, and is not claimed before they have.
+        """
         if self.certificate is not None:
             return next(each for each in self.regions if each.pk == self.certificate.region_id)
-        known = [each for each in self.regions if each.log_evidence is not None]
+        following: dict[str, Region] = {}
+        for each in self.regions:
+            if each.passed_at is None:
+                following.setdefault(each.chain, each)
+        known = [each for each in following.values() if each.log_evidence is not None]
         return max(known, key=lambda each: each.log_evidence or 0.0) if known else next(iter(self.regions), None)
 
 

@@ -112,6 +112,66 @@ def test_a_test_without_audits_gives_no_figure(
     assert "Too few audits" in row and "–" in row
 
 
+def test_a_test_shows_the_region_that_is_next_and_not_one_that_waits_behind_it(
+    alice_client: Client, project: Project, alice: User, calibrator: Calibrator
+) -> None:
+    make_target(project, alice, "Problem")
+    make_batch(calibrator, "Problem", rungs=((100, 41, 5, 2.3), (200, 57, 6, 4.4), (300, 90, 20, -1.0)))
+    row = row_of(body(alice_client.get(url(project))), "Problem")
+    assert "Collecting" in row and ">41<" in row and ">57<" not in row
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("not_certified", "<b>Problem is below its target.</b> No region of its test met the target."),
+        ("no_gain", "<b>Problem is not tested.</b> Nothing would be won at this target."),
+    ],
+)
+def test_a_test_that_ended_without_a_certificate_says_why(
+    alice_client: Client, project: Project, alice: User, calibrator: Calibrator, reason: str, words: str
+) -> None:
+    make_target(project, alice, "Problem")
+    make_batch(calibrator, "Problem", status="ended", reason=reason)
+    assert words in body(alice_client.get(url(project)))
+    make_target(project, alice, "Problem", status="off")
+    assert words not in body(alice_client.get(url(project))), "nothing is wanted any more"
+
+
+def test_risk_is_drawn_of_the_label_that_has_most_to_tell(
+    alice_client: Client, project: Project, certificate: Certificate
+) -> None:
+    other = body(alice_client.get(url(project), {"label": "Medication"}))
+    assert "<p>Other labels together</p>" in other.split('id="risk-title"')[1], "it goes with them"
+    make_batch(certificate.batch.calibrator, "Medication")
+    risk = body(alice_client.get(url(project))).split('id="risk-title"')[1].split("</section>")[0]
+    assert "<p>Problem</p>" in risk and "now: 20% at 1.7%" in risk
+
+
+def test_calibration_is_told_of_the_groups_that_have_a_figure(
+    alice_client: Client, project: Project, calibrator: Calibrator
+) -> None:
+    report = calibrator.report
+    known = report["overall"]
+    unknown = known | {key: {"value": None, "interval": None, "caveat": "few"} for key in ("ece", "brier", "auroc")}
+    groups = {"label": {"Problem": unknown}, "section": {"pmh": known, "none": known, "plan": unknown}}
+    Calibrator.objects.update(report=report | {"groups": groups})
+    page = body(alice_client.get(url(project))).split('id="groups-title"')[1].split("</section>")[0]
+    assert ">PMH<" in page and ">Before any heading<" in page and "Plan" not in page
+    assert "1 more with too few decisions for a figure" in page
+    assert ">Label<" not in page, "a group without a figure has no table"
+    Calibrator.objects.update(report=report | {"groups": {"label": {"Problem": unknown}}})
+    assert "groups-title" not in body(alice_client.get(url(project)))
+
+
+def test_too_few_decisions_say_how_many_there_are(
+    alice_client: Client, project: Project, calibrator: Calibrator
+) -> None:
+    few = json.loads(json.dumps(asdict(measure_calibration(CASES[:15], n_resamples=50))))
+    Calibrator.objects.update(report=few)
+    assert "15 suggestions in 3 notes so far." in body(alice_client.get(url(project)))
+
+
 def test_a_revoked_certificate_is_told_of(alice_client: Client, project: Project, certificate: Certificate) -> None:
     Certificate.objects.update(status="revoked", reason="doubted")
     page = body(alice_client.get(url(project)))
