@@ -68,14 +68,16 @@ def lead(trust: Trust) -> list[tuple[str, bool]]:
     if not live:
         said = " yet: what has a target is being tested, or waits for enough decisions."
         return [("Nothing is accepted without review", True), (said, False)]
-    n_certified, n = trust.coverage.n_certified, trust.coverage.n
+    certificates = [each.certificate for each in live if each.certificate is not None]
+    n_certified = sum(each.n_accepted + each.n_extrapolated for each in certificates)
     labels = {label for each in live if each.batch for label in each.batch.plan["labels"]}
     parts = [
         (f"{len(labels)} of {counted(len(trust.standings) - 1, 'label')}", True),
         (" may be accepted without review", False),
     ]
-    if n:
-        parts += [(". Certificates cover ", False), (f"{n_certified / n:.0%}", True), (" of suggestions", False)]
+    if trust.n_suggestions:
+        covered = f"{n_certified / trust.n_suggestions:.0%}"
+        parts += [(". Certificates cover ", False), (covered, True), (" of suggestions", False)]
     wrong = _expected_wrong(live)
     if wrong is not None:
         parts += [(" at an estimated error of ", False), (f"{wrong:.1%}", True)]

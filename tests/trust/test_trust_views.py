@@ -16,7 +16,7 @@ from annotator.audit.models import AuditEvent
 from annotator.certificates.models import AcceptanceTarget, Calibrator, Certificate, FitWish
 from annotator.core.reliability_curve import measure_calibration
 from annotator.projects.models import Project, SchemaVersion
-from annotator.suggestions.models import Labeler
+from annotator.suggestions.models import Labeler, LabelJob
 from tests.cast import HTMX, NOW, Bells, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
 from tests.trust.scene import CASES, make_batch, make_calibrator, make_certificate, make_target
@@ -78,6 +78,14 @@ def test_the_page_says_what_is_certified_and_on_what_evidence(
     assert "<b>1 of 2 labels</b> may be accepted without review" in page
     assert "estimated error of <b>1.7%</b>" in page
     assert "Off" in row_of(page, "Medication")
+
+
+def test_what_is_accepted_is_told_as_a_share_of_the_labeler_s_suggestions(
+    alice_client: Client, project: Project, certificate: Certificate
+) -> None:
+    LabelJob.objects.update(n_suggestions=200)
+    Certificate.objects.update(n_accepted=30, n_extrapolated=4)
+    assert "Certificates cover <b>17%</b> of suggestions" in body(alice_client.get(url(project)))
 
 
 def test_charts_are_of_the_chosen_label_and_have_tables(
