@@ -12,6 +12,7 @@ from annotator.certificates.models import (
     Calibrator,
     CalibratorCase,
     Certificate,
+    FitWish,
     Region,
     WatchedSuggestion,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Document",
     "DocumentValue",
     "ExamplePool",
+    "FitWish",
     "Gold",
     "Guideline",
     "Import",

@@ -75,6 +75,18 @@ class Calibrator(models.Model):
         ]
 
 
+class FitWish(models.Model):
+    """That a lead wants a calibrator fitted on what is decided by now. The fit takes it away.
+
+    `begun_at` is when a worker took it up; where that is long ago and the wish still there, the worker is gone.
+    """
+
+    labeler = models.OneToOneField(Labeler, on_delete=models.PROTECT, related_name="fit_wish")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    begun_at = models.DateTimeField(null=True)
+
+
 class CalibratorCase(models.Model):
     """A decided suggestion that a calibrator was fitted on: no test of its labeler may rest on it again."""
 

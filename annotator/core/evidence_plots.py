@@ -24,7 +24,7 @@ _BAR_HEIGHT = 14
 class Bound:
     """What was measured of a share, the bound below it that holds, and the target; None where there is none."""
 
-    target: float
+    target: float | None = None
     value: float | None = None
     low: float | None = None
 
@@ -33,7 +33,7 @@ class Bound:
 class BoundRow:
     """A Bound in the drawing; it `is_clear` where the bound meets the target."""
 
-    target: float
+    target: float | None
     x: float | None
     low: float | None
     is_clear: bool
@@ -61,10 +61,10 @@ def bound_axis(bounds: Sequence[Bound]) -> BoundAxis:
 
     rows = tuple(
         BoundRow(
-            target=x(each.target) or 0.0,
+            target=x(each.target),
             x=x(each.value),
             low=x(each.low),
-            is_clear=each.low is not None and each.low >= each.target,
+            is_clear=each.low is not None and each.target is not None and each.low >= each.target,
         )
         for each in bounds
     )
@@ -180,6 +180,7 @@ def risk_plot(risks: Sequence[Risk], *, chosen: int | None, words: str, summary:
         band=" ".join([*upper, *lower]),
         chosen=points[chosen] if chosen is not None else None,
         words=words,
+        height=BOTTOM + 20,
     )
 
 
@@ -310,12 +311,14 @@ def _apart(found: Sequence[DrawnSeries]) -> list[DrawnSeries]:
 
 
 _SERIES_WIDTH, _SERIES_RIGHT, _SERIES_BOTTOM, _WORDS = 440, 300, 150, 14
+# Shares whose quarters are written in whole or half per cent.
+_TOPS = (0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24, 0.32, 0.4, 0.6, 0.8)
 _HALVES = ((0.0, "0"), (0.5, "0.5"), (1.0, "1"))
 
 
 def _top(largest: float) -> float:
     """The smallest of these shares that is not below `largest`."""
-    return next((share for share in (0.02, 0.04, 0.08, 0.2, 0.4, 0.8) if largest <= share), 1.0)
+    return next((share for share in _TOPS if largest <= share), 1.0)
 
 
 def _percent(share: float) -> str:

@@ -18,6 +18,7 @@ from annotator.certificates.models import (
     Calibrator,
     CalibratorCase,
     Certificate,
+    FitWish,
     Region,
     WatchedSuggestion,
 )
@@ -85,6 +86,7 @@ OF_PROJECTS: tuple[_Table, ...] = (
     (Certificate, "project", "n_certificates"),
     (Region, "batch__project", "n_regions"),
     (Batch, "project", "n_batches"),
+    (FitWish, "labeler__project", "n_fit_wishes"),
     (Calibrator, "project", "n_calibrators"),
     (AcceptanceTarget, "project", "n_acceptance_targets"),
     (LabelRun, "project", "n_runs"),

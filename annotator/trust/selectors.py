@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Count, Max, Q
+from django.db.models import Max, Sum
 
 from annotator.certificates.models import (
     AcceptanceTarget,
@@ -14,15 +14,16 @@ from annotator.certificates.models import (
     BatchMember,
     Calibrator,
     Certificate,
+    FitWish,
     Region,
     WatchedSuggestion,
 )
 from annotator.projects.models import Project
-from annotator.review.models import ReviewItem
 from annotator.routing.selectors import newest_targets
 from annotator.suggestions.models import Labeler, LabelJob
 
-_Status = ReviewItem.Status
+# Below so many audits no region can pass, whatever they say; a share of them would be read as more than it is.
+FEWEST_AUDITS = 20
 # How many certificates that are no longer live the page lists at once.
 MOST_PAST = 20
 
@@ -43,26 +44,22 @@ class Standing:
         return self.target is not None and self.target.status == AcceptanceTarget.Status.ON
 
     @property
-    def region(self) -> Region | None:
-        """What the page tells of the test: the certified region, else the one that has the most evidence."""
-        if self.certificate is not None:
-            return next(each for each in self.regions if each.pk == self.certificate.region_id)
-        known = [each for each in self.regions if each.log_evidence is not None]
-        return max(known, key=lambda each: each.log_evidence or 0.0) if known else next(iter(self.regions), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How many suggestions wait for a person, are held for a test, were decided, or accepted under a certificate."""
-
-    n_open: int = 0
-    n_held: int = 0
-    n_decided: int = 0
-    n_certified: int = 0
+    def is_live(self) -> bool:
+        return self.certificate is not None and self.certificate.status == Certificate.Status.LIVE
 
     @property
-    def n(self) -> int:
-        return self.n_open + self.n_held + self.n_decided + self.n_certified
+    def region(self) -> Region | None:
+        """What the page tells of the test: the certified region, else of those that are next in their chains the one
+        that has the most evidence. One behind these may have passed, and is not claimed before they have.
+        """
+        if self.certificate is not None:
+            return next(each for each in self.regions if each.pk == self.certificate.region_id)
+        following: dict[str, Region] = {}
+        for each in self.regions:
+            if each.passed_at is None:
+                following.setdefault(each.chain, each)
+        known = [each for each in following.values() if each.log_evidence is not None]
+        return max(known, key=lambda each: each.log_evidence or 0.0) if known else next(iter(self.regions), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +69,15 @@ class Trust:
     labeler: Labeler | None
     calibrator: Calibrator | None
     offered: Calibrator | None
-    coverage: Coverage
+    wish: FitWish | None
+    n_suggestions: int
     standings: Mapping[str, Standing] = field(default_factory=dict)
 
 
 def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
     """What is known of the labeler that reads the project's notes now, for each label and ('') the others together.
 
-    Nine queries.
+    Ten queries.
     """
     labeler = current_labeler(project)
     calibrators = Calibrator.objects.filter(labeler=labeler).exclude(status=Calibrator.Status.REPLACED)
@@ -106,7 +104,8 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
         labeler=labeler,
         calibrator=by_status.get(Calibrator.Status.CURRENT),
         offered=by_status.get(Calibrator.Status.OFFERED),
-        coverage=coverage_of(project),
+        wish=FitWish.objects.filter(labeler=labeler).select_related("asked_by").first(),
+        n_suggestions=n_suggested(labeler),
         standings=standings,
     )
 
@@ -118,16 +117,12 @@ def current_labeler(project: Project) -> Labeler | None:
     return Labeler.objects.filter(pk=found).first() if found is not None else None
 
 
-def coverage_of(project: Project) -> Coverage:
-    """Counted over the first reader's suggestions that no later ones took the place of. One query."""
-    spans = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.SPAN, slot=1)
-    counts = spans.order_by().aggregate(
-        **{
-            f"n_{status}": Count("pk", filter=Q(status=status))
-            for status in (_Status.OPEN, _Status.HELD, _Status.DECIDED, _Status.CERTIFIED)
-        }
-    )
-    return Coverage(**counts)
+def n_suggested(labeler: Labeler | None) -> int:
+    """How many suggestions the labeler has made, added up from its notes: counting them takes seconds among a million.
+    One query.
+    """
+    done = LabelJob.objects.filter(run__labeler=labeler, status=LabelJob.Status.DONE)
+    return done.aggregate(n=Sum("n_suggestions"))["n"] or 0
 
 
 def past_certificates(project: Project) -> list[Certificate]:

@@ -29,7 +29,7 @@ from annotator.routing.fitting import CalibratorRefused, adopt_calibrator, ask_f
 from annotator.routing.revoking import ASKED, RevokeRefused, revoke_certificate
 from annotator.routing.selectors import newest_targets
 from annotator.routing.targets import TargetRefused, set_target
-from annotator.trust import measured_pages, pages
+from annotator.trust import charts, measured_pages, pages
 from annotator.trust.forms import ChosenForm, TargetForm
 from annotator.trust.outlook import expected
 from annotator.trust.selectors import current_labeler, past_certificates, trust_of
@@ -51,6 +51,7 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
     report = found.calibrator.report if found.calibrator else {}
     today = timezone.localdate(now)
     weeks = labels_by_week(Scope(project, days_since(DRIFT_DAYS, today=today), None), today=today)
+    charted = charts.charted(found, chosen.chosen)
     labelers = labelers_named({key for week in weeks.values() for key in week.accepted})
     context = page_context(membership, current="Trust") | {
         "form": chosen,
@@ -58,14 +59,11 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
         "lead": pages.lead(found),
         "rows": table,
         "axis_first": f"{first:.0%}",
-        "reliability": pages.reliability(report, label=chosen.chosen),
-        "groups": [
-            (title, rows)
-            for key, title in (("label", "Label"), ("section", "Section"), ("note_type", "Type of note"))
-            if (rows := pages.group_rows(report, key))
-        ],
-        "risk": pages.risk_and_coverage(found.standings.get(chosen.chosen) or found.standings[""]),
-        "drift": pages.drift_plot(weeks, labelers, today=today),
+        "reliability": charts.reliability(report, label=chosen.chosen),
+        "groups": charts.grouped(report),
+        "charted": charted.label or pages.others_words(found),
+        "risk": charts.risk_and_coverage(charted),
+        "drift": charts.drift_plot(weeks, labelers, today=today),
         "drift_rows": label_pages.score_rows(weeks, labelers, n_weeks=label_pages.MOST_WEEKS, today=today),
         "drift_lead": label_pages.drift_lead(weeks),
         "past": [(each, pages.reason_words(each.reason)) for each in past_certificates(project)],
@@ -215,7 +213,7 @@ def calibrate(request: HttpRequest, project_id: str) -> HttpResponse:
     except NotEnoughCases as few:
         messages.warning(request, sentence(f"Not fitted: of decided suggestions there are {few}"))
     else:
-        messages.success(request, "A worker is fitting a calibrator: this page shows it in a moment.")
+        messages.success(request, "A calibrator is being fitted: load this page again in a moment.")
     return see_other(request, reverse("trust:trust", args=[project_id]))
 
 
