@@ -65,7 +65,8 @@ def count_queue(project: Project) -> dict[str, dict[str, int]]:
     """What is left, as `CountedProject.queue` has it. Three queries, which read every note."""
     queue: dict[str, dict[str, int]] = defaultdict(dict)
     open_items = ReviewItem.objects.filter(project=project, status=ReviewItem.Status.OPEN).order_by()
-    audits = open_items.filter(unit=ReviewItem.Unit.SPAN, skipped_at=None, stream=ReviewItem.Stream.AUDIT)
+    spans = open_items.filter(unit__in=[ReviewItem.Unit.SPAN, ReviewItem.Unit.SECOND_SPAN])
+    audits = spans.filter(skipped_at=None, stream=ReviewItem.Stream.AUDIT)
     readings = open_items.filter(unit=ReviewItem.Unit.NOTE)
     for rows in (
         notes_with_state(project).order_by().values_list("note_type", "state"),

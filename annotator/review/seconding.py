@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import Exists, F, Max, OuterRef
 
 from annotator.annotations.models import AnnotationSet
 from annotator.audit.models import AuditEvent
 from annotator.certificates.models import Batch, BatchMember
+from annotator.documents.models import Document
 from annotator.review.models import (
     ASKED_AGAIN,
     FIRST_APART,
@@ -61,6 +62,7 @@ def ask_second(*, batch: Batch, keys: Mapping[int, float], first: Mapping[int, b
     """
     spans = _first_spans(first)
     documents = {span.document_id for span in spans}
+    _hold_off(documents)
     readers = readers_of(batch.project)
     barred = _barred(batch.project.public_id, spans)
     notes, holders = _notes_of(documents), _holders(documents)
@@ -132,43 +134,59 @@ def _about(span: ReviewItem) -> int:
     return span.suggestion_id
 
 
+def _hold_off(documents: Collection[int]) -> None:
+    """Lock the notes, in the order in which others do, and have whoever is about to take one look again: it may be
+    theirs to read a second time. Two queries.
+    """
+    notes = ReviewItem.objects.filter(document__in=documents, unit=_Unit.NOTE)
+    pks = list(notes.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+    ReviewItem.objects.filter(pk__in=pks).update(version=F("version") + 1)
+
+
 def _barred(project: str, spans: Sequence[ReviewItem]) -> Mapping[int, set[int]]:
     """Who may not decide each of the spans again: who decided it or changed what was made of it, whose reading the note
-    is, and who took the note since. Four queries.
+    is, and who took the note since. Five queries.
     """
+    documents = {span.document_id for span in spans}
+    notes = list(ReviewItem.objects.filter(document__in=documents, unit=_Unit.NOTE).values_list("pk", flat=True))
     of_span = {_about(span): span.pk for span in spans}
     found: dict[int, set[int]] = {span.pk: set() for span in spans}
     since: dict[int, datetime] = {}
-    about = Q(item__in=list(found)) | Q(made__origin__in=of_span) | Q(withdrew__origin__in=of_span)
-    rows = Decision.objects.filter(about, note_item__unit=_Unit.NOTE).values_list(
-        "item", "item__suggestion", "made__origin", "withdrew__origin", "reviewer", "decided_at"
+    decisions = Decision.objects.filter(note_item__in=notes).values_list(
+        "item__suggestion", "made__origin", "withdrew__origin", "reviewer", "decided_at"
     )
-    for _, *suggestions, reviewer, at in rows:
+    for *suggestions, reviewer, at in decisions.order_by():
         for pk in {of_span[each] for each in suggestions if each in of_span}:
             found[pk].add(reviewer)
             since[pk] = min(at, since.get(pk, at))
-    documents = {span.document_id for span in spans}
-    readings = AnnotationSet.objects.filter(document__in=documents, annotator__isnull=False, kind=_Kind.READING)
-    readers: dict[int, set[int]] = defaultdict(set)
-    for document, reader in readings.values_list("document", "annotator"):
-        readers[document].add(reader)
-    names = dict(ReviewItem.objects.filter(pk__in=list(found)).values_list("document__public_id", "document"))
-    taken = (
-        AuditEvent.objects.filter(
-            chain__project=project,
-            verb="note.take",
-            object_id__in=list(names),
-            at__gte=min(since.values(), default=None),
-        )
-        if since
-        else AuditEvent.objects.none()
-    )
-    takers: dict[int, list[tuple[int | None, datetime]]] = defaultdict(list)
-    for name, actor, at in taken.values_list("object_id", "actor", "at"):
-        takers[names[name]].append((actor, at))
+    readers, takers = _readers(documents), _takers(project, documents)
     for span in spans:
         found[span.pk] |= readers[span.document_id]
-        found[span.pk] |= {actor for actor, at in takers[span.document_id] if actor and at >= since.get(span.pk, at)}
+        found[span.pk] |= {who for who, at in takers[span.document_id] if at >= since.get(span.pk, at)}
+    return found
+
+
+def _readers(documents: Collection[int]) -> Mapping[int, set[int]]:
+    """Whose readings there are of each note. One query."""
+    sets = AnnotationSet.objects.filter(document__in=documents, annotator__isnull=False, kind=_Kind.READING)
+    found: dict[int, set[int]] = defaultdict(set)
+    for document, annotator in sets.values_list("document", "annotator"):
+        found[document].add(annotator)
+    return found
+
+
+def _takers(project: str, documents: Collection[int]) -> Mapping[int, list[tuple[int, datetime]]]:
+    """Who took each note in hand as its reader, and when: by the audit chain, which alone knows who let it go again.
+    Two queries.
+    """
+    names = dict(Document.objects.filter(pk__in=documents).values_list("public_id", "pk"))
+    taken = AuditEvent.objects.filter(
+        chain__project=project, verb="note.take", object_id__in=list(names), actor__isnull=False
+    )
+    found: dict[int, list[tuple[int, datetime]]] = defaultdict(list)
+    for name, actor, at, detail in taken.order_by().values_list("object_id", "actor", "at", "detail"):
+        if detail["slot"] < FIRST_APART:
+            found[names[name]].append((actor, at))
     return found
 
 

@@ -48,7 +48,7 @@ AUDIT = "audit"
 HIDDEN = Label(name="label hidden", code="?", colour="stone", hotkey="", definition="")
 QUEUE_SHOWN = 40
 # The units of what is asked in a note of another unit than a reader's.
-_SPANS_APART = {
+_SPANS_APART: Mapping[str, tuple[ReviewItem.Unit, ...]] = {
     ReviewItem.Unit.TRIAL: (ReviewItem.Unit.TRIAL_SPAN,),
     ReviewItem.Unit.SECOND: (ReviewItem.Unit.SECOND_SPAN,),
 }

@@ -44,8 +44,8 @@ class Streams:
     watch_percent: int
     audits: str
     decoy_percent: int
-    seconds: str
-    second_percent: int
+    seconds: str = Project.Seconds.OFF
+    second_percent: int = 10
 
 
 def streams_of(project: Project) -> Streams:

@@ -77,10 +77,12 @@ def ladder_of(batch: Batch, regions: Sequence[Region]) -> Ladder:
 
 def disagreements_of(project: Project) -> dict[int, Disagreement]:
     """How far second readers disagree with the first, by the row id of the batch, of those that have a second reader.
-    Four queries.
+    Four queries, one where none has.
     """
     batches = Batch.objects.filter(project=project, second_percent__isnull=False)
     found = {pk: Counter[str]() for pk in batches.values_list("pk", flat=True)}
+    if not found:
+        return {}
     reads = SecondRead.objects.filter(batch__in=found).order_by()
     waits = Q(outcome="", item__status=ReviewItem.Status.OPEN)
     for pk, first, outcome, *n in reads.values_list("batch", "first", "outcome").annotate(
@@ -140,7 +142,9 @@ class Trust:
 
 
 def trust_of(project: Project) -> Trust:
-    """Targets that count, and every calibrator, batch, region and certificate, newest first. Ten queries."""
+    """Targets that count, and every calibrator, batch, region and certificate, newest first. Seven queries, three
+    more where a batch has a second reader.
+    """
     batches = Batch.objects.filter(project=project).select_related("calibrator__labeler").order_by("-number")
     regions: dict[int, list[Region]] = {}
     for region in Region.objects.filter(batch__project=project).order_by("batch", "place"):

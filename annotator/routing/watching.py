@@ -89,7 +89,7 @@ def later_outcomes(certificate: Certificate) -> Later:
         states = {pk: (status, key) for pk, status, key in spans.values_list("suggestion_id", "status", "audit_key")}
         closed = {pk for pk, (status, _) in states.items() if status == ReviewItem.Status.CLOSED}
         # The key under which it was asked about was drawn with it.
-        drawn = [(pk, states[pk][1] if pk in states else 0.0, second_key) for _, pk, _, second_key in page]
+        drawn = [(pk, states.get(pk, ("", None))[1] or 0.0, second_key) for _, pk, _, second_key in page]
         labels = final_labels(certificate.batch, drawn, first, found.second)
         for pk, suggestion_id, known, *_ in page:
             is_right = labels.get(suggestion_id)
