@@ -26,7 +26,17 @@ from annotator.purges.models import Tombstone
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundJob, RoundReader
+from annotator.review.models import (
+    Barred,
+    Decision,
+    Decoy,
+    DecoyAnswer,
+    ReviewItem,
+    Round,
+    RoundJob,
+    RoundReader,
+    SecondRead,
+)
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -49,6 +59,7 @@ __all__ = [
     "ApiToken",
     "AuditChain",
     "AuditEvent",
+    "Barred",
     "Batch",
     "BatchMember",
     "BrowserSession",
@@ -94,6 +105,7 @@ __all__ = [
     "RoundReader",
     "RuleRun",
     "SchemaVersion",
+    "SecondRead",
     "ServerPermission",
     "SignInFailure",
     "SignInLink",

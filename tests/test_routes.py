@@ -167,6 +167,7 @@ ROUTES: dict[str, Row] = {
     "trust:trust": Row(get="302 404 200 403 403 200", post=NO),
     "trust:measured": Row(get="302 404 200 403 403 200", post=NO),
     "trust:evidence": Row(get="302 404 200 403 403 200", post=NO),
+    "trust:second": Row(get="302 404 200 403 403 200", post=NO),
     "trust:target": Row(get="302 404 200 403 403 403", post="302 404 422 403 403 403"),
     "trust:outlook": Row(get="302 404 200 403 403 403", post=NO),
     "trust:calibrate": Row(get=NO, post="302 404 303 403 403 403"),

@@ -101,6 +101,20 @@ class StreamsForm(forms.Form):
         "none. Reviewers are told that there are some, and of each when they have submitted its note. Accepting one "
         "makes no annotation.",
     )
+    seconds = forms.ChoiceField(
+        label="Who decides audits again",
+        choices=Project.Seconds.choices,
+        widget=forms.RadioSelect,
+        help_text="Of tests that begin from now on. A second reviewer decides every audit that the first found wrong, "
+        "and a share of those found right, drawn when the test begins. Their decision is what counts for the "
+        "certificate; what stands in the note stays the first’s.",
+    )
+    second_percent = forms.IntegerField(
+        label="Right audits decided again, %",
+        min_value=0,
+        max_value=100,
+        help_text="Drawn at random, so that being asked again tells nothing, and what is overlooked is measured.",
+    )
 
 
 class NoteFilter(forms.Form):

@@ -12,7 +12,7 @@ from django.db.models import Case, QuerySet, When
 
 from annotator.accounts.models import User
 from annotator.annotations.comments import spans_of
-from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
+from annotator.annotations.models import APART, Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.annotations.selectors import has_certified
 from annotator.builds.models import DatasetBuild
 from annotator.builds.records import (
@@ -85,7 +85,7 @@ def readiness(*, project: Project, annotator: str = "", is_human_only: bool = Fa
     waiting = set() if annotator else _waiting_notes(project)
     rows = (
         AnnotationSet.objects.filter(document__project=project, status=Submitted)
-        .exclude(kind=AnnotationSet.Kind.TRIAL)
+        .exclude(kind__in=APART)
         .order_by()
         .values_list(
             "pk",

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotator", "0024_decoys"),
+        ("annotator", "0025_second_reads"),
     ]
 
     operations = [

@@ -31,7 +31,17 @@ from annotator.projects.models import Guideline, Invitation, Membership, Project
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundJob, RoundReader
+from annotator.review.models import (
+    Barred,
+    Decision,
+    Decoy,
+    DecoyAnswer,
+    ReviewItem,
+    Round,
+    RoundJob,
+    RoundReader,
+    SecondRead,
+)
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -57,6 +67,8 @@ OF_NOTES: tuple[_Table, ...] = (
     (Decision, "note_item__document", "n_decisions"),
     (DecoyAnswer, "decoy__item__document", "n_decoy_answers"),
     (Decoy, "item__document", "n_decoys"),
+    (SecondRead, "suggestion__document", "n_second_reads"),
+    (Barred, "item__document", "n_barred"),
     (ReviewItem, "document", "n_review_items"),
     (TrialNote, "document", "n_trial_notes"),
     (ReferenceNote, "document", "n_reference_notes"),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from annotator.certificates.models import AcceptanceTarget, Batch, Certificate, Region
 from annotator.core.evidence_plots import Bound, BoundAxis, BoundRow, bound_axis
 from annotator.core.schema import Label
+from annotator.core.second_reads import Disagreement
 from annotator.core.wording import counted, day_words, spreadsheet_safe
 from annotator.routing import ending, revoking
 from annotator.trust.selectors import FEWEST_AUDITS, Standing, Trust
@@ -27,6 +28,7 @@ _REASONS = {
     ending.NOT_CERTIFIED: "no region of its test met the target",
     ending.NO_GAIN: "nothing would be won at this target",
     ending.REVOKED: "its certificate was revoked",
+    ending.NO_SECOND: "nobody is left for second readings",
     revoking.ASKED: "a lead withdrew it",
     revoking.DOUBTED: "too much of what people went on checking was wrong",
     revoking.CORRECTED: "corrected decisions prove it no more",
@@ -86,7 +88,7 @@ def lead(trust: Trust) -> list[tuple[str, bool]]:
 
 def rows(trust: Trust, labels: Sequence[Label], *, now: datetime) -> tuple[list[Row], float]:
     """The table, a row a label and one for the others together; and the share that its axis begins with."""
-    named = [(label.name, label.name, label.colour) for label in labels] + [("", others_words(trust), "stone")]
+    named = names_of(labels, trust)
     standings = [trust.standings[label] for label, _, _ in named]
     axis: BoundAxis = bound_axis([_bound(standing) for standing in standings])
     found = [
@@ -96,15 +98,23 @@ def rows(trust: Trust, labels: Sequence[Label], *, now: datetime) -> tuple[list[
     return found, axis.first
 
 
+def names_of(labels: Sequence[Label], trust: Trust) -> list[tuple[str, str, str]]:
+    """(label, name, colour) of each label and, last, of the others together."""
+    return [(label.name, label.name, label.colour) for label in labels] + [("", others_words(trust), "stone")]
+
+
 def statement(certificate: Certificate) -> str:
     """What a certificate says, in full."""
     batch, region = certificate.batch, certificate.region
+    of_wrong = (
+        "wrong and corrected" if batch.second_percent is None else "wrong, by their second reader where one decided"
+    )
     what = f"{batch.label} suggestions" if batch.label else "suggestions of the labels without a target of their own"
     return (
         f"With {1 - batch.delta:.0%} confidence, at least {batch.target:.0%} of the {region.size:,} {what} of batch "
         f"{batch.number} with confidence {region.threshold:.3f} or more agree with what a reviewer following the "
         f"guideline would decide. {counted(certificate.n_audited, 'of them, drawn', 'of them, drawn')} at random, "
-        f"were checked by people: {certificate.n_wrong:,} wrong and corrected. This is about review decisions on this "
+        f"were checked by people: {certificate.n_wrong:,} {of_wrong}. This is about review decisions on this "
         f"frozen batch, not about clinical truth."
     )
 
@@ -112,12 +122,22 @@ def statement(certificate: Certificate) -> str:
 EVIDENCE_COLUMNS = (
     *("batch", "frozen_at", "labeler", "labeler_digest", "calibrator", "label", "target", "delta", "n_members"),
     *("chain", "size", "threshold", "n_audited", "n_wrong", "log_evidence", "lower_bound", "passed_at"),
-    *("certificate", "certificate_status"),
+    *("certificate", "certificate_status", "second_percent"),
+    *(
+        "n_wrong_read_again",
+        "n_called_right",
+        "n_right_read_again",
+        "n_called_wrong",
+        "n_second_waiting",
+        "n_no_second",
+    ),
 )
 
 
-def evidence_row(region: Region) -> list[Any]:
-    """A region with its test and, where it is the certified one, its certificate: the columns of EVIDENCE_COLUMNS."""
+def evidence_row(region: Region, second: Disagreement | None) -> list[Any]:
+    """A region with its test and, where it is the certified one, its certificate, and what the test's second reader
+    measured, which is of the test as a whole: the columns of EVIDENCE_COLUMNS.
+    """
     batch = region.batch
     certificate = getattr(batch, "certificate", None)
     certified = certificate if certificate is not None and certificate.region_id == region.pk else None
@@ -142,7 +162,16 @@ def evidence_row(region: Region) -> list[Any]:
         region.passed_at.isoformat() if region.passed_at else "",
         certified.number if certified else "",
         certified.status if certified else "",
+        *_second_columns(batch, second),
     ]
+
+
+def _second_columns(batch: Batch, found: Disagreement | None) -> list[Any]:
+    if found is None:
+        return [""] * 7
+    both = (found.wrong, found.right)
+    measured = [n for direction in both for n in (direction.n, direction.n_changed)]
+    return [batch.second_percent, *measured, found.n_waiting, found.n_alone]
 
 
 def status_words(status: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Max, Sum
+from django.db.models import F, Max, QuerySet, Sum
 
 from annotator.certificates.models import (
     AcceptanceTarget,
@@ -18,8 +18,10 @@ from annotator.certificates.models import (
     Region,
     WatchedSuggestion,
 )
+from annotator.core.second_reads import Disagreement
 from annotator.projects.models import Project
-from annotator.routing.selectors import newest_targets
+from annotator.review.models import SecondRead
+from annotator.routing.selectors import disagreements_of, newest_targets
 from annotator.suggestions.models import Labeler, LabelJob
 
 # Below so many audits no region can pass, whatever they say; a share of them would be read as more than it is.
@@ -30,7 +32,9 @@ MOST_PAST = 20
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A label's target and its newest test, with the regions in the order of their sizes and its certificate."""
+    """A label's target and its newest test, with the regions in the order of their sizes, its certificate, and how far
+    its second reader disagrees; None where it has none.
+    """
 
     label: str
     target: AcceptanceTarget | None
@@ -38,6 +42,7 @@ class Standing:
     regions: tuple[Region, ...] = ()
     certificate: Certificate | None = None
     last_audit_at: datetime | None = None
+    second: Disagreement | None = None
 
     @property
     def is_on(self) -> bool:
@@ -77,7 +82,7 @@ class Trust:
 def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
     """What is known of the labeler that reads the project's notes now, for each label and ('') the others together.
 
-    Ten queries.
+    Thirteen queries.
     """
     labeler = current_labeler(project)
     calibrators = Calibrator.objects.filter(labeler=labeler).exclude(status=Calibrator.Status.REPLACED)
@@ -87,7 +92,7 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
     regions: dict[int, list[Region]] = {}
     for region in Region.objects.filter(batch__in=[batch.pk for batch in batches.values()]).order_by("size"):
         regions.setdefault(region.batch_id, []).append(region)
-    audited = _last_audits(batches.values())
+    audited, second = _last_audits(batches.values()), disagreements_of(project)
     names = [*labels, ""]
     standings = {}
     for label in names:
@@ -99,6 +104,7 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
             regions=tuple(regions.get(batch.pk, ())) if batch else (),
             certificate=getattr(batch, "certificate", None) if batch else None,
             last_audit_at=audited.get(batch.pk) if batch else None,
+            second=second.get(batch.pk) if batch else None,
         )
     return Trust(
         labeler=labeler,
@@ -129,6 +135,16 @@ def past_certificates(project: Project) -> list[Certificate]:
     """The newest certificates that are live no more. One query."""
     past = Certificate.objects.filter(project=project).exclude(status=Certificate.Status.LIVE)
     return list(past.select_related("batch", "region").order_by("-ended_at", "-pk")[:MOST_PAST])
+
+
+def differing(project: Project) -> QuerySet[SecondRead]:
+    """Audits that the second reader decided otherwise than the first, newest first, with their batch and note. One
+    query.
+    """
+    decided = SecondRead.objects.filter(batch__project=project, suggestion__document__project=project)
+    others = decided.exclude(outcome="").exclude(outcome=F("first"))
+    found = others.select_related("batch", "suggestion__document").order_by("-pk")
+    return found.defer("suggestion__signals", "suggestion__document__text", "suggestion__document__metadata")
 
 
 def _last_audits(batches: Collection[Batch]) -> dict[int, datetime]:

@@ -363,6 +363,8 @@ PAGES: tuple[Row, ...] = (
     Row("trust", "trust:trust", READ, query="?label=Problem"),
     Row("trust-empty", "trust:trust", EMPTY),
     Row("trust-measured", "trust:measured", READ),
+    Row("trust-second", "trust:second", READ),
+    Row("trust-second-empty", "trust:second", EMPTY),
     Row("trust-target", "trust:target", READ, query="?label=Problem"),
     Row("trust-what-if", "trust:outlook", READ, query="?label=&target=95&delta=5"),
     Row("certificate", "trust:certificate", READ),

@@ -123,6 +123,8 @@ OPERATIONS: dict[str, Row] = {
             "watch_percent": 5,
             "audits": "shown",
             "decoy_percent": 0,
+            "seconds": "on",
+            "second_percent": 10,
         },
     ),
     "agreement_get": Row("401 404 200 403 403 200", "read"),

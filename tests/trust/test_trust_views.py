@@ -284,9 +284,9 @@ def test_the_page_costs_the_same_however_much_there_is(
     alice_client: Client, project: Project, alice: User, certificate: Certificate, django_assert_max_num_queries: Any
 ) -> None:
     alice_client.get(url(project))
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):
         alice_client.get(url(project))
     make_target(project, alice, "Medication")
     make_certificate(make_batch(certificate.batch.calibrator, "Medication"))
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):
         alice_client.get(url(project))
