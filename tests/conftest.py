@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from tests import prepared
 from tests.chromium import find_chromium
+from tests.order import dealt
 
 # Set before torch is loaded: its threads and the processes of pytest-xdist would take the processors from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -41,10 +42,12 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Mark what has a database with `db`: `make test` runs these on PostgreSQL as well. A browser makes no difference
     to a database, so its tests run once. What is marked for the other database is left out.
+
+    What is left in the end is put into the order in which the processes are to take it.
     """
     is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
     other = "postgresql" if is_sqlite else "sqlite"
@@ -55,6 +58,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.db)
     config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(other)])
     items[:] = [item for item in items if not item.get_closest_marker(other)]
+    result = yield
+    items[:] = dealt(items, n_processes=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
