@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 from tests import prepared
 from tests.chromium import find_chromium
 from tests.order import dealt
+from tests.patience import PATIENCE_MS
 
 # Set before torch is loaded: its threads and the processes of pytest-xdist would take the processors from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,7 +29,7 @@ hypothesis_settings.load_profile("suite")
 
 pytest_plugins = ["tests.cast"]
 
-expect.set_options(timeout=20_000)  # the machine may be busy; what never comes still fails
+expect.set_options(timeout=PATIENCE_MS)
 
 RARELY = (20_000, 20, 20)  # Python's own: 700 more objects than before, ten times that, ten times that again
 CHROMIUM_ARGUMENTS = [
@@ -150,7 +151,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh browser session at 1440 x 900; the test fails where a script does, or where the CSP blocks something."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     troubles: list[str] = []
     opened = context.new_page()
     opened.on("pageerror", lambda error: troubles.append(str(error)))
