@@ -298,6 +298,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
     assert sorted(name for name, _ in routes_of(get_resolver().url_patterns)) == sorted(ROUTES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_everybody_gets_what_the_table_says(world: World, role: str) -> None:
     wrong = []
@@ -320,6 +321,7 @@ def test_who_is_not_signed_in_is_sent_to_sign_in(world: World) -> None:
             assert ask(None, method, url)["Location"].startswith(reverse("accounts:sign_in")), f"{method} {name}"
 
 
+@pytest.mark.slow
 def test_an_object_of_another_project_is_not_there(world: World) -> None:
     """The lead asks under the own project for each of the other project's objects, and the other way round."""
     found = []
@@ -338,6 +340,7 @@ def test_an_object_of_another_project_is_not_there(world: World) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_an_object_that_does_not_exist_is_not_there(world: World) -> None:
     found = []
     for name, parameters in known_routes():
@@ -393,6 +396,7 @@ def test_no_page_tells_a_reader_what_another_reads_in_an_unsubmitted_note(
     assert ask(adam, "GET", reverse("review:note", args=[ids["project_id"], adams.public_id])).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_no_other_method_is_answered(world: World, role: str) -> None:
     """HEAD says what GET says, where it is there at all; nothing else is."""

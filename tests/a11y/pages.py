@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 from annotator.review.models import ReviewItem
 from tests.a11y.scene import PASSWORD, Tour
 from tests.accounts.codes import code_at
+from tests.patience import PATIENCE_MS
 from tests.test_routes import NO, ROUTES, known_routes
 
 Act = Callable[[Page, Tour], None]
@@ -428,7 +429,7 @@ class Visitor:
         if who in self._pages:
             self._pages[who].context.close()
         context = self._browser.new_context(locale="en-GB", timezone_id="UTC", reduced_motion="reduce")
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         if self._clock:
             context.clock.set_fixed_time(self._clock)
         if who:

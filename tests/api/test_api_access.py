@@ -256,6 +256,7 @@ def test_an_object_of_another_project_that_a_body_or_filter_names_is_not_there(w
     assert api.get(f"./suggestions/?run={world.other_ids['run_id']}").json()["results"] == []
 
 
+@pytest.mark.slow
 def test_an_object_that_does_not_exist_is_not_there(world: World) -> None:
     api = Api(world.people["lead"])
     found = []
@@ -268,6 +269,7 @@ def test_an_object_that_does_not_exist_is_not_there(world: World) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_an_operation_needs_its_scope_and_no_other(world: World) -> None:
     wrong = []
     for operation in operations():
