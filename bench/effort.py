@@ -13,11 +13,11 @@ ways (`bench/effort_policies.py`):
   expects the target of what is left to be right, and that is accepted;
 - certificates: what the application does, as `docs/certificates.md` has it.
 
-Seeds are other orders of notes, of equal scores and of audits. How many decisions the calibrator of a first test has is
-fixed beforehand: the largest of 50, 100, 200 … that is no more than a twentieth of the suggestions, and at least 100.
-A promise of a share of right ones is held against each way, as far as what was accepted unseen goes. What certificates
-promise is another thing, and counted apart: that no region that is ever claimed has more errors than it may.
-"Oracle" is the largest region of the first test's candidates that keeps the promise, by one who knows every label.
+Seeds are other orders of notes and of audits; least certain first has one order only. How many decisions the
+calibrator of a first test has is fixed beforehand: the largest of 100, 200, 400 … that is no more than a twentieth of
+the suggestions, and at least 100. Each way is held against each promise, as far as what was accepted unseen goes. What
+certificates promise is another thing, and counted apart: that no region that is ever claimed has more errors than it
+may. "Oracle" is the largest region of the first test's candidates that keeps the promise, by one who knows every label.
 
 `--served`: of each corpus and labeler one run by the services themselves (`bench/effort_services.py`), each in a
 process of its own, at these targets. Ends with 1 where they do not say exactly what the arithmetic says.
@@ -31,7 +31,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 
@@ -58,6 +58,8 @@ from bench.effort_policies import (
 )
 from bench.effort_services import Served, differences, expected, served
 from bench.evaluate_labelers import MAPS
+from llm_labeler.backends import BackendError
+from llm_labeler.server import CannotServe
 
 THRESHOLD = 0.9
 FEWEST_FIRST = 100
@@ -98,7 +100,7 @@ def main() -> None:
     parser.add_argument("--delta", type=float, default=0.05)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--served", type=float, nargs="*", default=[], help="targets of runs by the services")
-    parser.add_argument("--limit", type=int, help="the first so many notes of each corpus")
+    parser.add_argument("--limit", type=int, help="the first so many notes of each corpus; spancat learns from all")
     options = parser.parse_args()
     options.cache.mkdir(parents=True, exist_ok=True)
     settings = list(_settings(options))
@@ -118,9 +120,15 @@ def _settings(options: argparse.Namespace) -> Iterator[Setting]:
         if not (options.data / name).is_dir():
             print(f"passed over: {options.data / name} is not laid out here", file=sys.stderr)
             continue
-        corpus = read_corpus(options.data, name, options.limit)
+        whole = read_corpus(options.data, name)
+        corpus = replace(whole, notes=whole.notes[: options.limit])
         for labeler in options.labeler:
-            yield Setting(corpus, labeler, world_of(corpus.notes, suggestions(corpus, labeler, options.cache)))
+            try:
+                found = suggestions(whole, labeler, corpus.notes, options.cache)
+            except (BackendError, CannotServe, OSError) as error:
+                print(f"passed over: {labeler}: {error}", file=sys.stderr)
+                continue
+            yield Setting(corpus, labeler, world_of(corpus.notes, found))
 
 
 def tell_labelers(settings: Sequence[Setting]) -> str:
@@ -162,7 +170,7 @@ def gone_through(setting: Setting, promises: Sequence[Promise], n_seeds: int) ->
     }
     for promise in promises:
         ways[f"least certain first, {promise.target}"] = [
-            least_certain_first(world, one.batch(0)[1], target=promise.target) for one in draws
+            least_certain_first(world, one.batch(0)[1], target=promise.target) for one in draws[:1]
         ]
     ours = {promise: [trusted(world, one, promise=promise, n_first=n_first) for one in draws] for promise in promises}
     print(f"{setting.name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)

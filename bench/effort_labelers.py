@@ -57,27 +57,27 @@ class Suggested:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Notes with gold, and what a labeler suggested in each, by the note's name."""
+    """Notes with gold, by name, and the labels that it has."""
 
     name: str
     labels: tuple[str, ...]
     notes: tuple[GoldNote, ...]
 
 
-def read_corpus(data: Path, name: str, limit: int | None) -> Corpus:
+def read_corpus(data: Path, name: str) -> Corpus:
     """The notes of a folder under the labels of `bench/evaluate_labelers.py`. Raises GoldError."""
     labels = dict(pair.split("=") for pair in MAPS[name])
-    return Corpus(name, tuple(dict.fromkeys(labels.values())), read_gold(data / name, labels, limit=limit).notes)
+    return Corpus(name, tuple(dict.fromkeys(labels.values())), read_gold(data / name, labels).notes)
 
 
-def suggestions(corpus: Corpus, labeler: str, cache: Path) -> dict[str, list[Suggested]]:
-    """What the labeler suggests in each note, from the cache or made now."""
+def suggestions(corpus: Corpus, labeler: str, notes: Sequence[GoldNote], cache: Path) -> dict[str, list[Suggested]]:
+    """What the labeler suggests in each of these notes of the corpus, from the cache or made now."""
     make: Callable[[Corpus, Sequence[GoldNote]], Iterator[tuple[str, list[Suggested]]]]
     make, conditions = (_by_gemma, _of_gemma()) if labeler == "gemma" else (_by_spancat, _of_spancat())
     told = json.dumps([corpus.name, corpus.labels, conditions], sort_keys=True)
     path = cache / f"{corpus.name}-{labeler}-{hashlib.sha256(told.encode()).hexdigest()[:12]}.jsonl"
     known = _read(path)
-    missing = [note for note in corpus.notes if _key(note) not in known]
+    missing = [note for note in notes if _key(note) not in known]
     began = time.perf_counter()
     with path.open("a", encoding="utf-8") as file:
         for n_done, (name, found) in enumerate(make(corpus, missing) if missing else (), 1):
@@ -87,7 +87,7 @@ def suggestions(corpus: Corpus, labeler: str, cache: Path) -> dict[str, list[Sug
             file.flush()
             seconds = time.perf_counter() - began
             print(f"{corpus.name}, {labeler}: {n_done} of {len(missing)} notes, {seconds:.0f} s", file=sys.stderr)
-    return {note.name: known[_key(note)] for note in corpus.notes}
+    return {note.name: known[_key(note)] for note in notes}
 
 
 def _of_gemma() -> dict[str, Any]:
