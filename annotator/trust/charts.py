@@ -30,6 +30,7 @@ _SECTIONS = {"none": "Before any heading", "other": "Other headings"}
 _SHORT = frozenset(("a&p", "a/p", "fh", "fhx", "hpc", "hpi", "pe", "pmh", "pmhx", "psh", "ros", "sh", "shx"))
 # Older versions of a labeler are on the page of progress.
 MOST_LABELERS = 3
+LONGEST_NAME = 23
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +157,7 @@ def charted(trust: Trust, chosen: str) -> Standing:
 
 
 def _told(standing: Standing) -> tuple[int, int]:
-    accepted = standing.certificate.n_accepted if standing.is_live and standing.certificate else 0
-    return accepted, max(each.n_audited for each in standing.regions)
+    return standing.n_accepted if standing.is_live else 0, max(each.n_audited for each in standing.regions)
 
 
 def _telling(standing: Standing) -> list[Region]:
@@ -212,13 +212,20 @@ def drift_plot(weeks: Mapping[int, LabelCounts], labelers: Mapping[int, Labeler]
     if len(steps) < 2 or not any(sum(share is not None for share in found) > 1 for found in shares.values()):
         return None
     series = [
-        Series(f"{labelers[key].name} {labelers[key].digest[:6]}", found, is_quiet=key != max(shares))
+        Series(_series_name(labelers[key], [labelers[other].name for other in shares]), found, key != max(shares))
         for key, found in shares.items()
     ]
     times = [f"{today - timedelta(days=7 * week + 6):%-d %b}" for week in steps]
     return series_plot(
         series, times=times, summary="Share of decided suggestions accepted by week; the table below says the same"
     )
+
+
+def _series_name(labeler: Labeler, names: Sequence[str]) -> str:
+    """Short enough to stand beside its line; the digest tells versions of one name apart."""
+    version = f" {labeler.digest[:6]}" if names.count(labeler.name) > 1 else ""
+    room = LONGEST_NAME - len(version)
+    return (labeler.name if len(labeler.name) <= room else f"{labeler.name[: room - 1].rstrip()}…") + version
 
 
 def _accepted(sums: Sums | None) -> float | None:

@@ -70,8 +70,7 @@ def lead(trust: Trust) -> list[tuple[str, bool]]:
     if not live:
         said = " yet: what has a target is being tested, or waits for enough decisions."
         return [("Nothing is accepted without review", True), (said, False)]
-    certificates = [each.certificate for each in live if each.certificate is not None]
-    n_certified = sum(each.n_accepted + each.n_extrapolated for each in certificates)
+    n_certified = sum(each.n_accepted for each in live)
     labels = {label for each in live if each.batch for label in each.batch.plan["labels"]}
     parts = [
         (f"{len(labels)} of {counted(len(trust.standings) - 1, 'label')}", True),
@@ -185,13 +184,11 @@ def reason_words(code: str) -> str:
 
 
 def _expected_wrong(live: Sequence[Standing]) -> float | None:
-    """Over live certificates, the share wrong of audits weighed by what was accepted under each."""
-    certificates = [each.certificate for each in live if each.certificate is not None and each.certificate.n_audited]
-    n = sum(each.n_accepted + each.n_extrapolated for each in certificates)
-    if not n:
-        return None
-    wrong = sum((each.n_accepted + each.n_extrapolated) * each.n_wrong / each.n_audited for each in certificates)
-    return wrong / n
+    """Over live certificates, the share wrong of their regions' audits by now, weighed by what was accepted."""
+    found = [(each.n_accepted, each.region) for each in live]
+    audited = [(n, region) for n, region in found if region is not None and region.n_audited]
+    total = sum(n for n, _ in audited)
+    return sum(n * region.n_wrong / region.n_audited for n, region in audited) / total if total else None
 
 
 def _bound(standing: Standing) -> Bound:
@@ -238,10 +235,10 @@ def _state(trust: Trust, standing: Standing) -> tuple[Pill, str]:
     """The state in a word, and what there is to say of it."""
     batch, certificate = standing.batch, standing.certificate
     if certificate is not None and certificate.status == Certificate.Status.LIVE:
-        accepted = counted(certificate.n_accepted + certificate.n_extrapolated, "span")
+        accepted = counted(standing.n_accepted, "span")
         return Pill("Certified", "ok", "check"), f"{accepted} accepted under certificate {certificate.number}"
     if certificate is not None and certificate.status in {Certificate.Status.REVOKING, Certificate.Status.REVOKED}:
-        back = counted(certificate.n_accepted + certificate.n_extrapolated, "span")
+        back = counted(standing.n_accepted, "span")
         return Pill("Revoked", "bad", "alert"), f"{reason_words(certificate.reason)}; {back} went back to review"
     if standing.target is None and standing.label and trust.standings[""].is_on:
         return Pill("With others", "", "layers"), "goes with the other labels that have no target of their own"

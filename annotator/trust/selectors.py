@@ -53,6 +53,11 @@ class Standing:
         return self.certificate is not None and self.certificate.status == Certificate.Status.LIVE
 
     @property
+    def n_accepted(self) -> int:
+        """Under its certificate, later suggestions included."""
+        return self.certificate.n_accepted + self.certificate.n_extrapolated if self.certificate else 0
+
+    @property
     def region(self) -> Region | None:
         """What the page tells of the test: the certified region, else of those that are next in their chains the one
         that has the most evidence. One behind these may have passed, and is not claimed before they have.

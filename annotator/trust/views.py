@@ -67,7 +67,7 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
         "risk": charts.risk_and_coverage(charted),
         "drift": charts.drift_plot(weeks, labelers, today=today),
         "drift_rows": label_pages.score_rows(weeks, labelers, n_weeks=label_pages.MOST_WEEKS, today=today),
-        "drift_lead": label_pages.drift_lead(weeks),
+        "drift_lead": label_pages.known_drift(weeks),
         "second": second_pages.second_rows(found.standings, pages.names_of(labels, found)),
         "past": [(each, pages.reason_words(each.reason)) for each in past_certificates(project)],
         "may_manage": may(role=membership.role, action=Action.MANAGE),
