@@ -17,7 +17,7 @@ from annotator.certificates.models import (
     WatchedSuggestion,
 )
 from annotator.documents.models import Document
-from annotator.exchange.models import Import
+from annotator.exchange.models import Import, ImportedReading
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.notices.models import Notice
 from annotator.progress.models import CountedProject, LabelDay, WorkDay
@@ -83,6 +83,7 @@ __all__ = [
     "Gold",
     "Guideline",
     "Import",
+    "ImportedReading",
     "Invitation",
     "Job",
     "LabelDay",

@@ -153,6 +153,7 @@ ROUTES: dict[str, Row] = {
     "exchange:imports": Row(get="302 404 200 403 403 200", post="302 404 422 403 403 422"),
     "exchange:import": Row(get="302 404 200 403 403 200", post=NO),
     "exchange:columns": Row(get=NO, post="302 404 404 403 403 303"),
+    "exchange:format": Row(get=NO, post="302 404 404 403 403 303"),
     "exchange:start": Row(get=NO, post="302 404 404 403 403 303"),
     "exchange:cancel": Row(get=NO, post="302 404 303 403 403 303"),
     "exchange:discard": Row(get=NO, post="302 404 303 403 403 303"),

@@ -30,6 +30,7 @@ GLYPHS = ("negated", "possible", "conditional", "hypothetical", "family", "past"
 RESERVED_KEYS = frozenset("axujklcgeidq?[]{} ") | frozenset(LABEL_KEYS)
 # Keys of a model's answer, which an attribute may not be named by.
 RESERVED_ATTRIBUTES = frozenset({"text", "label", "start", "kind"})
+NO_DEFINITION = "Came in with notes from another tool; nobody has defined it here yet."
 _VALUE_KEY = re.compile(r"[a-z]")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
 _Named = TypeVar("_Named", "Label", "RelationType", "DocumentLabel")
@@ -187,6 +188,25 @@ def schema_from_json(data: Any) -> Schema:
     document_labels = tuple(_document_label(raw) for raw in data.get("document_labels") or ())
     _refuse_repeats("document label name", [each.name for each in document_labels])
     return Schema(labels=labels, attributes=attributes, relations=relations, document_labels=document_labels)
+
+
+def label_name(foreign: str) -> str:
+    """The name that a label of another tool gets here; "" where it cannot have one."""
+    name = re.sub(r"[^A-Za-z0-9_ -]+", " ", foreign).strip(" -_")
+    return name if _NAME.fullmatch(name) else ""
+
+
+def with_labels(schema: Schema, names: Sequence[str]) -> Schema:
+    """The schema with these labels too; what all its labels have, they have. Raises SchemaError."""
+    data = schema.to_json()
+    before = list(schema.label_names)
+    data["labels"] = [*data["labels"], *({"name": name, "definition": NO_DEFINITION} for name in names)]
+    for part in ("attributes", "relations"):
+        for each in data.get(part, ()):
+            for key in ("labels", "heads", "tails"):
+                if key in each and set(each[key]) == set(before):
+                    each[key] = [*each[key], *names]
+    return schema_from_json(data)
 
 
 def _filled(raw_labels: Sequence[Any]) -> Iterator[tuple[dict[str, Any], str]]:

@@ -23,7 +23,7 @@ from annotator.certificates.models import (
     WatchedSuggestion,
 )
 from annotator.documents.models import Document
-from annotator.exchange.models import Import
+from annotator.exchange.models import Import, ImportedReading
 from annotator.jobs.models import Job
 from annotator.notices.models import Notice
 from annotator.progress.models import CountedProject, LabelDay, WorkDay
@@ -72,6 +72,7 @@ OF_NOTES: tuple[_Table, ...] = (
     (ReviewItem, "document", "n_review_items"),
     (TrialNote, "document", "n_trial_notes"),
     (ReferenceNote, "document", "n_reference_notes"),
+    (ImportedReading, "document", "n_imported_readings"),
     (Comment, "set__document", "n_comments"),
     (Relation, "set__document", "n_relations"),
     (DocumentValue, "set__document", "n_document_values"),

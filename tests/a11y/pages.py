@@ -340,6 +340,7 @@ PAGES: tuple[Row, ...] = (
     Row("imports-empty", "exchange:imports", EMPTY),
     Row("import-look", "exchange:import"),
     Row("import-columns", "exchange:import", {"import_id": "import_columns"}),
+    Row("import-tool", "exchange:import", {"import_id": "import_tool"}),
     Row("import-errors", "exchange:import", {"import_id": "import_errors"}),
     Row("import-of-another", "exchange:import", {"import_id": "import_anothers"}),
     Row("import-waiting", "exchange:import", {"import_id": "import_waiting"}),

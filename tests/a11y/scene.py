@@ -63,6 +63,7 @@ from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
+from tests.exchange.exports import TASKS
 from tests.exchange.test_uploads import options, upload
 from tests.quality.reading_scene import make_read
 from tests.trust.scene import make_trusted
@@ -437,11 +438,12 @@ def _accounts(people: Mapping[str, User], project: Project, now: datetime) -> di
 
 
 def _imports(project: Project, alice: User, dana: User, now: datetime) -> dict[str, str]:
-    """Uploads in every state: looked at, with columns, with errors, another's, waiting, done, refused."""
+    """Uploads in every state: looked at, columns, another tool's, with errors, another's, waiting, done, refused."""
     brat = {name: (NOTES / name).read_bytes() for name in ("N-2007.txt", "N-2007.ann", "N-2009.txt", "N-2009.ann")}
     found = {
         "brat": upload(project, alice, {f"ward/{name}": text for name, text in brat.items()}, 2),
         "columns": upload(project, alice, {"notes.csv": CSV}),
+        "tool": upload(project, alice, {"export.json": json.dumps(TASKS)}),
         "errors": upload(project, alice, {"notes.jsonl": JSONL}),
         "anothers": upload(project, dana, {"notes.csv": CSV}),
         "waiting": upload(project, alice, {"notes.csv": CSV}),
