@@ -95,7 +95,7 @@ MIDDLEWARE = [
     "annotator.metrics.count_requests",
     # After the static files, which come compressed. Both pad what they compress, and Django masks its CSRF token,
     # against attacks that read a secret from the size of a compressed answer.
-    "django.middleware.gzip.GZipMiddleware",
+    "annotator.web.compression.PlainRanges",
     "annotator.web.compression.compress_with_brotli",
     "annotator.web.middleware.no_store",
     "annotator.web.middleware.whole_sign_in_page",
