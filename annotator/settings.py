@@ -246,6 +246,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "AdjudicationStatus": "annotator.readings.models.Adjudication.Status",
+        "ChangeKind": "annotator.builds.serializers.KINDS",
         "CommentKind": "annotator.annotations.models.Comment.Kind",
         "ImportStatus": "annotator.exchange.serializers.STATES",
         "JobStatus": "annotator.jobs.models.Job.Status",
