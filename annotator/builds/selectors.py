@@ -198,7 +198,7 @@ def labels_by_set(*, project: Project) -> dict[int, frozenset[str]]:
     """The labels of each set's live spans, by the set's row id. One query; equal sets of labels are one object."""
     rows = Annotation.objects.filter(
         set__document__project=project, set__status=Submitted, status=Annotation.Status.LIVE
-    ).order_by("set")
+    ).order_by("set_id")
     known: dict[frozenset[str], frozenset[str]] = {}
     found: dict[int, frozenset[str]] = {}
     for set_id, pairs in groupby(
