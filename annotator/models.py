@@ -4,7 +4,7 @@ from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, S
 from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.audit.models import AuditChain, AuditEvent
-from annotator.builds.models import DatasetBuild
+from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
 from annotator.certificates.models import (
     AcceptanceTarget,
     Batch,
@@ -90,6 +90,8 @@ __all__ = [
     "LabelJob",
     "LabelRun",
     "Labeler",
+    "LockedGroup",
+    "LockedTestSet",
     "Membership",
     "Notice",
     "PoolWish",

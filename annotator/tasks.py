@@ -16,6 +16,7 @@ from annotator.exchange.uploads import run_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.purges.services import run_purge
+from annotator.quality.evidence import evidence_of
 from annotator.quality.services import write_report
 from annotator.review.queue import fill_slots
 from annotator.review.round_jobs import run_round
@@ -32,7 +33,7 @@ def import_task(self: Task, job_id: int) -> None:
 
 @shared_task(name="annotator.run_build", bind=True)
 def build_task(self: Task, job_id: int) -> None:
-    _run(self, job_id, lambda job: write_build(job=job, clock=timezone.now))
+    _run(self, job_id, lambda job: write_build(job=job, clock=timezone.now, evidence=evidence_of))
 
 
 @shared_task(name="annotator.run_purge", bind=True)

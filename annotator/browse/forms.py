@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.core.schema import Schema, SchemaError, schema_from_json
 from annotator.core.wording import sentence
+from annotator.documents.selectors import type_key
 from annotator.notices.models import Notice
 from annotator.projects.models import Membership, Project
 from annotator.review.decoying import MOST_PERCENT
@@ -182,8 +182,3 @@ class NoticeFilter(forms.Form):
 
     def narrowed(self, notices: QuerySet[Notice]) -> QuerySet[Notice]:
         return notices.filter(project=self.chosen) if self.chosen else notices
-
-
-def type_key(note_type: str) -> str:
-    """What names a note type in an address: types come from outside, and nothing from outside stands in addresses."""
-    return hashlib.sha256(note_type.encode()).hexdigest()[:12]

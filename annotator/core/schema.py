@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 # The twelve inks of the design language, in its order. A label names one; the stylesheet draws it.
@@ -152,6 +152,21 @@ class Schema:
             if value not in {v.name for v in allowed[name].values}:
                 raise SchemaError(f"attribute {name!r} has no value {value!r}")
         return {name: given.get(name, attribute.default) for name, attribute in allowed.items()}
+
+    def only(self, labels: Collection[str]) -> Schema:
+        """What of it can be said with these labels alone: all else, and what would have no span, is gone."""
+
+        def kept(names: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(name for name in names if name in labels)
+
+        attributes = (replace(found, labels=kept(found.labels)) for found in self.attributes)
+        relations = (replace(found, heads=kept(found.heads), tails=kept(found.tails)) for found in self.relations)
+        return replace(
+            self,
+            labels=tuple(label for label in self.labels if label.name in labels),
+            attributes=tuple(found for found in attributes if found.labels),
+            relations=tuple(found for found in relations if found.heads and found.tails),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As it is stored. What a schema has none of is left out, so that older ones keep their digest."""

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 
 from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
-from annotator.builds.models import DatasetBuild
+from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
 from annotator.certificates.models import (
     AcceptanceTarget,
     Batch,
@@ -90,6 +90,8 @@ OF_NOTES: tuple[_Table, ...] = (
 )
 # What else belongs to a project, once its notes are gone, with its way to the project.
 OF_PROJECTS: tuple[_Table, ...] = (
+    (LockedGroup, "test_set__project", "n_locked_groups"),
+    (LockedTestSet, "project", "n_locked_test_sets"),
     (RoundReader, "round__project", "n_round_readers"),
     (Round, "project", "n_rounds"),
     (ReaderPair, "project", "n_reader_pairs"),

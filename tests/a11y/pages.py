@@ -380,8 +380,10 @@ PAGES: tuple[Row, ...] = (
     Row("dataset-sheet", "builds:builds", act=both(open_dialog("Build a dataset"), see("Patients in each part"))),
     Row("dataset-new", "builds:new"),
     Row("dataset-formats", "builds:new", act=both(click_on("More formats"), see("For annotation tools"))),
-    Row("dataset-refused", "builds:new", act=both(type_in(train="90"), press("Build dataset"), see("shares are"))),
+    Row("dataset-refused", "builds:new", act=both(type_in(train="70"), press("Build dataset"), see("shares are"))),
     Row("dataset", "builds:build"),
+    Row("dataset-whole", "builds:build", {"build_id": "whole_build"}),
+    Row("dataset-compared", "builds:compare", {"build_id": "whole_build"}),
     Row("dataset-waiting", "builds:build", {"build_id": "waiting_build"}),
     # Data and what goes.
     Row("data", "purges:data"),

@@ -93,7 +93,7 @@ def test_list_takes_the_same_number_of_queries_for_many_builds(
             project=build.project, name=f"B{number}", formats=["jsonl"], options=BuildOptions(), actor=dana, now=NOW
         )
     dana_client.get(reverse("home"))  # the session's first request writes of its own
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(11):
         dana_client.get(url("builds", build.project.public_id))
 
 
@@ -248,7 +248,7 @@ def test_build_page_takes_few_queries(
 ) -> None:
     address = url("build", done.project.public_id, done.public_id)
     dana_client.get(reverse("home"))  # the session's first request writes of its own
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         dana_client.get(address)
 
 
