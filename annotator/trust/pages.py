@@ -225,10 +225,10 @@ def _note_words(standing: Standing, name: str, pill: Pill) -> str:
     """What is said below the table of a label that lost its certificate, or whose test is over without one."""
     if pill.tone == "bad":
         return f"{name} was revoked."
-    is_over = standing.is_on and standing.batch is not None and standing.batch.status != Batch.Status.TESTING
-    if not is_over or pill.tone or not standing.batch.reason:
+    batch = standing.batch
+    if not standing.is_on or batch is None or batch.status == Batch.Status.TESTING or pill.tone or not batch.reason:
         return ""
-    return f"{name} is below its target." if standing.batch.reason == ending.NOT_CERTIFIED else f"{name} is not tested."
+    return f"{name} is below its target." if batch.reason == ending.NOT_CERTIFIED else f"{name} is not tested."
 
 
 def _state(trust: Trust, standing: Standing) -> tuple[Pill, str]:
