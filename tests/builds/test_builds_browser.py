@@ -60,7 +60,7 @@ def test_datasets_are_built_locked_verified_and_compared(
     page.get_by_label("Letter").focus()
     page.keyboard.press("Space")
     expect(checks).to_contain_text("filtered by note type8")
-    page.get_by_label("ED").check()
+    page.get_by_label("ED", exact=True).check()
     expect(checks).not_to_contain_text("filtered by note type")
     page.get_by_label("Problem").check()
     page.get_by_role("button", name="Build dataset").click()
