@@ -25,7 +25,8 @@ from datasets import Dataset, disable_progress_bars
 from peft import LoraConfig, PeftModel
 from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
-from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_config import SFTConfig
+from trl.trainer.sft_trainer import SFTTrainer
 
 from llm_labeler.backends.digests import adapter_digest, revision_with
 from llm_labeler.backends.weights import Weights
