@@ -26,13 +26,13 @@ ROOT = Path(__file__).resolve().parent.parent
 SENTENCE = "patient reports chest pain and takes metformin 500 mg daily without fever or cough since Monday"
 CHARS = 2_000
 SPANS = 20
-FORMS = ("jsonl", "csv", "folder", "jsonl with spans", "folder with spans", "jsonl with suggestions")
+FORMS = ("jsonl", "csv", "folder", "jsonl with spans", "folder with spans", "jsonl with suggestions", "tool with spans")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--notes", type=int, default=10_000)
-    parser.add_argument("--format", choices=("jsonl", "csv", "folder"), help="only sources of this format")
+    parser.add_argument("--format", choices=("jsonl", "csv", "folder", "tool"), help="only sources of this format")
     parser.add_argument("--one", choices=FORMS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     os.umask(0o077)
@@ -69,6 +69,7 @@ def measure(form: str, n_notes: int) -> dict[str, float]:
         from annotator.core.schema import schema_from_json
         from annotator.exchange.services import SpanTarget, import_documents
         from annotator.exchange.sources import source_at
+        from annotator.exchange.targets import Becomes
         from annotator.projects.services import create_project
 
         atexit.register(shutil.rmtree, settings.SOCKET_DIR, ignore_errors=True)
@@ -81,7 +82,8 @@ def measure(form: str, n_notes: int) -> dict[str, float]:
         def progress(phase: str, n_done: int, n_total: int) -> None:
             phases.append((phase, time.perf_counter()))
 
-        targets = {"spans": SpanTarget(annotator="bench"), "suggestions": SpanTarget(labeler="bench")}
+        people = {f"person:{name}": Becomes(annotator=name) for name in ("ann", "ben")}
+        targets = {"spans": SpanTarget(annotator="bench", voices=people), "suggestions": SpanTarget(labeler="bench")}
         started = time.perf_counter()
         report = import_documents(
             project=project,
@@ -104,7 +106,9 @@ def measure(form: str, n_notes: int) -> dict[str, float]:
 
 
 def write_notes(folder: Path, form: str, n_notes: int) -> Path:
-    """A JSONL or CSV file or a folder of notes, with brat files beside them where spans are wanted."""
+    """A JSONL or CSV file, an export of Label Studio in which two people and a model speak of each note, or a folder of
+    notes, with brat files beside them where spans are wanted.
+    """
     folder.mkdir()
     draw = random.Random(2026)
     has_spans = " with " in form
@@ -117,6 +121,24 @@ def write_notes(folder: Path, form: str, n_notes: int) -> Path:
                 if has_spans:
                     row["spans"] = [{"start": s, "end": e, "label": "Problem", "surface": text[s:e]} for s, e in starts]
                 stream.write(json.dumps(row) + "\n")
+        return file
+    if form.startswith("tool"):
+        file = folder / "export.json"
+        with file.open("w", encoding="utf-8") as stream:
+            for number in range(n_notes):
+                text, starts = note(draw)
+                results = [
+                    {"type": "labels", "value": {"start": s, "end": e, "text": text[s:e], "labels": ["Problem"]}}
+                    for s, e in starts
+                ]
+                task = {
+                    "id": number,
+                    "data": {"text": text},
+                    "annotations": [{"completed_by": name, "result": results} for name in ("ann", "ben")],
+                    "predictions": [{"model_version": "ner", "score": 0.7, "result": results}],
+                }
+                stream.write(("," if number else "[") + json.dumps(task) + "\n")
+            stream.write("]")
         return file
     if form == "csv":
         file = folder / "notes.csv"

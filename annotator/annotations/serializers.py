@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
+from annotator.suggestions.serializers import ImportedSerializer
 from annotator.web.api import SpanSerializer
 
 PERSON, CERTIFICATE = "person", "certificate"
@@ -74,6 +75,16 @@ class _AssertedSerializer(_SubmittedSerializer):
 
 class SubmittedAnnotationSerializer(_SubmittedSerializer, AnnotationSerializer):
     """A span, with the note and whose set it is in."""
+
+    imported = serializers.SerializerMethodField(help_text="Null where it came from no file, or was made since.")
+
+    @extend_schema_field(ImportedSerializer(allow_null=True))
+    def get_imported(self, annotation: Annotation) -> dict[str, Any] | None:
+        # Read by its name: the table is one of a higher domain.
+        imported = getattr(annotation.set, "imported", None)
+        if imported is None or imported.imported_at != annotation.created_at:
+            return None
+        return ImportedSerializer(imported).data
 
 
 class SubmittedRelationSerializer(_AssertedSerializer, JoinedSerializer):

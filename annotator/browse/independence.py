@@ -29,7 +29,9 @@ _TEXTS = ("set__document__text", "set__document__metadata")
 
 def suggestions_for(membership: Membership) -> QuerySet[Suggestion]:
     """The project's suggestions with note and run, but for those that wait for a blind reading or audit. One query."""
-    found = Suggestion.objects.filter(document__project=membership.project).select_related("job__run", "document")
+    found = Suggestion.objects.filter(document__project=membership.project).select_related(
+        "job__run", "job__imported", "document"
+    )
     if may(role=membership.role, action=Action.REVIEW):
         found = found.exclude(hidden_suggestions(membership.project))
     return found.defer("signals", "document__text", "document__metadata")
@@ -39,7 +41,7 @@ def annotations_for(membership: Membership) -> QuerySet[Annotation]:
     """Live annotations of submitted sets with note, people and origin: the member's own, and those of others in notes
     that wait for no reader. One query.
     """
-    found = Annotation.objects.select_related("origin", "certificate")
+    found = Annotation.objects.select_related("origin", "certificate", "set__imported")
     return _said(found, membership).defer(*_TEXTS, "origin__signals")
 
 

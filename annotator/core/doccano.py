@@ -17,6 +17,7 @@ from annotator.core.foreign import (
     ForeignSpan,
     RowError,
     Voice,
+    checked_list,
     checked_metadata,
     checked_name,
 )
@@ -37,7 +38,9 @@ def parse_row(row: Mapping[str, Any], *, where: str, has_spans: bool, file_stem:
     id = row.get("id")
     if not isinstance(id, int | str) or isinstance(id, bool) or not str(id).strip():
         raise RowError("'id' is missing")
-    losses: Counter[str] = Counter({"comments": len(row.get("Comments") or row.get("comments") or ())})
+    losses: Counter[str] = Counter(
+        {"comments": len(checked_list(row, "Comments")) + len(checked_list(row, "comments"))}
+    )
     spans, places = _spans(row, losses)
     others = {key: value for key, value in row.items() if key not in _KEYS}
     meta = row.get("meta") or row.get("metadata")
@@ -57,20 +60,17 @@ def parse_row(row: Mapping[str, Any], *, where: str, has_spans: bool, file_stem:
     ]
 
 
-def _spans(row: Mapping[str, Any], losses: Counter[str]) -> tuple[tuple[ForeignSpan, ...], dict[Any, int]]:
+def _spans(row: Mapping[str, Any], losses: Counter[str]) -> tuple[tuple[ForeignSpan, ...], dict[str, int]]:
     key = next((key for key in ("entities", "label", "labels") if row.get(key) is not None), "label")
-    given = row.get(key) or []
-    if not isinstance(given, list):
-        raise RowError(f"{key!r} must be a list")
     found: list[ForeignSpan] = []
-    places: dict[Any, int] = {}
-    for number, raw in enumerate(given):
+    places: dict[str, int] = {}
+    for number, raw in enumerate(checked_list(row, key)):
         at = f"'{key}[{number}]'"
         if isinstance(raw, str):
             losses["labels of whole notes"] += 1
             continue
         if isinstance(raw, Mapping):
-            places[raw.get("id")] = len(found)
+            places[str(raw.get("id"))] = len(found)
             raw = [raw.get("start_offset"), raw.get("end_offset"), raw.get("label")]
         if not isinstance(raw, list) or len(raw) != 3:
             raise RowError(f"{at} must be [start, end, label]")
@@ -84,15 +84,16 @@ def _spans(row: Mapping[str, Any], losses: Counter[str]) -> tuple[tuple[ForeignS
     return tuple(found), places
 
 
-def _relations(row: Mapping[str, Any], places: Mapping[Any, int]) -> list[ForeignRelation]:
+def _relations(row: Mapping[str, Any], places: Mapping[str, int]) -> list[ForeignRelation]:
     found = []
-    for number, raw in enumerate(row.get("relations") or ()):
+    for number, raw in enumerate(checked_list(row, "relations")):
         at = f"'relations[{number}]'"
-        if not isinstance(raw, Mapping) or not all(raw.get(key) in places for key in ("from_id", "to_id")):
+        ends = [str(raw.get(key)) if isinstance(raw, Mapping) else "" for key in ("from_id", "to_id")]
+        if not all(end in places for end in ends):
             raise RowError(f"{at} must join two of the 'entities' by 'from_id' and 'to_id'")
         type = raw.get("type")
         if not isinstance(type, str) or not type.strip() or len(type) > MAX_LABEL or not type.isprintable():
             raise RowError(f"{at}.type must be 1 to {MAX_LABEL} printable characters")
-        ends = places[raw["from_id"]], places[raw["to_id"]]
-        found.append(ForeignRelation(where=at, type=type, head=ends[0], tail=ends[1], may_be_left_out=True))
+        head, tail = (places[end] for end in ends)
+        found.append(ForeignRelation(where=at, type=type, head=head, tail=tail, may_be_left_out=True))
     return found

@@ -123,6 +123,14 @@ class ForeignNote:
     file_sha256: str = ""
 
 
+def checked_list(holder: Mapping[str, Any], key: str) -> list[Any]:
+    """The list under `key`, empty where there is none. Raises RowError for anything else."""
+    value = holder.get(key)
+    if value is not None and not isinstance(value, list):
+        raise RowError(f"{key!r} must be a list")
+    return value or []
+
+
 def checked_name(key: str, value: str) -> str:
     """The id, patient id or note type without the space around it. Raises RowError where it cannot be stored."""
     value = value.strip()

@@ -20,6 +20,7 @@ from annotator.core.foreign import (
     ForeignSpan,
     RowError,
     Voice,
+    checked_list,
     checked_metadata,
     checked_name,
 )
@@ -79,7 +80,7 @@ def _answers(task: Mapping[str, Any], losses: Counter[str]) -> list[_Answer]:
         name = answer.get("model_version")
         voice = Voice(_bounded(str(name)) if name not in (None, "") else "prediction", is_model=True)
         _keep(found, voice, answer, "earlier predictions of the same model", losses)
-    losses["drafts"] += len(task.get("drafts") or ())
+    losses["drafts"] += len(checked_list(task, "drafts"))
     return list(found.items())
 
 

@@ -17,6 +17,7 @@ from annotator.core.foreign import (
     ForeignSpan,
     RowError,
     Voice,
+    checked_list,
     checked_metadata,
     checked_name,
 )
@@ -47,7 +48,7 @@ def parse_row(row: Mapping[str, Any], *, where: str, has_spans: bool, file_stem:
     if has_spans and answer != "accept":
         losses[f"rows that were answered {answer}"] += 1
     elif has_spans and (isinstance(row.get("spans"), list) or "answer" in row):
-        spans = tuple(_span(raw, f"'spans[{number}]'", text) for number, raw in enumerate(row.get("spans") or ()))
+        spans = tuple(_span(raw, f"'spans[{number}]'", text) for number, raw in enumerate(checked_list(row, "spans")))
         relations = _relations(row, spans)
     return [
         ForeignNote(
@@ -101,14 +102,12 @@ def _span(raw: Any, at: str, text: str) -> ForeignSpan:
 
 def _relations(row: Mapping[str, Any], spans: tuple[ForeignSpan, ...]) -> list[ForeignRelation]:
     """Relations name their ends by offsets."""
-    places: dict[Any, int] = {
-        (span.span.start, span.span.end): number for number, span in reversed(list(enumerate(spans)))
-    }
+    places = {str(span.span): number for number, span in reversed(list(enumerate(spans)))}
     found = []
-    for number, raw in enumerate(row.get("relations") or ()):
+    for number, raw in enumerate(checked_list(row, "relations")):
         at = f"'relations[{number}]'"
         ends = [raw.get(key) if isinstance(raw, Mapping) else None for key in ("head_span", "child_span")]
-        keys = [(end.get("start"), end.get("end")) if isinstance(end, Mapping) else None for end in ends]
+        keys = [f"{end.get('start')} {end.get('end')}" if isinstance(end, Mapping) else "" for end in ends]
         type = raw.get("label") if isinstance(raw, Mapping) else None
         if not isinstance(type, str) or not type.strip() or len(type) > MAX_LABEL or not type.isprintable():
             raise RowError(f"{at}.label must be 1 to {MAX_LABEL} printable characters")

@@ -136,7 +136,7 @@ def _spans(
         losses["features with several values"] += len(element)
         try:
             of = [pieces[each] for each in element.get("fragments", "").split() if each in pieces] or [element]
-            span = offsets.points(Span(tuple((int(one.attrib["begin"]), int(one.attrib["end"])) for one in of)))
+            span = offsets.points(Span(tuple((int(one.get("begin", "")), int(one.get("end", ""))) for one in of)))
         except SpanError as error:
             raise RowError(f"{at}: {error}") from error
         except ValueError:

@@ -17,7 +17,7 @@ from annotator.exchange.reports import MAX_LABELS, ImportReport
 from annotator.exchange.sources import Source, count_rows, first_head, read_notes
 
 LOOK_ROWS = 10_000
-LOOK_SPANS = 300_000
+LOOK_SPANS = 200_000
 LOOK_CHARS = 50_000_000
 FIRST_ROWS = 5
 EXCERPT = 120

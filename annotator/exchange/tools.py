@@ -13,7 +13,7 @@ from typing import Any
 
 from annotator.core import bioc, doccano, label_studio, prodigy, xmi
 from annotator.core.file_kinds import HEAD_BYTES
-from annotator.core.foreign import ForeignNote, RowError, RowFault
+from annotator.core.foreign import ForeignNote, RowError, RowFault, checked_list
 from annotator.core.jsonl import json_object, parse_row
 from annotator.exchange.json_items import json_items
 from annotator.exchange.lines import read_lines
@@ -178,7 +178,9 @@ def parser_of(format: Format, *, name: str, has_spans: bool) -> Parser:
             return doccano.parse_row(row, where=where, has_spans=has_spans, file_stem=stem)
         if format == Format.PRODIGY:
             return prodigy.parse_row(row, where=where, has_spans=has_spans)
-        documents = row["documents"] if isinstance(row.get("documents"), list) else [row]
+        documents = checked_list(row, "documents") or [row]
+        if not all(isinstance(document, dict) for document in documents):
+            raise RowError("'documents' must be a list of objects")
         return [
             note for document in documents for note in bioc.parse_document(document, where=where, has_spans=has_spans)
         ]

@@ -62,6 +62,14 @@ class RunSerializer(serializers.Serializer):
         return ProgressSerializer(self.context["progress"][run.pk]).data
 
 
+class ImportedSerializer(serializers.Serializer):
+    """The row of a file that what is said came from, and who said it there."""
+
+    file_sha256 = serializers.CharField()
+    where = serializers.CharField(help_text="Row, task or file.")
+    voice = serializers.CharField(help_text="'person:NAME' or 'model:NAME', as the file has it.")
+
+
 class SuggestionSerializer(SpanSerializer):
     """A span that a model proposes. One that is unaligned has a quote and no place."""
 
@@ -70,3 +78,6 @@ class SuggestionSerializer(SpanSerializer):
     run = serializers.CharField(source="job.run.public_id")
     alignment = serializers.ChoiceField(Suggestion.Alignment.choices)
     score = serializers.FloatField(help_text="The model's raw number; no probability.")
+    imported = ImportedSerializer(
+        source="job.imported", default=None, allow_null=True, help_text="Null where it came from no file."
+    )

@@ -23,9 +23,10 @@ from annotator.documents.models import Document
 from annotator.exchange import sources
 from annotator.exchange.previews import first_rows
 from annotator.exchange.services import ImportRefused, SpanTarget
-from annotator.exchange.sources import source_at
+from annotator.exchange.sources import SUFFIXES, source_at
 from annotator.exchange.uploads import source_of
 from annotator.projects.models import Project
+from annotator.suggestions.models import Suggestion
 from tests.exchange.files import write_files, write_rows
 from tests.exchange.scene import add, errors_of
 from tests.exchange.test_uploads import upload
@@ -280,6 +281,24 @@ def test_no_note_text_reaches_the_log(project: Project, tmp_path: Path, caplog: 
 
 
 NASTY = st.text(alphabet='a1é😀,;\t|"\r\n\0\\{}[]: ', max_size=60).map(str.encode)
+KEYS = (
+    *(
+        "id",
+        "data",
+        "text",
+        "annotations",
+        "predictions",
+        "result",
+        "value",
+        "type",
+        "labels",
+        "choices",
+        "start",
+        "end",
+    ),
+    *("from_id", "to_id", "completed_by", "score", "passages", "documents", "infons", "locations", "offset", "length"),
+    *("spans", "label", "entities", "relations", "answer", "_input_hash", "meta", "from_name", "to_name"),
+)
 SHAPED = {
     ".txt": st.just(b""),
     ".ann": st.text(alphabet="TAME#* \t019;x\r\n\0é", max_size=60).map(lambda text: f"T1\t{text}".encode()),
@@ -287,6 +306,15 @@ SHAPED = {
         lambda text: json.dumps({"id": text, "text": text, "metadata": {text: text}}).encode()
     ),
     ".csv": st.text(max_size=40).map(lambda text: f"id,text\n{text}".encode("utf-8", "surrogatepass")),
+    ".json": st.recursive(
+        st.none() | st.integers() | st.text(max_size=5) | st.sampled_from(["labels", "choices", "relation", "fever"]),
+        lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inside, max_size=6),
+        max_leaves=20,
+    ).map(lambda value: json.dumps([{"id": 1, "data": {"text": "fever"}, "annotations": [value]}, value]).encode()),
+    ".xmi": st.text(alphabet='<>/="ab :x&;', max_size=60).map(lambda text: f"<x>{text}</x>".encode()),
+    ".xml": st.text(max_size=40).map(
+        lambda text: f"<collection><document><id>1</id>{text}</document></collection>".encode("utf-8", "surrogatepass")
+    ),
 }
 
 
@@ -310,12 +338,13 @@ def test_any_bytes_come_in_or_are_refused(
             n_added = report.n_added
         assert bool(report.n_errors) == (n_added == 0)
         assert Document.objects.count() == n_added
-        assert Annotation.objects.count() == (report.n_spans if n_added else 0)
+        n_spans = Annotation.objects.count() + Suggestion.objects.count()
+        assert n_spans == (report.n_spans if n_added else 0)
         transaction.set_rollback(True)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=80) | NASTY, suffix=st.sampled_from([".txt", ".ann", ".jsonl", ".csv", ".tsv"]))
+@given(content=st.binary(max_size=80) | NASTY, suffix=st.sampled_from(sorted(SUFFIXES)))
 def test_any_bytes_can_be_looked_at(
     project: Project, alice: User, tmp_path_factory: pytest.TempPathFactory, content: bytes, suffix: str
 ) -> None:

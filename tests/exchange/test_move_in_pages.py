@@ -21,7 +21,7 @@ from annotator.exchange.spool import folder_of
 from annotator.jobs.models import Job
 from annotator.projects.models import Project
 from annotator.suggestions.models import Suggestion
-from tests.api.scene import Api
+from tests.api.scene import Api, results
 from tests.cast import sign_in
 from tests.exchange.files import write_files
 from tests.exchange.test_move_in import TWO_PEOPLE_AND_A_MODEL, export
@@ -215,6 +215,10 @@ def test_the_api_maps_voices_and_adds_labels(project: Project, alice: User, bob:
     report = api.get(f"./imports/{item.public_id}/").json()["report"]
     assert report["targets"]["suggestions of first pass"] == [1, 1]
     assert (report["schema_number"], report["n_spans"]) == (2, 4)
+    first = results(api.get("./annotations/?label=Drug"))[0]["imported"]
+    assert (first["voice"], first["where"]) == ("person:bob@ward.example", "task 1, annotation 1")
+    found = {each["imported"]["voice"] for each in results(api.get("./suggestions/"))}
+    assert found == {"person:eve", "model:ner 2"}
 
 
 @pytest.mark.parametrize(
