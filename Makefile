@@ -64,7 +64,7 @@ format: .venv/dev.stamp
 lock:
 	$(UV) pip compile -q $(LOCK) --all-extras --group dev pyproject.toml -o requirements-dev.lock
 	$(UV) pip compile -q $(LOCK) --extra embedded --extra labeler --extra llamacpp --extra formats -c requirements-dev.lock pyproject.toml -o requirements.lock
-	$(UV) pip compile -q $(LOCK) --extra transformers -c requirements-dev.lock pyproject.toml -o requirements-torch.lock
+	$(UV) pip compile -q $(LOCK) --extra transformers --extra training -c requirements-dev.lock pyproject.toml -o requirements-torch.lock
 	$(UV) pip compile -q $(LOCK) --extra formats -c requirements-dev.lock pyproject.toml -o docker/web.lock
 	$(UV) pip compile -q $(LOCK) --extra labeler --extra llamacpp -c requirements-dev.lock pyproject.toml -o docker/worker.lock
 

@@ -117,6 +117,10 @@ urlpatterns = [
     path(f"{_PROJECT}builds/", builds.Builds.as_view(), name="builds"),
     path(f"{_PROJECT}builds/<id:build_id>/", builds.Build.as_view(), name="build"),
     path(f"{_PROJECT}builds/<id:build_id>/cancel/", builds.BuildCancel.as_view(), name="build_cancel"),
+    path(f"{_PROJECT}builds/<id:build_id>/resume/", builds.BuildResume.as_view(), name="build_resume"),
+    path(f"{_PROJECT}builds/<id:build_id>/verify/", builds.BuildVerify.as_view(), name="build_verify"),
+    path(f"{_PROJECT}builds/<id:build_id>/compare/", builds.BuildCompare.as_view(), name="build_compare"),
+    path(f"{_PROJECT}test-set/", builds.TestSet.as_view(), name="test_set"),
     path(f"{_PROJECT}builds/<id:build_id>/files/<str:name>/", builds.BuildFile.as_view(), name="build_file"),
     re_path("", Nothing.as_view(), name="nothing"),
 ]

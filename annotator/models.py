@@ -4,7 +4,7 @@ from annotator.accounts.models import ApiToken, BrowserSession, SignInFailure, S
 from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.audit.models import AuditChain, AuditEvent
-from annotator.builds.models import DatasetBuild
+from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
 from annotator.certificates.models import (
     AcceptanceTarget,
     Batch,
@@ -12,11 +12,12 @@ from annotator.certificates.models import (
     Calibrator,
     CalibratorCase,
     Certificate,
+    FitWish,
     Region,
     WatchedSuggestion,
 )
 from annotator.documents.models import Document
-from annotator.exchange.models import Import
+from annotator.exchange.models import Import, ImportedReading
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.notices.models import Notice
 from annotator.progress.models import CountedProject, LabelDay, WorkDay
@@ -25,7 +26,17 @@ from annotator.purges.models import Tombstone
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundJob, RoundReader
+from annotator.review.models import (
+    Barred,
+    Decision,
+    Decoy,
+    DecoyAnswer,
+    ReviewItem,
+    Round,
+    RoundJob,
+    RoundReader,
+    SecondRead,
+)
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -48,6 +59,7 @@ __all__ = [
     "ApiToken",
     "AuditChain",
     "AuditEvent",
+    "Barred",
     "Batch",
     "BatchMember",
     "BrowserSession",
@@ -67,15 +79,19 @@ __all__ = [
     "Document",
     "DocumentValue",
     "ExamplePool",
+    "FitWish",
     "Gold",
     "Guideline",
     "Import",
+    "ImportedReading",
     "Invitation",
     "Job",
     "LabelDay",
     "LabelJob",
     "LabelRun",
     "Labeler",
+    "LockedGroup",
+    "LockedTestSet",
     "Membership",
     "Notice",
     "PoolWish",
@@ -92,6 +108,7 @@ __all__ = [
     "RoundReader",
     "RuleRun",
     "SchemaVersion",
+    "SecondRead",
     "ServerPermission",
     "SignInFailure",
     "SignInLink",

@@ -95,7 +95,7 @@ MIDDLEWARE = [
     "annotator.metrics.count_requests",
     # After the static files, which come compressed. Both pad what they compress, and Django masks its CSRF token,
     # against attacks that read a secret from the size of a compressed answer.
-    "django.middleware.gzip.GZipMiddleware",
+    "annotator.web.compression.PlainRanges",
     "annotator.web.compression.compress_with_brotli",
     "annotator.web.middleware.no_store",
     "annotator.web.middleware.whole_sign_in_page",
@@ -246,6 +246,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "AdjudicationStatus": "annotator.readings.models.Adjudication.Status",
+        "ChangeKind": "annotator.builds.serializers.KINDS",
         "CommentKind": "annotator.annotations.models.Comment.Kind",
         "ImportStatus": "annotator.exchange.serializers.STATES",
         "JobStatus": "annotator.jobs.models.Job.Status",

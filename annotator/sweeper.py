@@ -22,7 +22,7 @@ from annotator.readings.comparing import compare_older
 from annotator.review.telling import tell_due
 from annotator.routing import steps as routing
 from annotator.routing.confidence import ring_unapplied
-from annotator.routing.fitting import fit_due
+from annotator.routing.fitting import fit_due, ring_wished
 from annotator.suggestions import services as suggestions
 
 EVERY_SECONDS = 30
@@ -40,6 +40,7 @@ _STEPS: tuple[Callable[[datetime], object], ...] = (
     lambda now: count_projects(now=now),
     lambda now: compare_older(),
     lambda now: fit_due(),
+    lambda now: ring_wished(now=now),
     lambda now: ring_unapplied(),
 )
 

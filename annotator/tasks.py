@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from celery import Task, shared_task
 from django.utils import timezone
 
 from annotator import heartbeat  # noqa: F401  a worker that has our tasks tells of itself
-from annotator.accounts.models import User
 from annotator.adjudication.rules import run_rule
 from annotator.annotations.models import AnnotationSet
 from annotator.builds.services import write_build
 from annotator.certificates.bell import ring_trust
-from annotator.core.calibration import NotEnoughCases
 from annotator.exchange.uploads import run_import
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.purges.services import run_purge
+from annotator.quality.evidence import evidence_of
 from annotator.quality.services import write_report
 from annotator.review.queue import fill_slots
 from annotator.review.round_jobs import run_round
 from annotator.routing import confidence, fitting
 from annotator.routing.services import route_job
 from annotator.routing.steps import step_project
-from annotator.suggestions.models import Labeler
 
 
 @shared_task(name="annotator.run_import", bind=True)
@@ -36,7 +33,7 @@ def import_task(self: Task, job_id: int) -> None:
 
 @shared_task(name="annotator.run_build", bind=True)
 def build_task(self: Task, job_id: int) -> None:
-    _run(self, job_id, lambda job: write_build(job=job, clock=timezone.now))
+    _run(self, job_id, lambda job: write_build(job=job, clock=timezone.now, evidence=evidence_of))
 
 
 @shared_task(name="annotator.run_purge", bind=True)
@@ -71,15 +68,11 @@ def trust_task(project_id: int) -> None:
 
 
 @shared_task(name=fitting.FIT_TASK)
-def fit_task(labeler_id: int, actor_id: int = 0) -> None:
-    """By count, or because a lead asked: `actor_id`. Too little to fit on is nothing to be done about."""
+def fit_task(labeler_id: int) -> None:
+    """Because a lead asked, else by count."""
     now = timezone.now()
-    if not actor_id:
+    if fitting.fit_wished(labeler_id=labeler_id, now=now) is None:
         fitting.fit_by_count(labeler_id=labeler_id, now=now)
-        return
-    labeler, actor = Labeler.objects.select_related("project").get(pk=labeler_id), User.objects.get(pk=actor_id)
-    with suppress(NotEnoughCases):
-        fitting.fit_calibrator(labeler=labeler, actor=actor, now=now)
 
 
 @shared_task(name=confidence.APPLY_TASK)

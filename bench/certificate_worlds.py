@@ -195,6 +195,25 @@ def watch(rng: np.random.Generator, walk: Walk, wrong: np.ndarray, now: int, sto
     )
 
 
+def passes_at(
+    ladder: Ladder, ranks: np.ndarray, wrong: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray], list[int | None]]:
+    """By rung what was audited in it and wrong after each audit of these ranks, and the audit with which it passes."""
+    numbers, errors, passes = [], [], []
+    for index, rung in enumerate(ladder.rungs):
+        within = ranks < rung.size
+        n, x = within.cumsum(), (within & wrong[ranks]).cumsum()
+        most = min(int(x[-1]), ladder.promise.breaking(rung.size))
+        wanted = fewest_audits(
+            np.arange(most + 1), size=rung.size, promise=ladder.promise, threshold=ladder.threshold(index)
+        )
+        passed = n >= wanted[np.minimum(x, most)]
+        numbers.append(n)
+        errors.append(x)
+        passes.append(int(passed.argmax()) + 1 if passed.any() else None)
+    return numbers, errors, passes
+
+
 class Walk:
     """The audits of a batch in the order of keys, and when each rung passes."""
 
@@ -202,21 +221,9 @@ class Walk:
         self, rng: np.random.Generator, ladder: Ladder, wrong: np.ndarray, n_audits: int | None = None
     ) -> None:
         self.ladder = ladder
-        self.ranks = ranks = rng.permutation(ladder.largest)[:n_audits]
-        errors = wrong[ranks]
-        self.length = len(ranks)
-        self.n, self.x, self.passes_at = [], [], []
-        for index, rung in enumerate(ladder.rungs):
-            within = ranks < rung.size
-            n, x = within.cumsum(), (within & errors).cumsum()
-            most = min(int(x[-1]), ladder.promise.breaking(rung.size))
-            wanted = fewest_audits(
-                np.arange(most + 1), size=rung.size, promise=ladder.promise, threshold=ladder.threshold(index)
-            )
-            passes = n >= wanted[np.minimum(x, most)]
-            self.n.append(n)
-            self.x.append(x)
-            self.passes_at.append(int(passes.argmax()) + 1 if passes.any() else None)
+        self.ranks = rng.permutation(ladder.largest)[:n_audits]
+        self.length = len(self.ranks)
+        self.n, self.x, self.passes_at = passes_at(ladder, self.ranks, wrong)
 
     def passed(self, n_audits: int) -> set[int]:
         return {index for index, at in enumerate(self.passes_at) if at is not None and at <= n_audits}

@@ -29,9 +29,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from certificate_worlds import ADVERSARIAL, KINDS, N_WATCHED, SHAPES, Outcome, run_world
-
 from annotator.core.certificates import Promise
+from bench.certificate_worlds import ADVERSARIAL, KINDS, N_WATCHED, SHAPES, Outcome, run_world
 
 REVOKED = {
     "in_batch": "the rest of the region",

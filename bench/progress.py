@@ -172,7 +172,7 @@ def measure(project, n_views: int) -> None:
 
     from annotator.accounts.models import User
     from annotator.accounts.sessions import session_of
-    from annotator.browse.forms import type_key
+    from annotator.documents.selectors import type_key
     from annotator.progress.models import CountedProject, LabelDay, WorkDay
     from annotator.progress.services import count_project
     from annotator.review.models import Decision

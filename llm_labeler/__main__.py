@@ -1,19 +1,19 @@
-"""`python -m llm_labeler evaluate …`"""
+"""`python -m llm_labeler evaluate …` and `finetune …`."""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
-from llm_labeler import evaluate
-
-COMMANDS = {"evaluate": evaluate.main}
+COMMANDS = {"evaluate": "llm_labeler.evaluate", "finetune": "llm_labeler.finetune.command"}
 
 
 def main(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in COMMANDS:
         print(f"usage: python -m llm_labeler {{{','.join(COMMANDS)}}} …", file=sys.stderr)
         return 2
-    return COMMANDS[arguments[0]](arguments[1:])
+    code: int = import_module(COMMANDS[arguments[0]]).main(arguments[1:])
+    return code
 
 
 if __name__ == "__main__":

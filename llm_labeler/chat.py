@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from annotator.core.prompting import Message
+from llm_labeler.gemma import CHAT_TEMPLATE
 
 # Put behind the first character of what reads like a control token. The aligner drops it from quotes again.
 BREAK = "\u200b"
@@ -29,3 +31,25 @@ def safe_messages(messages: Sequence[Mapping[str, str]]) -> list[Message]:
     return [
         {**message, "content": _CONTROL.sub(lambda found: found[0] + BREAK, message["content"])} for message in messages
     ]
+
+
+def prompt_text(tokenizer: Any, messages: Sequence[Mapping[str, str]]) -> str:
+    """What a model is asked, up to where it begins to answer, by its tokenizer's template or Gemma's.
+
+    The template writes the first token, so that the tokenizer must not.
+    """
+    made: str = tokenizer.apply_chat_template(
+        safe_messages(messages), chat_template=_template(tokenizer), add_generation_prompt=True, tokenize=False
+    )
+    return made
+
+
+def answered_text(tokenizer: Any, messages: Sequence[Mapping[str, str]], answer: str) -> str:
+    """The same with the answer and what ends it, as a model should learn it."""
+    turns = safe_messages([*messages, {"role": "assistant", "content": answer}])
+    made: str = tokenizer.apply_chat_template(turns, chat_template=_template(tokenizer), tokenize=False)
+    return made.rstrip("\n")
+
+
+def _template(tokenizer: Any) -> str:
+    return tokenizer.chat_template or CHAT_TEMPLATE

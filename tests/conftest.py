@@ -18,6 +18,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_play
 
 from tests import prepared
 from tests.chromium import find_chromium
+from tests.order import dealt
+from tests.patience import PATIENCE_MS
 
 # Set before torch is loaded: its threads and the processes of pytest-xdist would take the processors from each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,7 +29,7 @@ hypothesis_settings.load_profile("suite")
 
 pytest_plugins = ["tests.cast"]
 
-expect.set_options(timeout=20_000)  # the machine may be busy; what never comes still fails
+expect.set_options(timeout=PATIENCE_MS)
 
 RARELY = (20_000, 20, 20)  # Python's own: 700 more objects than before, ten times that, ten times that again
 CHROMIUM_ARGUMENTS = [
@@ -41,10 +43,12 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
     """Mark what has a database with `db`: `make test` runs these on PostgreSQL as well. A browser makes no difference
     to a database, so its tests run once. What is marked for the other database is left out.
+
+    What is left in the end is put into the order in which the processes are to take it.
     """
     is_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
     other = "postgresql" if is_sqlite else "sqlite"
@@ -55,6 +59,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.db)
     config.hook.pytest_deselected(items=[item for item in items if item.get_closest_marker(other)])
     items[:] = [item for item in items if not item.get_closest_marker(other)]
+    result = yield
+    items[:] = dealt(items, n_processes=int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -144,7 +151,7 @@ def browser(chromium: Path) -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh browser session at 1440 x 900; the test fails where a script does, or where the CSP blocks something."""
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     troubles: list[str] = []
     opened = context.new_page()
     opened.on("pageerror", lambda error: troubles.append(str(error)))

@@ -24,6 +24,7 @@ from django.db.utils import load_backend
 from annotator import databases
 from annotator.runtime import socket_folder
 from tests import prepared
+from tests.patience import PATIENCE_SECONDS
 
 READY = "Marginalia is running at"
 SERVER = "DATABASE_URL"
@@ -53,7 +54,12 @@ class Installation:
         """The finished `manage.py …`."""
         environment = self._environment() | {"MARGINALIA_DATA": str(self.folder)}
         return subprocess.run(
-            self._command(*arguments), env=environment, capture_output=True, text=True, timeout=60, check=False
+            self._command(*arguments),
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
 
     def up(self) -> subprocess.CompletedProcess[str]:
@@ -68,7 +74,7 @@ class Installation:
             arguments, env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert self.process.stdout is not None
-        watchdog = threading.Timer(60, self.process.kill)
+        watchdog = threading.Timer(PATIENCE_SECONDS, self.process.kill)
         watchdog.start()
         lines = []
         for line in self.process.stdout:
@@ -95,7 +101,7 @@ class Installation:
             connections["default"] = before
 
     def get(self, path: str) -> int:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=PATIENCE_SECONDS) as response:
             return int(response.status)
 
     def processes(self) -> list[psutil.Process]:
@@ -107,7 +113,7 @@ class Installation:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-        _, alive = psutil.wait_procs(self.processes(), timeout=20)
+        _, alive = psutil.wait_procs(self.processes(), timeout=PATIENCE_SECONDS)
         for process in alive:
             process.kill()
 

@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import CHROMIUM_ARGUMENTS
 from tests.installation import Installation, installed_at
+from tests.patience import PATIENCE_MS, PATIENCE_SECONDS
 from tests.test_whole_way import PASSWORD, make_project, press, sign_in
 
 CANARY = "Zebrafever"
@@ -39,7 +40,6 @@ NOTES: list[dict[str, object]] = [
     {"id": f"{CANARY}-1", "text": f"Chest pain since Monday.\nKnown {CANARY}."},
     {"id": f"{CANARY}-2", "text": f"{POISON}: {CANARY} and cough."},
 ]
-DEADLINE_SECONDS = 60.0
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -89,7 +89,7 @@ def context(browser: Browser, chromium: Path, tmp_path: Path) -> Iterator[Browse
     opened = browser.browser_type.launch_persistent_context(
         tmp_path / "profile", executable_path=chromium, args=CHROMIUM_ARGUMENTS, viewport={"width": 1440, "height": 900}
     )
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(PATIENCE_MS)
     yield opened
     opened.close()
 
@@ -212,7 +212,7 @@ def crash(page: Page, witness: Witness, installation: Installation) -> None:
     assert missing.status == 404
     assert CANARY not in missing.text()
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(address(installation, "/accounts/sign-in/"), f"username={CANARY}".encode(), timeout=10)
+        urllib.request.urlopen(address(installation, "/accounts/sign-in/"), f"username={CANARY}".encode(), timeout=60)
 
 
 def spy(browser: Browser, witness: Witness, installation: Installation, project: str) -> None:
@@ -256,7 +256,7 @@ def address(installation: Installation, path: str) -> str:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 
 from tests import postgres
+from tests.patience import PATIENCE_SECONDS
 
 TELL_AND_WAIT = "import os, sys; print(os.environ['DATABASE_URL'], flush=True); sys.stdin.read()"
 
@@ -64,7 +65,7 @@ def test_a_command_whose_server_was_started_for_it_may_be_killed() -> None:
         running = works_for(folder)
         started.kill()
         started.wait()
-        _, alive = psutil.wait_procs(running, timeout=20)
+        _, alive = psutil.wait_procs(running, timeout=PATIENCE_SECONDS)
     assert alive == []
     assert not folder.exists()
     started.stdin.close()  # which ends the command

@@ -153,6 +153,7 @@ ROUTES: dict[str, Row] = {
     "exchange:imports": Row(get="302 404 200 403 403 200", post="302 404 422 403 403 422"),
     "exchange:import": Row(get="302 404 200 403 403 200", post=NO),
     "exchange:columns": Row(get=NO, post="302 404 404 403 403 303"),
+    "exchange:format": Row(get=NO, post="302 404 404 403 403 303"),
     "exchange:start": Row(get=NO, post="302 404 404 403 403 303"),
     "exchange:cancel": Row(get=NO, post="302 404 303 403 403 303"),
     "exchange:discard": Row(get=NO, post="302 404 303 403 403 303"),
@@ -167,6 +168,7 @@ ROUTES: dict[str, Row] = {
     "trust:trust": Row(get="302 404 200 403 403 200", post=NO),
     "trust:measured": Row(get="302 404 200 403 403 200", post=NO),
     "trust:evidence": Row(get="302 404 200 403 403 200", post=NO),
+    "trust:second": Row(get="302 404 200 403 403 200", post=NO),
     "trust:target": Row(get="302 404 200 403 403 403", post="302 404 422 403 403 403"),
     "trust:outlook": Row(get="302 404 200 403 403 403", post=NO),
     "trust:calibrate": Row(get=NO, post="302 404 303 403 403 403"),
@@ -188,6 +190,11 @@ ROUTES: dict[str, Row] = {
     "builds:build": Row(get="302 404 200 403 403 200", post=NO),
     "builds:cancel": Row(get=NO, post="302 404 303 403 403 303"),
     "builds:download": Row(get="302 404 200 403 403 200", post=NO),
+    "builds:resume": Row(get=NO, post="302 404 303 403 403 303"),
+    "builds:verify": Row(get=NO, post="302 404 303 403 403 303"),
+    "builds:compare": Row(get="302 404 200 403 403 200", post=NO),
+    "builds:lock": Row(get=NO, post="302 404 409 403 403 403"),
+    "builds:unlock": Row(get=NO, post="302 404 303 403 403 403"),
     "purges:data": Row(get="302 404 200 403 403 403", post=NO),
     "purges:retention": Row(get=NO, post="302 404 303 403 403 403"),
     "purges:find": Row(get=NO, post="302 404 422 403 403 403"),
@@ -297,6 +304,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
     assert sorted(name for name, _ in routes_of(get_resolver().url_patterns)) == sorted(ROUTES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_everybody_gets_what_the_table_says(world: World, role: str) -> None:
     wrong = []
@@ -319,6 +327,7 @@ def test_who_is_not_signed_in_is_sent_to_sign_in(world: World) -> None:
             assert ask(None, method, url)["Location"].startswith(reverse("accounts:sign_in")), f"{method} {name}"
 
 
+@pytest.mark.slow
 def test_an_object_of_another_project_is_not_there(world: World) -> None:
     """The lead asks under the own project for each of the other project's objects, and the other way round."""
     found = []
@@ -337,6 +346,7 @@ def test_an_object_of_another_project_is_not_there(world: World) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_an_object_that_does_not_exist_is_not_there(world: World) -> None:
     found = []
     for name, parameters in known_routes():
@@ -392,6 +402,7 @@ def test_no_page_tells_a_reader_what_another_reads_in_an_unsubmitted_note(
     assert ask(adam, "GET", reverse("review:note", args=[ids["project_id"], adams.public_id])).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_no_other_method_is_answered(world: World, role: str) -> None:
     """HEAD says what GET says, where it is there at all; nothing else is."""

@@ -17,6 +17,7 @@ import pytest
 
 from annotator import reaper
 from annotator.supervisor import Child, FolderInUse, Supervisor, end_leftovers, only_supervisor
+from tests.patience import PATIENCE_SECONDS
 
 # Prints READY, and DONE when SIGTERM ends it.
 POLITE = "import signal,sys,time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('DONE', time.time_ns())))"
@@ -59,10 +60,10 @@ def python(program: str, tmp_path: Path, name: str = "child", stop_order: int = 
 
 
 def until(condition: Callable[[], object], step: Callable[[], object] = lambda: None) -> None:
-    """Take steps until the condition holds; fails after ten seconds."""
-    deadline = time.monotonic() + 10
+    """Take steps until the condition holds."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, "waited ten seconds"
+        assert time.monotonic() < deadline, "waited in vain"
         step()
         time.sleep(0.01)
 
@@ -161,7 +162,7 @@ def test_a_long_log_is_set_aside_at_the_start(supervisor: Supervisor, tmp_path: 
 def test_a_group_that_ignores_sigterm_is_killed():
     process = started(STUBBORN)
     reaper.end_groups({process.pid: 0}, grace_seconds=0.1)
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL
 
 
 def test_a_process_that_only_waits_to_be_collected_does_not_run():
@@ -174,8 +175,10 @@ def test_a_process_that_only_waits_to_be_collected_does_not_run():
 def test_the_reaper_ends_what_runs_when_its_pipe_does():
     kept, ended = started(POLITE), started(POLITE)
     lines = f"start {kept.pid} 0\nstart {ended.pid} 0\nend {kept.pid}\n"
-    subprocess.run((sys.executable, "-m", "annotator.reaper"), input=lines, text=True, check=True, timeout=20)
-    assert ended.wait(10) == 0
+    subprocess.run(
+        (sys.executable, "-m", "annotator.reaper"), input=lines, text=True, check=True, timeout=PATIENCE_SECONDS
+    )
+    assert ended.wait(PATIENCE_SECONDS) == 0
     assert kept.poll() is None
     kept.kill()
     kept.wait()
@@ -186,7 +189,7 @@ def test_leftovers_of_an_earlier_start_are_ended(tmp_path: Path):
     record = tmp_path / "children.json"
     record.write_text(json.dumps([{"group": process.pid, "stop_order": 0, "birth": reaper.birth(process.pid)}]))
     assert end_leftovers(record) == 1
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     assert not record.exists()
 
 
@@ -218,6 +221,8 @@ def test_without_a_folder_for_logs_a_childs_output_goes_where_its_supervisors_do
         "    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)\n"
         "    running.check()\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+    )
     assert "READY" in done.stdout
     assert "child stopped (exit code 0), starting it again in 1 s\n" in done.stdout

@@ -24,6 +24,7 @@ from annotator.suggestions.models import LabelJob, LabelRun, Suggestion
 from annotator.suggestions.selectors import RunProgress
 from tests import prepared
 from tests.installation import Installation, installed_at, works_for
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_up_stops_by_ctrl_c_and_starts_again_with_its_data(
     assert installation.run("sign_in_link").returncode == 0
     assert installation.process is not None
     installation.process.send_signal(signal.SIGINT)
-    assert installation.process.wait(30) == 0
+    assert installation.process.wait(PATIENCE_SECONDS) == 0
     assert installation.processes() == []
 
     installation.start()
@@ -66,7 +67,7 @@ def test_a_killed_supervisor_leaves_nothing_running(installation: Installation):
     running = installation.processes()
     assert installation.process is not None
     installation.process.kill()
-    _, alive = psutil.wait_procs(running, timeout=20)
+    _, alive = psutil.wait_procs(running, timeout=PATIENCE_SECONDS)
     assert [process for process in alive if works_for(process, installation.folder)] == []
     assert installation.processes() == []
 
@@ -99,9 +100,9 @@ def test_up_labels_the_demo_by_the_servers_of_a_team(
         assert not (team.folder / "db.sqlite3").exists()
         with django_db_blocker.unblock(), team.database():
             run = LabelRun.objects.get()
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + PATIENCE_SECONDS
             while run.status == LabelRun.Status.RUNNING:
-                assert time.monotonic() < deadline, "the demo notes are not labelled within a minute"
+                assert time.monotonic() < deadline, "the demo notes are not labelled"
                 time.sleep(0.1)
                 run.refresh_from_db()
             assert set(run.jobs.values_list("status", flat=True)) == {LabelJob.Status.DONE}

@@ -20,7 +20,7 @@ from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.selectors import current_schema
 from annotator.readings.models import Adjudication
 from annotator.readings.selectors import NoteReading, readings_of_several
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import APART, Decision
 
 SEPARATOR = " | "
 _What = Choice.What
@@ -193,7 +193,7 @@ def active_seconds_of(file: CaseFile) -> dict[int, float]:
         note_item__document=file.adjudication.document_id,
         project=file.adjudication.document.project_id,
         active_seconds__isnull=False,
-    ).exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+    ).exclude(note_item__unit__in=APART)
     return dict(measured.order_by().values_list("reviewer").annotate(seconds=Sum("active_seconds")))
 
 

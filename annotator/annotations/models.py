@@ -18,7 +18,8 @@ class AnnotationSet(models.Model):
 
     `annotator` answers for the set. A note that is taken over keeps its set; each annotation names who made it. Of
     kind *gold* it is what an adjudicator settled from all readings of the note, and stands in their place; of kind
-    *trial* what a new annotator said of a note whose reference is known, and no reading of the project.
+    *trial* what a new annotator said of a note whose reference is known, of kind *second* what a second reader of
+    audits said: neither is a reading of the project, and nothing is made of it.
 
     What certificates accept in a note is part of its reading. It is nobody's until someone takes the note, and then
     theirs.
@@ -28,6 +29,7 @@ class AnnotationSet(models.Model):
         READING = "reading"
         GOLD = "gold"
         TRIAL = "trial"
+        SECOND = "second"
 
     class Status(models.TextChoices):
         OPEN = "open", "In progress"
@@ -49,6 +51,9 @@ class AnnotationSet(models.Model):
             models.UniqueConstraint(
                 fields=["document", "annotator"], condition=Q(kind="trial"), name="annotation_set_trial"
             ),
+            models.UniqueConstraint(
+                fields=["document", "annotator"], condition=Q(kind="second"), name="annotation_set_second"
+            ),
             models.UniqueConstraint(fields=["document"], condition=Q(kind="gold"), name="annotation_set_gold"),
             models.UniqueConstraint(fields=["document"], condition=Q(annotator=None), name="annotation_set_of_nobody"),
             models.CheckConstraint(
@@ -63,6 +68,10 @@ class AnnotationSet(models.Model):
         if self.annotator is None:
             raise ValueError("nobody has taken this note yet")
         return self.annotator
+
+
+# The kinds that are no reading of the project, whatever is read of it.
+APART = (AnnotationSet.Kind.TRIAL, AnnotationSet.Kind.SECOND)
 
 
 class Annotation(models.Model):

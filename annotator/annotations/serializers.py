@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from annotator.annotations.models import Annotation, AnnotationSet, Comment
+from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.web.api import SpanSerializer
 
 PERSON, CERTIFICATE = "person", "certificate"
@@ -58,12 +58,13 @@ class _SubmittedSerializer(serializers.Serializer):
 
     document = serializers.CharField(source="set.document.public_id")
     reader = serializers.CharField(source="set.annotator.username", default=None, allow_null=True)
-    set_kind = serializers.ChoiceField(
-        [AnnotationSet.Kind.READING.value, AnnotationSet.Kind.GOLD.value],
-        source="set.kind",
-        help_text="gold: settled from all readings; reader adjudicated.",
-    )
+    set_kind = serializers.SerializerMethodField(help_text="gold: settled from all readings; reader adjudicated.")
     schema_number = serializers.IntegerField(source="schema_version.number")
+
+    @extend_schema_field(serializers.ChoiceField([AnnotationSet.Kind.READING.value, AnnotationSet.Kind.GOLD.value]))
+    def get_set_kind(self, said: Annotation | Relation | DocumentValue) -> str:
+        gold = AnnotationSet.Kind.GOLD
+        return gold if said.set.kind == gold else AnnotationSet.Kind.READING
 
 
 class _AssertedSerializer(_SubmittedSerializer):

@@ -235,12 +235,14 @@ def restore(said: Model) -> bool:
     return _move(said, before=Annotation.Status.WITHDRAWN, after=Annotation.Status.LIVE)
 
 
-def hand_over(*, document_id: int, annotator_id: int, to: User) -> None:
-    """Make `to` the reader who answers for an unsubmitted set; its annotations keep the names of who made them."""
+def hand_over(*, document_id: int, annotator_id: int, to: User, kind: AnnotationSet.Kind) -> None:
+    """Make `to` the reader who answers for an unsubmitted set of this kind; its annotations keep the names of who made
+    them.
+    """
     AnnotationSet.objects.filter(
         document_id=document_id,
         annotator_id=annotator_id,
-        kind=AnnotationSet.Kind.READING,
+        kind=kind,
         status=AnnotationSet.Status.OPEN,
     ).update(annotator=to)
 

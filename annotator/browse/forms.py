@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from annotator.annotations.models import Comment
 from annotator.browse.selectors import NoteState
 from annotator.core.schema import Schema, SchemaError, schema_from_json
 from annotator.core.wording import sentence
+from annotator.documents.selectors import type_key
 from annotator.notices.models import Notice
 from annotator.projects.models import Membership, Project
 from annotator.review.decoying import MOST_PERCENT
@@ -101,6 +101,20 @@ class StreamsForm(forms.Form):
         "none. Reviewers are told that there are some, and of each when they have submitted its note. Accepting one "
         "makes no annotation.",
     )
+    seconds = forms.ChoiceField(
+        label="Who decides audits again",
+        choices=Project.Seconds.choices,
+        widget=forms.RadioSelect,
+        help_text="Of tests that begin from now on. A second reviewer decides every audit that the first found wrong, "
+        "and a share of those found right, drawn when the test begins. Their decision is what counts for the "
+        "certificate; what stands in the note stays the first’s.",
+    )
+    second_percent = forms.IntegerField(
+        label="Right audits decided again, %",
+        min_value=0,
+        max_value=100,
+        help_text="Drawn at random, so that being asked again tells nothing, and what is overlooked is measured.",
+    )
 
 
 class NoteFilter(forms.Form):
@@ -168,8 +182,3 @@ class NoticeFilter(forms.Form):
 
     def narrowed(self, notices: QuerySet[Notice]) -> QuerySet[Notice]:
         return notices.filter(project=self.chosen) if self.chosen else notices
-
-
-def type_key(note_type: str) -> str:
-    """What names a note type in an address: types come from outside, and nothing from outside stands in addresses."""
-    return hashlib.sha256(note_type.encode()).hexdigest()[:12]

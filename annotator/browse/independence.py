@@ -1,9 +1,10 @@
 """What of other people's and models' work a member may read, so that readings stay independent.
 
-What is said in trials is nobody's reading, and shown to nobody here.
+What is said in trials is nobody's reading, and shown to nobody here; what a second reader of audits said, to nobody
+else.
 
-Who may review may become the reader of any note that still waits for one. What would sway that reading is theirs to
-see once no reader is left to come; whoever cannot review sees it at once.
+Who may review may become the reader, or second reader, of any note that still waits for one. What would sway that
+reading is theirs to see once no reader is left to come; whoever cannot review sees it at once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from annotator.annotations.models import Annotation, AnnotationSet, Comment, Doc
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
 from annotator.review.blinding import hidden_among, hidden_suggestions
-from annotator.review.models import ON_DECOY, Decision, ReviewItem
+from annotator.review.models import IN_HAND, ON_DECOY, Decision, ReviewItem
 from annotator.review.relations import with_ends
 from annotator.review.telling import sways_nobody
 from annotator.suggestions.models import Suggestion
@@ -57,6 +58,7 @@ def decisions_for(membership: Membership) -> QuerySet[Decision]:
     One query.
     """
     found = Decision.objects.filter(project=membership.project).exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+    found = found.exclude(Q(note_item__unit=ReviewItem.Unit.SECOND) & ~Q(reviewer=membership.user))
     # Of decoys only who decided on one sees that, and only until they are told that it was one.
     found = found.exclude(Q(stream=ON_DECOY) & (~Q(reviewer=membership.user) | ~Q(note_item__status="open")))
     if may(role=membership.role, action=Action.REVIEW):
@@ -107,6 +109,7 @@ def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:
         set__status=AnnotationSet.Status.SUBMITTED,
         status=Annotation.Status.LIVE,
     ).exclude(set__kind=AnnotationSet.Kind.TRIAL)
+    found = found.exclude(Q(set__kind=AnnotationSet.Kind.SECOND) & ~Q(set__annotator=membership.user))
     if may(role=membership.role, action=Action.REVIEW):
         found = found.filter(Q(set__annotator=membership.user) | ~Q(set__document__in=_open_notes(membership)))
     return found.select_related("set__document", "set__annotator", "annotator", "schema_version")
@@ -115,5 +118,5 @@ def _said(rows: QuerySet[_Said], membership: Membership) -> QuerySet[_Said]:
 def _open_notes(membership: Membership) -> QuerySet:
     """The notes that wait for a reader, or are in the hands of one, as a list of ids."""
     return ReviewItem.objects.filter(
-        project=membership.project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN
+        project=membership.project, unit__in=IN_HAND, status=ReviewItem.Status.OPEN
     ).values("document_id")

@@ -10,9 +10,9 @@ from django import forms
 from django.forms import BoundField
 
 from annotator.accounts.models import User
-from annotator.browse.forms import type_key
 from annotator.core.id_lists import IdList, IdListError, read_ids
 from annotator.core.wording import counted, sentence
+from annotator.documents.selectors import type_key
 from annotator.review.models import Round
 from annotator.review.rounds import MOST_NOTES, MOST_READERS, Chosen
 from annotator.web.files import OneFile

@@ -20,8 +20,9 @@ from django_htmx.http import HttpResponseClientRedirect
 from annotator.accounts.models import User
 from annotator.browse import round_pages as pages
 from annotator.browse.round_forms import IDS_FILE, MAX_IDS_BYTES, DueForm, NewRoundForm, PersonForm, ReassignForm
-from annotator.browse.selectors import note_types, reviewers_of
+from annotator.browse.selectors import reviewers_of
 from annotator.core.wording import counted, sentence
+from annotator.documents.selectors import note_types
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import page_context

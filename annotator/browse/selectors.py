@@ -169,12 +169,6 @@ def listed_notes(
     )
 
 
-def note_types(project: Project) -> list[str]:
-    """The types of the project's notes, sorted. One query."""
-    types = Document.objects.filter(project=project).order_by("note_type").values_list("note_type", flat=True)
-    return list(types.distinct())
-
-
 def n_prelabelled(project: Project) -> int:
     """How many notes a labeler has read. One query."""
     jobs = LabelJob.objects.filter(run__project=project, status=LabelJob.Status.DONE)

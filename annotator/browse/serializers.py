@@ -38,6 +38,14 @@ class StreamsSerializer(StrictSerializer):
         max_value=MOST_PERCENT,
         help_text="Deliberately wrong suggestions for a hundred others; reviewers are told that there are some.",
     )
+    seconds = serializers.ChoiceField(
+        Project.Seconds.choices,
+        help_text="Who decides audits again, of tests that begin from now on: all that the first reader found wrong, "
+        "and a share of the right ones. Their decision is what counts.",
+    )
+    second_percent = serializers.IntegerField(
+        min_value=0, max_value=100, help_text="Of the audits found right, drawn at random when the test begins."
+    )
 
 
 class DocumentQuery(PageQuery):

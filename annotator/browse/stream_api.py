@@ -19,7 +19,9 @@ from annotator.web.api_problems import Refused
 class Streams(ApiView):
     @operation("streams_get", answers={200: StreamsSerializer})
     def get(self, request: Request, project_id: str) -> Response:
-        """The policy, how much is read blind and watched, what audits show, and how many decoys there are."""
+        """The policy, how much is read blind and watched, what audits show, how many decoys there are, and who decides
+        audits again.
+        """
         membership = membership_of(request, project_id, Action.MANAGE, or_scope=Scope.READ)
         return Response(StreamsSerializer(streams.streams_of(membership.project)).data)
 

@@ -16,6 +16,7 @@ from annotator.core.wording import counted, sentence
 from annotator.projects.access import Action, membership_for
 from annotator.projects.navigation import page_context
 from annotator.review.readings import count_blind
+from annotator.review.second_reads import readers_of
 from annotator.review.streams import Streams, StreamsRefused, set_streams, streams_of
 from annotator.web.http import see_other
 
@@ -36,5 +37,9 @@ def streams(request: HttpRequest, project_id: str) -> HttpResponse:
             moved = f" {counted(n_moved, 'reading')} changed: blind, or no longer blind." if n_moved else ""
             messages.success(request, f"Kept.{moved}")
             return see_other(request, reverse("browse:streams", args=[project_id]))
-    context = page_context(membership, current="Streams") | {"form": form, "blind": count_blind(project)}
+    context = page_context(membership, current="Streams") | {
+        "form": form,
+        "blind": count_blind(project),
+        "is_alone": project.seconds == project.Seconds.ON and len(readers_of(project)) < 2,
+    }
     return render(request, "browse/streams.html", context, status=422 if request.method == "POST" else 200)

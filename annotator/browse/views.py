@@ -18,6 +18,7 @@ from annotator.browse.home import home_of
 from annotator.browse.selectors import NoteState
 from annotator.browse.work import Waiting
 from annotator.core.wording import sentence
+from annotator.documents.selectors import note_types
 from annotator.jobs.bell import LABEL_QUEUE
 from annotator.jobs.selectors import has_worker, worker_health
 from annotator.projects.access import Action, may, membership_for
@@ -111,7 +112,7 @@ def documents(request: HttpRequest, project_id: str) -> HttpResponse:
     membership = membership_for(user=request.user, project_id=project_id, action=Action.READ_NOTES)
     project = membership.project
     counts = selectors.count_notes(project)
-    chosen = NoteFilter(request.GET, note_types=selectors.note_types(project), counts=counts)
+    chosen = NoteFilter(request.GET, note_types=note_types(project), counts=counts)
     found = selectors.listed_notes(
         project, state=chosen.chosen_state, note_type=chosen.chosen_type, note=chosen.chosen_note
     )

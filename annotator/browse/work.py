@@ -5,6 +5,7 @@ Each selector takes the memberships that the page has read; none takes more quer
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +18,8 @@ from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.qualification.selectors import standings
 from annotator.review.leases import takeable_in
-from annotator.review.models import ASKED_OF_READER, Decision, ReviewItem
+from annotator.review.models import ASKED_OF_READER, IN_HAND, Decision, ReviewItem
+from annotator.review.second_reads import takeable_seconds
 from annotator.review.selectors import is_begun
 from annotator.suggestions.models import LabelJob, LabelRun
 
@@ -79,14 +81,16 @@ def projects_where(memberships: Sequence[Membership], action: Action) -> dict[in
 def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetime) -> list[NoteInHand]:
     """The notes that the person holds, the latest lease first, then those begun; fifty at most. Two queries."""
     items = list(
-        ReviewItem.objects.filter(is_begun(), unit=_Unit.NOTE, status=_Status.OPEN, leased_by=user)
+        ReviewItem.objects.filter(is_begun(), unit__in=IN_HAND, status=_Status.OPEN, leased_by=user)
         .filter(project__in=projects_where(memberships, Action.REVIEW))
         .select_related("document__project")
         .defer("document__text")
         .order_by(F("lease_expires_at").desc(nulls_last=True), "-pk")[:MOST_IN_HAND]
     )
     spans = ReviewItem.objects.filter(
-        unit__in=ASKED_OF_READER, status=_Status.OPEN, document__in=[item.document_id for item in items]
+        unit__in=[*ASKED_OF_READER, _Unit.SECOND_SPAN],
+        status=_Status.OPEN,
+        document__in=[item.document_id for item in items],
     )
     n_open = {
         (document_id, slot): n
@@ -103,10 +107,10 @@ def notes_in_hand(memberships: Sequence[Membership], *, user: User, now: datetim
 
 
 def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetime) -> dict[int, Waiting]:
-    """What is open in each project where the person reviews, by row id of the project. Three queries, six where they
+    """What is open in each project where the person reviews, by row id of the project. Four queries, seven where they
     have to qualify.
 
-    The notes are those of `review.leases.takeable_notes` but for the person's own, each once however many of its slots
+    The notes are those of `review.leases.count_takeable` but for the person's own, each once however many of its slots
     are free.
     """
     projects = projects_where(memberships, Action.REVIEW)
@@ -114,10 +118,15 @@ def waiting_notes(memberships: Sequence[Membership], *, user: User, now: datetim
     trials = {pk: Waiting(n_notes=found.n_waiting, is_trial=True) for pk, found in standing.items()}
     projects = {pk: project for pk, project in projects.items() if pk not in trials}
     notes = takeable_in(projects.values(), reviewer=user, now=now).exclude(is_begun(), leased_by=user)
-    spans = ReviewItem.objects.filter(project__in=projects, unit=_Unit.SPAN, status=_Status.OPEN)
-    n_notes = dict(notes.values_list("project").annotate(n=Count("document", distinct=True)))
+    seconds = takeable_seconds(list(projects.values()), reviewer=user, now=now).exclude(is_begun(), leased_by=user)
+    spans = ReviewItem.objects.filter(
+        project__in=projects, unit__in=[_Unit.SPAN, _Unit.SECOND_SPAN], status=_Status.OPEN
+    )
+    n_notes: Counter[int] = Counter()
+    for found in (notes, seconds.order_by()):
+        n_notes.update(dict(found.values_list("project").annotate(n=Count("document", distinct=True))))
     n_spans = dict(spans.order_by().values_list("project").annotate(n=Count("pk")))
-    return trials | {pk: Waiting(n_notes=n_notes.get(pk, 0), n_spans=n_spans.get(pk, 0)) for pk in projects}
+    return trials | {pk: Waiting(n_notes=n_notes[pk], n_spans=n_spans.get(pk, 0)) for pk in projects}
 
 
 def done_by(user: User, *, day: datetime, week: datetime) -> Done:

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from django import forms
 
 from annotator.accounts.models import User
+from annotator.builds.criteria import STATES, STREAMS, FilterError, Filters
 from annotator.builds.formats import DEFAULT_FORMATS, FORMATS, missing_package
-from annotator.builds.options import LARGEST_WINDOW, PARTS, SMALLEST_WINDOW, BuildOptions, OptionError
+from annotator.builds.options import (
+    LARGEST_WINDOW,
+    LONGEST_LICENCE,
+    PARTS,
+    SMALLEST_WINDOW,
+    BuildOptions,
+    OptionError,
+    default_options,
+)
 from annotator.core.wording import sentence
+from annotator.documents.selectors import type_key
+
+MORE = ("keep_twins", "comments", "window", "seed", "licence")
+FILTERS = ("states", "streams", "note_types", "since", "until", "min_agreement", "labels")
+
+
+def _day_input() -> forms.DateInput:
+    return forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 
 
 class FormatChoices(forms.CheckboxSelectMultiple):
@@ -56,13 +73,77 @@ class BuildForm(forms.Form):
         help_text="A note waits for adjudication, or one person's annotations are taken.",
     )
 
-    def __init__(self, *args: Any, readers: list[User], **kwargs: Any) -> None:
+    stratified = forms.BooleanField(
+        label="Spread labels evenly over the parts",
+        required=False,
+        help_text="The rarest first, patient by patient. Equal seeds make equal parts all the same.",
+    )
+    keep_twins = forms.BooleanField(
+        label="Near-duplicate notes in one part",
+        required=False,
+        help_text="Patients whose notes say nearly the same go together. Those too near to a locked one stay out.",
+    )
+    licence = forms.CharField(
+        label="Terms of the notes",
+        required=False,
+        max_length=LONGEST_LICENCE,
+        help_text="What the notes' owner allows. It stands on the dataset's card.",
+    )
+    states = forms.MultipleChoiceField(
+        label="How they were finished",
+        required=False,
+        choices=list(STATES.items()),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    streams = forms.MultipleChoiceField(
+        label="How they were read",
+        required=False,
+        choices=list(STREAMS.items()),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Only notes that were read blind owe nothing to a suggestion.",
+    )
+    note_types = forms.MultipleChoiceField(label="Note types", required=False, widget=forms.CheckboxSelectMultiple)
+    since = forms.DateField(label="Finished from", required=False, widget=_day_input())
+    until = forms.DateField(label="Finished until", required=False, widget=_day_input())
+    min_agreement = forms.IntegerField(
+        label="Agreement of %",
+        required=False,
+        min_value=0,
+        max_value=100,
+        help_text="Strict F1 of a note's readers. Leaves out what one person alone has read.",
+    )
+    labels = forms.MultipleChoiceField(
+        label="Only these labels",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Spans with other labels are left out, and notes stay. None chosen: all.",
+    )
+
+    def __init__(
+        self, *args: Any, readers: Sequence[User], note_types: Sequence[str], labels: Sequence[str], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._choose("note_types", [(type_key(name), name or "No type") for name in note_types])
+        self._choose("labels", [(name, name) for name in labels])
         if len(readers) < 2:
             del self.fields["annotator"]
             return
         choices = [("", "Leave it out")] + [(reader.public_id, f"Take {reader.username}'s") for reader in readers]
-        self.fields["annotator"].choices = choices  # type: ignore[attr-defined]
+        self._choose("annotator", choices)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether an option that is folded away is asked for, or wrong."""
+        asked = any(self[name].value() for name in ("keep_twins", "comments", "licence"))
+        return asked or any(self[name].errors for name in MORE)
+
+    def _choose(self, field: str, choices: list[tuple[str, str]]) -> None:
+        self.fields[field].choices = choices  # type: ignore[attr-defined]
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether a filter stands in the form, be it right or wrong."""
+        return any(self[name].value() or self[name].errors for name in FILTERS)
 
     def usual_formats(self) -> list[dict[str, Any]]:
         return [row for row in self._format_rows() if row["format"].NAME in DEFAULT_FORMATS]
@@ -82,11 +163,30 @@ class BuildForm(forms.Form):
             yield {"box": box, "format": found, "missing": missing_package(found)}
 
     @staticmethod
-    def defaults(name: str) -> dict[str, Any]:
+    def defaults(name: str, *, is_locked: bool) -> dict[str, Any]:
         """What the form is filled with before anyone touches it."""
-        options = BuildOptions()
+        options = default_options(is_locked=is_locked)
         shares = dict(zip(PARTS, options.shares, strict=True))
-        return {"name": name, "formats": list(DEFAULT_FORMATS), "window": options.window, "seed": options.seed} | shares
+        given = {"name": name, "formats": list(DEFAULT_FORMATS), "window": options.window, "seed": options.seed}
+        return given | {"stratified": options.is_stratified} | shares
+
+    @staticmethod
+    def filled(name: str, formats: Sequence[str], options: BuildOptions) -> dict[str, Any]:
+        """The form of a build that is there."""
+        return {
+            "name": name,
+            "formats": [found for found in formats if found in FORMATS],
+            **dict(zip(PARTS, options.shares, strict=True)),
+            "window": options.window,
+            "seed": options.seed,
+            "annotator": options.annotator,
+            "comments": options.has_comments,
+            "human_only": options.is_human_only,
+            "stratified": options.is_stratified,
+            "keep_twins": options.keeps_twins,
+            "licence": options.licence,
+            **{name: getattr(options.filters, name) or None for name in FILTERS},
+        }
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -99,7 +199,19 @@ class BuildForm(forms.Form):
                     annotator=data.get("annotator", ""),
                     has_comments=data.get("comments", False),
                     is_human_only=data.get("human_only", False),
+                    is_stratified=data.get("stratified", False),
+                    keeps_twins=data.get("keep_twins", False),
+                    licence=" ".join(data.get("licence", "").split()),
+                    filters=Filters(
+                        states=tuple(data.get("states", ())),
+                        streams=tuple(data.get("streams", ())),
+                        note_types=tuple(data.get("note_types", ())),
+                        labels=tuple(data.get("labels", ())),
+                        since=data.get("since"),
+                        until=data.get("until"),
+                        min_agreement=data.get("min_agreement") or 0,
+                    ).normal(),
                 )
-            except OptionError as error:
+            except (OptionError, FilterError) as error:
                 self.add_error(None, sentence(str(error)))
         return data

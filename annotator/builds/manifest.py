@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from annotator.builds.formats import FORMATS
@@ -11,23 +12,37 @@ from annotator.builds.options import PARTS, BuildOptions
 from annotator.builds.records import CertificateRecord, LabelerRecord, NoteRecord
 from annotator.builds.selectors import Readiness
 from annotator.builds.splits import group_of
+from annotator.builds.twins import NO_TWINS, Twins
 from annotator.core import prompting
 from annotator.projects.models import Project, SchemaVersion
 
 MANIFEST_FORM = "marginalia-dataset-1"
 _LASTING = (
     *("form", "number", "project", "template_sha256", "formats", "offsets", "options", "parts", "n_notes", "n_spans"),
-    *("provenance", "certificates", "left_out", "losses", "checks", "files", "data_sha256"),
+    *("provenance", "certificates", "left_out", "losses", "checks", "files", "data_sha256", "twins", "test_set"),
 )
 
 
 class Tally:
     """What is counted while the notes pass by."""
 
-    def __init__(self, *, ready: Readiness, schema_version: SchemaVersion, options: BuildOptions) -> None:
+    def __init__(
+        self,
+        *,
+        ready: Readiness,
+        schema_version: SchemaVersion,
+        options: BuildOptions,
+        twins: Twins = NO_TWINS,
+        test_set: Mapping[str, int] | None = None,
+    ) -> None:
         self.ready = ready
         self.schema_version = schema_version
         self.options = options
+        self.twins = twins
+        self.test_set = test_set
+        labels = options.filters.labels
+        self.schema = schema_version.schema.only(labels) if labels else schema_version.schema
+        self.n_near_locked = 0
         self.documents: list[str] = []
         self.n_changed = 0
         self.n_certified = ready.n_certified
@@ -43,7 +58,7 @@ class Tally:
         self.losses: dict[str, dict[str, int]] = {}
         self.n_without_patient = 0
         self.parts_of_patient: dict[str, set[str]] = {}
-        self.parts_of_text: dict[str, set[str]] = {}
+        self.parts_of_text: dict[bytes, int] = {}  # a bit a part: there is one for every text
 
     def add(self, note: NoteRecord, part: str) -> None:
         self.documents.append(note.public_id)
@@ -51,7 +66,8 @@ class Tally:
         self.n_without_patient += not note.patient_id
         group = group_of(patient_id=note.patient_id, external_id=note.id)
         self.parts_of_patient.setdefault(group, set()).add(part)
-        self.parts_of_text.setdefault(note.sha256, set()).add(part)
+        digest = bytes.fromhex(note.sha256)[:16]
+        self.parts_of_text[digest] = self.parts_of_text.get(digest, 0) | 1 << PARTS.index(part)
         self.relations[part].update(relation.type for relation in note.relations)
         self.values[part].update((found.name, found.value) for found in note.document_labels)
         for found in note.spans:
@@ -73,9 +89,15 @@ class Tally:
 
 
 def manifest_of(
-    *, project: Project, name: str, number: int | None, tally: Tally, formats: Sequence[str]
+    *,
+    project: Project,
+    name: str,
+    number: int | None,
+    tally: Tally,
+    formats: Sequence[str],
+    evidence: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """The manifest but for its files."""
+    """The manifest but for its files. `evidence` is what is known of how good the labels are."""
     schema_version = tally.schema_version
     return {
         "form": MANIFEST_FORM,
@@ -85,7 +107,7 @@ def manifest_of(
         "schema": {
             "number": schema_version.number,
             "digest": schema_version.digest,
-            "definition": schema_version.definition,
+            "definition": tally.schema.to_json() if tally.options.filters.labels else schema_version.definition,
         },
         "template_sha256": prompting.template_digest(),
         "formats": sorted(formats),
@@ -117,18 +139,27 @@ def manifest_of(
             for certificate, n_spans in sorted(tally.certificates.items())
         ],
         "left_out": _left_out(tally),
+        "twins": {
+            "n_clusters": len(tally.twins.clusters),
+            "n_notes": tally.twins.n_notes,
+            "n_in_two_parts": _n_torn(tally),
+        },
+        "test_set": tally.test_set,
         "losses": {
             format_name: {"fields": list(FORMATS[format_name].LEAVES_OUT), "counts": counts}
             for format_name, counts in sorted(tally.losses.items())
         },
+        "evidence": dict(evidence),
         "checks": _checks(tally),
     }
 
 
 def reduced_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What of a manifest stays when its files are purged: hashes, counts, settings; nothing that was typed in."""
+    kept = {key: manifest[key] for key in _LASTING if key in manifest}
     schema = {key: manifest["schema"][key] for key in ("number", "digest")}
-    return {key: manifest[key] for key in _LASTING if key in manifest} | {"schema": schema}
+    options = {key: value for key, value in kept["options"].items() if key != "licence"}
+    return kept | {"schema": schema, "options": options}
 
 
 def _part_facts(tally: Tally, part: str) -> dict[str, Any]:
@@ -155,7 +186,7 @@ def _facts_beyond_spans(tally: Tally, part: str) -> dict[str, Any]:
 
 def _labels(tally: Tally) -> list[str]:
     """The schema's labels, then those that only older annotations have."""
-    known = list(tally.schema_version.schema.label_names)
+    known = list(tally.schema.label_names)
     return known + sorted({label for counts in tally.spans.values() for label in counts} - set(known))
 
 
@@ -178,14 +209,21 @@ def _left_out(tally: Tally) -> dict[str, int]:
         "several people, waiting for adjudication": tally.ready.n_several,
         "submitted by others only": tally.ready.n_by_others,
         "with spans that certificates accepted": tally.n_certified,
+        **tally.ready.n_filtered,
+        "near-duplicates of the locked test set": tally.n_near_locked,
         "reopened while the dataset was written": tally.n_changed,
     }
 
 
 def _checks(tally: Tally) -> list[dict[str, Any]]:
     """What was looked at: `status` ok, warn or bad, a sentence, and the number of things looked at or found."""
-    return [_leak_check(tally), _check("ok", "Every span matches its text", tally.n_spans), _pieces_check(tally)] + [
-        _check("warn", text, count) for text, count in _findings(tally) if count
+    return [
+        _leak_check(tally),
+        _twins_check(tally),
+        *_test_set_checks(tally),
+        _check("ok", "Every span matches its text", tally.n_spans),
+        _pieces_check(tally),
+        *(_check("warn", text, count) for text, count in _findings(tally) if count),
     ]
 
 
@@ -194,6 +232,30 @@ def _leak_check(tally: Tally) -> dict[str, Any]:
     if n_leaking:
         return _check("bad", "Patients are in two parts", n_leaking)
     return _check("ok", "No patient is in two parts", len(tally.parts_of_patient))
+
+
+def _twins_check(tally: Tally) -> dict[str, Any]:
+    n_torn = _n_torn(tally)
+    if n_torn:
+        return _check("warn", "Groups of near-duplicate notes stand in two parts", n_torn)
+    return _check("ok", "No near-duplicates stand in two parts", len(tally.twins.clusters))
+
+
+def _n_torn(tally: Tally) -> int:
+    """How many groups of near-duplicates have notes in two parts."""
+    parts_of = tally.parts_of_patient
+    return sum(len(set().union(*(parts_of.get(one, set()) for one in found))) > 1 for found in tally.twins.clusters)
+
+
+def _test_set_checks(tally: Tally) -> Iterator[dict[str, Any]]:
+    """Whether the part test is what was locked; nothing where nothing is."""
+    if tally.test_set is None:
+        return
+    n_new = tally.test_set["n_new"]
+    if n_new:
+        yield _check("warn", "Patients are in test beside the locked ones", n_new)
+    else:
+        yield _check("ok", "The part test holds locked patients only", tally.test_set["n_locked"])
 
 
 def _pieces_check(tally: Tally) -> dict[str, Any]:
@@ -205,7 +267,7 @@ def _pieces_check(tally: Tally) -> dict[str, Any]:
 
 def _findings(tally: Tally) -> Iterator[tuple[str, int]]:
     yield "Notes that name no patient; each counts as a patient of its own", tally.n_without_patient
-    n_twins = sum(1 for parts in tally.parts_of_text.values() if len(parts) > 1)
+    n_twins = sum(parts.bit_count() > 1 for parts in tally.parts_of_text.values())
     yield "Texts that stand in two parts, word for word, under different patients", n_twins
     for reason, count in _left_out(tally).items():
         yield f"Notes left out: {reason}", count

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from annotator.builds.criteria import Filters
 from annotator.core.chunks import OVERLAP, WINDOW
 
 PARTS = ("train", "dev", "test")
 SMALLEST_WINDOW, LARGEST_WINDOW = 200, 8000
+LONGEST_LICENCE = 200
 
 
 class OptionError(ValueError):
@@ -23,7 +25,8 @@ class BuildOptions:
     `annotator` is the public id of the person whose annotations are taken where several people read a note; empty:
     such notes are left out. `has_comments`: what readers wrote about notes goes out too, in formats that hold it. It is
     asked for, since people write freely there, names too. `is_human_only`: notes in which certificates have accepted
-    spans are left out. Raises OptionError.
+    spans are left out. `is_stratified`: labels are spread over the parts. `keeps_twins`: near-duplicates stay in one
+    part. `licence` is what the notes' owner allows, in their words. Raises OptionError.
     """
 
     seed: int = 0
@@ -32,6 +35,10 @@ class BuildOptions:
     annotator: str = ""
     has_comments: bool = False
     is_human_only: bool = False
+    is_stratified: bool = False
+    keeps_twins: bool = False
+    licence: str = ""
+    filters: Filters = field(default_factory=Filters)
 
     @property
     def overlap(self) -> int:
@@ -46,6 +53,8 @@ class BuildOptions:
             raise OptionError(f"window is {self.window}: {SMALLEST_WINDOW} to {LARGEST_WINDOW} characters are wanted")
         if not 0 <= self.seed < 2**31:
             raise OptionError(f"seed is {self.seed}: 0 to {2**31 - 1} is wanted")
+        if len(self.licence) > LONGEST_LICENCE or self.licence != " ".join(self.licence.split()):
+            raise OptionError(f"the licence is one line of {LONGEST_LICENCE} characters at most")
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -55,6 +64,10 @@ class BuildOptions:
             "annotator": self.annotator,
             "comments": self.has_comments,
             "human_only": self.is_human_only,
+            "stratified": self.is_stratified,
+            "keep_twins": self.keeps_twins,
+            "licence": self.licence,
+            "filters": self.filters.to_json(),
         }
 
     @classmethod
@@ -65,6 +78,16 @@ class BuildOptions:
             shares=(train, dev, test),
             window=data["window"],
             annotator=data["annotator"],
-            has_comments=data.get("comments", False),  # not in builds of before there were any
+            # What follows is not in builds of before there was such a thing.
+            has_comments=data.get("comments", False),
             is_human_only=data.get("human_only", False),
+            is_stratified=data.get("stratified", False),
+            keeps_twins=data.get("keep_twins", False),
+            licence=data.get("licence", ""),
+            filters=Filters.from_json(data.get("filters", {})),
         )
+
+
+def default_options(*, is_locked: bool) -> BuildOptions:
+    """What is built where nothing else is asked for. While a test set is locked, no new patient comes to test."""
+    return BuildOptions(shares=(90, 10, 0) if is_locked else (80, 10, 10), is_stratified=True)

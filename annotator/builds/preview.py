@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from annotator.builds.options import PARTS, BuildOptions
-from annotator.builds.selectors import Readiness, readiness
-from annotator.builds.splits import group_of, parts_of
+from annotator.builds.placing import place_groups
+from annotator.builds.selectors import Readiness
+from annotator.builds.twins import NO_TWINS
+from annotator.builds.writing import ready_for
 from annotator.core.chart import Segment, segments
 from annotator.projects.models import Project
 
@@ -34,19 +37,59 @@ class Preview:
 
 
 def preview_build(*, project: Project, options: BuildOptions, has_worker: bool) -> Preview:
-    """Two queries."""
-    ready = readiness(project=project, annotator=options.annotator, is_human_only=options.is_human_only)
-    groups = {group_of(patient_id=found.patient_id, external_id=found.external_id) for found in ready.sets}
-    sizes = Counter(parts_of(groups=groups, shares=options.shares, seed=options.seed).values())
+    """Near-duplicates are looked for when it is written: that reads every text. A few queries."""
+    ready = ready_for(project=project, options=options)
+    # Parts are as large whether labels are spread or not; to spread them takes reading every label.
+    plain = replace(options, is_stratified=False)
+    placed, test_set = place_groups(project=project, sets=ready.sets, options=plain, twins=NO_TWINS)
+    sizes = Counter(placed.values())
     return Preview(
         n_ready=ready.n_ready,
-        checks=tuple(_checks(ready, options, sizes, has_worker)),
+        checks=tuple(_checks(ready, options, sizes, test_set, has_worker)),
         parts=segments([(kind, part.title(), sizes[part]) for part, kind in zip(PARTS, _KINDS, strict=True)]),
     )
 
 
-def _checks(ready: Readiness, options: BuildOptions, sizes: Counter[str], has_worker: bool) -> list[Check]:
+def _checks(
+    ready: Readiness,
+    options: BuildOptions,
+    sizes: Counter[str],
+    test_set: Mapping[str, int] | None,
+    has_worker: bool,
+) -> list[Check]:
     n_unnamed = sum(1 for found in ready.sets if not found.patient_id)
+    checks = _readiness_checks(ready)
+    n_certified = sum(1 for found in ready.sets if found.has_certified)
+    if n_certified:
+        why = "The dataset rests on these certificates, and is flagged should one be revoked."
+        checks.append(Check("ok", "Notes hold spans that certificates accepted", n_certified, why))
+    if ready.n_ready:
+        checks.append(Check("ok", "No patient is in two parts", sizes.total()))
+    if ready.n_ready and test_set is not None:
+        where = f"As dataset {test_set['build']} had them."
+        if test_set["n_new"]:
+            checks.append(Check("warn", "New patients come to test", test_set["n_new"], "A share of 0 keeps them out."))
+        checks.append(Check("ok", "Locked patients stay in test", test_set["n_locked"], where))
+    if ready.n_ready:
+        why = "They are told of in the dataset's checks, since finding them takes reading every note."
+        if options.keeps_twins:
+            why = "They will stay in one part."
+        checks.append(Check("ok", "Near-duplicates are looked for as it is written", None, why))
+    if n_unnamed:
+        why = "Each counts as a patient of its own, so one patient could be in two parts."
+        checks.append(Check("warn", "Notes name no patient", n_unnamed, why))
+    checks += [
+        Check("warn", f"The part {part} will be empty", why="There are too few patients.")
+        for part, share in zip(PARTS, options.shares, strict=True)
+        if ready.n_ready and share and not sizes[part]
+    ]
+    if not has_worker:
+        checks.append(Check("warn", "No worker is running", why="The build will wait until one is started."))
+    return checks
+
+
+def _readiness_checks(ready: Readiness) -> list[Check]:
+    """How many notes go in, and how many do not, and why."""
     checks = [
         Check("ok", "Notes are ready", ready.n_ready)
         if ready.n_ready
@@ -64,20 +107,5 @@ def _checks(ready: Readiness, options: BuildOptions, sizes: Counter[str], has_wo
     if ready.n_certified:
         why = "Without these spans such a note would say that nothing is there."
         checks.append(Check("warn", "Notes with spans that certificates accepted are left out", ready.n_certified, why))
-    n_certified = sum(1 for found in ready.sets if found.has_certified)
-    if n_certified:
-        why = "The dataset rests on these certificates, and is flagged should one be revoked."
-        checks.append(Check("ok", "Notes hold spans that certificates accepted", n_certified, why))
-    if ready.n_ready:
-        checks.append(Check("ok", "No patient is in two parts", sizes.total()))
-    if n_unnamed:
-        why = "Each counts as a patient of its own, so one patient could be in two parts."
-        checks.append(Check("warn", "Notes name no patient", n_unnamed, why))
-    checks += [
-        Check("warn", f"The part {part} will be empty", why="There are too few patients.")
-        for part, share in zip(PARTS, options.shares, strict=True)
-        if ready.n_ready and share and not sizes[part]
-    ]
-    if not has_worker:
-        checks.append(Check("warn", "No worker is running", why="The build will wait until one is started."))
+    checks += [Check("warn", f"Notes are left out, {reason}", count) for reason, count in ready.n_filtered.items()]
     return checks

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -121,6 +121,22 @@ class NoteRecord:
     relations: tuple[RelationRecord, ...]
     document_labels: tuple[ValueRecord, ...]
     comments: tuple[CommentRecord, ...] = ()
+
+    def only(self, labels: Collection[str]) -> NoteRecord:
+        """The note with the spans of these labels, and the relations between them."""
+        kept = [place for place, found in enumerate(self.spans) if found.label in labels]
+        places = {old: new for new, old in enumerate(kept)}
+        return replace(
+            self,
+            spans=tuple(self.spans[place] for place in kept),
+            relations=tuple(
+                sorted(
+                    replace(found, head=places[found.head], tail=places[found.tail])
+                    for found in self.relations
+                    if found.head in places and found.tail in places
+                )
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import TypeVar
 
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, Count, QuerySet, When
 
 from annotator.accounts.models import User
 from annotator.annotations.comments import spans_of
-from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
+from annotator.annotations.models import APART, Annotation, AnnotationSet, Comment, DocumentValue, Relation
 from annotator.annotations.selectors import has_certified
-from annotator.builds.models import DatasetBuild
+from annotator.builds.criteria import NO_FILTERS, Filters
+from annotator.builds.filtering import left_out_by
+from annotator.builds.models import DatasetBuild, LockedTestSet
 from annotator.builds.records import (
     CertificateRecord,
     CommentRecord,
@@ -28,6 +32,7 @@ from annotator.builds.records import (
 from annotator.certificates.models import Certificate
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
+from annotator.jobs.models import Job
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review.models import ReviewItem
 from annotator.suggestions.models import Suggestion
@@ -53,13 +58,21 @@ class ReadySet:
     submitted_at: datetime | None
     is_gold: bool
     has_certified: bool = False
+    note_type: str = ""
+
+    @property
+    def state(self) -> str:
+        """How the note was finished: a key of `criteria.STATES`."""
+        if self.is_gold:
+            return "adjudicated"
+        return "read" if self.annotator else "certified"
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """The notes that can go into a dataset, in the order of their external ids, and how many cannot, and why:
     nobody has submitted them, another reader is still to come, several have and nobody has adjudicated; where only what
-    people decided is wanted, certificates have accepted spans in them.
+    people decided is wanted, certificates have accepted spans in them. `n_filtered`: by which filter.
     """
 
     sets: tuple[ReadySet, ...]
@@ -69,14 +82,18 @@ class Readiness:
     n_several: int
     n_by_others: int
     n_certified: int = 0
+    n_filtered: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_ready(self) -> int:
         return len(self.sets)
 
 
-def readiness(*, project: Project, annotator: str = "", is_human_only: bool = False) -> Readiness:
-    """What is ready: of notes that wait for no reader the gold set, else the only reading. Three queries.
+def readiness(
+    *, project: Project, annotator: str = "", is_human_only: bool = False, filters: Filters = NO_FILTERS
+) -> Readiness:
+    """What is ready: of notes that wait for no reader the gold set, else the only reading. Three queries, and those of
+    the filters.
 
     A note that several people have submitted waits for adjudication. With `annotator` (a public id) it is the reading
     of that person, whoever else has read the note or is to read it. `is_human_only`: a note in which certificates have
@@ -85,7 +102,7 @@ def readiness(*, project: Project, annotator: str = "", is_human_only: bool = Fa
     waiting = set() if annotator else _waiting_notes(project)
     rows = (
         AnnotationSet.objects.filter(document__project=project, status=Submitted)
-        .exclude(kind=AnnotationSet.Kind.TRIAL)
+        .exclude(kind__in=APART)
         .order_by()
         .values_list(
             "pk",
@@ -96,6 +113,7 @@ def readiness(*, project: Project, annotator: str = "", is_human_only: bool = Fa
             "submitted_at",
             Case(When(kind=AnnotationSet.Kind.GOLD, then=True), default=False),
             has_certified(),
+            "document__note_type",
         )
     )
     by_document: dict[int, list[ReadySet]] = defaultdict(list)
@@ -122,15 +140,25 @@ def readiness(*, project: Project, annotator: str = "", is_human_only: bool = Fa
             n_several += 1
         else:
             n_by_others += 1
-    wanted = [found for found in ready if not (is_human_only and found.has_certified)]
+    decided = [found for found in ready if not (is_human_only and found.has_certified)]
+    reason = left_out_by(project=project, filters=filters)
+    kept: list[ReadySet] = []
+    n_filtered: Counter[str] = Counter()
+    for found in decided:
+        filtered = reason(found)
+        if filtered:
+            n_filtered[filtered] += 1
+        else:
+            kept.append(found)
     return Readiness(
-        sets=tuple(sorted(wanted, key=lambda found: (found.external_id, found.document_id))),
+        sets=tuple(sorted(kept, key=lambda found: (found.external_id, found.document_id))),
         n_documents=n_documents,
         n_unsubmitted=max(n_documents - len(by_document), 0),
         n_unread=n_unread,
         n_several=n_several,
         n_by_others=n_by_others,
-        n_certified=len(ready) - len(wanted),
+        n_certified=len(ready) - len(decided),
+        n_filtered=dict(sorted(n_filtered.items())),
     )
 
 
@@ -166,9 +194,36 @@ def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[N
         ]
 
 
+def labels_by_set(*, project: Project) -> dict[int, frozenset[str]]:
+    """The labels of each set's live spans, by the set's row id. One query; equal sets of labels are one object."""
+    rows = Annotation.objects.filter(
+        set__document__project=project, set__status=Submitted, status=Annotation.Status.LIVE
+    ).order_by("set_id")
+    known: dict[frozenset[str], frozenset[str]] = {}
+    found: dict[int, frozenset[str]] = {}
+    for set_id, pairs in groupby(
+        rows.values_list("set_id", "label").distinct().iterator(chunk_size=5000), itemgetter(0)
+    ):
+        labels = frozenset(label for _, label in pairs)
+        found[set_id] = known.setdefault(labels, labels)
+    return found
+
+
+def locked_test_set(project: Project) -> LockedTestSet | None:
+    """The project's locked test set, with who locked it and `n_groups`, its patients. One query."""
+    found = LockedTestSet.objects.filter(project=project).select_related("locked_by")
+    return found.annotate(n_groups=Count("groups")).first()
+
+
 def builds_of(project: Project) -> QuerySet[DatasetBuild]:
     """The project's builds, newest first, with job and author. One query."""
     return DatasetBuild.objects.filter(project=project).select_related("job", "created_by").order_by("-number")
+
+
+def one_before(build: DatasetBuild) -> DatasetBuild | None:
+    """The newest build of the project that was done before this one was asked for. One query."""
+    older = builds_of(build.project).filter(number__lt=build.number, job__status=Job.Status.DONE)
+    return older.first()
 
 
 def revoked_under(builds: Collection[DatasetBuild]) -> dict[int, list[Certificate]]:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from annotator.builds.comparing import ADDED, CHANGED, REMOVED, BuildDifferences
+from annotator.builds.criteria import STATES, STREAMS, FilterError, Filters
 from annotator.builds.formats import DEFAULT_FORMATS, FORMATS
 from annotator.builds.models import DatasetBuild
-from annotator.builds.options import LARGEST_WINDOW, PARTS, SMALLEST_WINDOW, BuildOptions, OptionError
+from annotator.builds.options import (
+    LARGEST_WINDOW,
+    LONGEST_LICENCE,
+    PARTS,
+    SMALLEST_WINDOW,
+    BuildOptions,
+    OptionError,
+    default_options,
+)
+from annotator.core.schema import PALETTE
 from annotator.core.wording import sentence
+from annotator.documents.selectors import type_key
 from annotator.jobs.models import Job
-from annotator.web.api import PageQuery, StrictSerializer
+from annotator.web.api import FragmentsField, PageQuery, StrictSerializer
 
 _DEFAULTS = BuildOptions()
+KINDS = [ADDED, REMOVED, CHANGED]
 
 
 class BuildQuery(PageQuery):
@@ -27,6 +41,29 @@ class SharesSerializer(StrictSerializer):
     train = serializers.IntegerField(min_value=0, max_value=100)
     dev = serializers.IntegerField(min_value=0, max_value=100)
     test = serializers.IntegerField(min_value=0, max_value=100)
+
+
+class FiltersSerializer(StrictSerializer):
+    """Which finished notes: those that meet all that is given. Empty or left out: all."""
+
+    states = serializers.ListField(child=serializers.ChoiceField(list(STATES)), required=False, max_length=len(STATES))
+    streams = serializers.ListField(
+        child=serializers.ChoiceField(list(STREAMS)), required=False, max_length=len(STREAMS)
+    )
+    note_types = serializers.ListField(
+        child=serializers.CharField(max_length=100, allow_blank=True), required=False, max_length=200
+    )
+    labels = serializers.ListField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        max_length=len(PALETTE),
+        help_text="Spans with other labels are left out.",
+    )
+    since = serializers.DateField(required=False, allow_null=True, help_text="The day it was finished, or later.")
+    until = serializers.DateField(required=False, allow_null=True)
+    min_agreement = serializers.IntegerField(
+        required=False, min_value=0, max_value=100, help_text="Strict F1 of a note's readers, in per cent."
+    )
 
 
 class NewBuildSerializer(StrictSerializer):
@@ -65,20 +102,58 @@ class NewBuildSerializer(StrictSerializer):
         default=_DEFAULTS.is_human_only, help_text="Leave notes out in which certificates have accepted spans."
     )
 
+    stratified = serializers.BooleanField(default=True, help_text="Spread labels evenly over the parts.")
+    keep_twins = serializers.BooleanField(
+        default=_DEFAULTS.keeps_twins, help_text="Keep patients whose notes say nearly the same in one part."
+    )
+    licence = serializers.CharField(
+        default="", allow_blank=True, max_length=LONGEST_LICENCE, help_text="What the notes' owner allows."
+    )
+    filters = FiltersSerializer(required=False)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        defaults = default_options(is_locked=self.context["is_locked"])
         shares = attrs.get("shares")
         try:
             options = BuildOptions(
                 seed=attrs["seed"],
-                shares=tuple(shares[part] for part in PARTS) if shares else _DEFAULTS.shares,
+                shares=tuple(shares[part] for part in PARTS) if shares else defaults.shares,
                 window=attrs["window"],
                 annotator=attrs.get("annotator", ""),
                 has_comments=attrs["comments"],
                 is_human_only=attrs["human_only"],
+                is_stratified=attrs["stratified"],
+                keeps_twins=attrs["keep_twins"],
+                licence=" ".join(attrs["licence"].split()),
+                filters=_filters(attrs.get("filters", {})),
             )
-        except OptionError as error:
+        except (OptionError, FilterError) as error:
             raise serializers.ValidationError(sentence(str(error))) from error
         return {"name": attrs["name"], "formats": attrs["formats"], "options": options}
+
+
+def _filters(given: Mapping[str, Any]) -> Filters:
+    """Types are kept as what stands for their names. Raises FilterError."""
+    lists = {name: tuple(given.get(name, ())) for name in ("states", "streams", "labels")}
+    return Filters(
+        **lists,
+        note_types=tuple(type_key(name) for name in given.get("note_types", ())),
+        since=given.get("since"),
+        until=given.get("until"),
+        min_agreement=given.get("min_agreement", 0),
+    ).normal()
+
+
+class ChosenFiltersSerializer(serializers.Serializer):
+    states = serializers.ListField(child=serializers.CharField(), default=list)
+    streams = serializers.ListField(child=serializers.CharField(), default=list)
+    note_types = serializers.ListField(
+        child=serializers.CharField(), default=list, help_text="The first twelve digits of the sha256 of each."
+    )
+    labels = serializers.ListField(child=serializers.CharField(), default=list)
+    since = serializers.CharField(allow_null=True, default=None)
+    until = serializers.CharField(allow_null=True, default=None)
+    min_agreement = serializers.IntegerField(default=0)
 
 
 class BuildOptionsSerializer(serializers.Serializer):
@@ -88,6 +163,10 @@ class BuildOptionsSerializer(serializers.Serializer):
     annotator = serializers.CharField(allow_blank=True)
     comments = serializers.BooleanField(default=False)
     human_only = serializers.BooleanField(default=False)
+    stratified = serializers.BooleanField(default=False)
+    keep_twins = serializers.BooleanField(default=False)
+    licence = serializers.CharField(allow_blank=True, default="")
+    filters = ChosenFiltersSerializer(default=dict)
 
 
 class BuildCertificateSerializer(serializers.Serializer):
@@ -136,3 +215,99 @@ class BuildSerializer(serializers.Serializer):
     @extend_schema_field(serializers.ChoiceField(Job.Status.choices))
     def get_status(self, build: DatasetBuild) -> str:
         return build.job.status if build.job else Job.Status.DONE
+
+
+class VerifiedSerializer(serializers.Serializer):
+    """What was found of a dataset's files: names of those that are not as they were written."""
+
+    is_right = serializers.BooleanField()
+    n_right = serializers.IntegerField(help_text="Files that are as they were, the manifest included.")
+    missing = serializers.ListField(child=serializers.CharField())
+    altered = serializers.ListField(child=serializers.CharField())
+    extra = serializers.ListField(child=serializers.CharField())
+
+
+# `with` is a word of Python's.
+CompareQuery = type(
+    "CompareQuery",
+    (PageQuery,),
+    {
+        "__doc__": "The dataset that is compared with, and which of the notes that differ are listed.",
+        "with": serializers.RegexField(
+            r"\A[a-z2-7]{16}\Z", required=False, help_text="Id of the dataset that is compared with."
+        ),
+    },
+)
+
+
+class SettingSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    before = serializers.CharField()
+    after = serializers.CharField()
+
+
+class LabelCountSerializer(serializers.Serializer):
+    label = serializers.CharField()  # type: ignore[assignment]  # likewise
+    before = serializers.IntegerField()
+    after = serializers.IntegerField()
+
+
+class SaidSerializer(serializers.Serializer):
+    label = serializers.CharField()  # type: ignore[assignment]  # a field of that name, which the framework allows
+    attributes = serializers.DictField(child=serializers.CharField())
+    by = serializers.CharField(help_text="`certificate`, or `person` with the stage.")
+
+
+class SpanChangeSerializer(serializers.Serializer):
+    kind = serializers.ChoiceField(KINDS)
+    fragments = FragmentsField(source="place")
+    before = SaidSerializer(allow_null=True)
+    after = SaidSerializer(allow_null=True)
+
+
+class NoteChangeSerializer(serializers.Serializer):
+    kind = serializers.ChoiceField(KINDS)
+    external_id = serializers.CharField(source="id")
+    parts = serializers.ListField(child=serializers.CharField(allow_blank=True), min_length=2, max_length=2)
+    is_other_text = serializers.BooleanField()
+    spans = SpanChangeSerializer(many=True)
+    n_relations = serializers.IntegerField(help_text="Relations that are in one of the two only.")
+    n_document_labels = serializers.IntegerField(help_text="Labels of the note that are not the same.")
+
+
+class CountsSerializer(serializers.Serializer):
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    changed = serializers.IntegerField()
+
+
+class DifferencesSerializer(serializers.Serializer):
+    """`notes` and what follows is null where the files of one were purged, or it was built before this was kept."""
+
+    settings = SettingSerializer(many=True)
+    labels = LabelCountSerializer(many=True)
+    notes = CountsSerializer(source="notes.notes", default=None, allow_null=True)
+    spans = CountsSerializer(source="notes.spans", default=None, allow_null=True)
+    n_same = serializers.IntegerField(source="notes.n_same", default=None, allow_null=True)
+    n_moved = serializers.IntegerField(
+        source="notes.n_moved", default=None, allow_null=True, help_text="Notes that are in another part."
+    )
+    results = NoteChangeSerializer(source="notes.changes", many=True, default=list)
+    next = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.CharField(allow_null=True, help_text="`cursor` of the next page."))
+    def get_next(self, found: BuildDifferences) -> str | None:
+        return self.context["next"]
+
+
+class LockSerializer(StrictSerializer):
+    build = serializers.RegexField(r"\A[a-z2-7]{16}\Z", help_text="Id of the dataset whose part test is locked.")
+
+
+class TestSetSerializer(serializers.Serializer):
+    """Patients who stay in the part test, as a dataset had them."""
+
+    build_number = serializers.IntegerField()
+    n_patients = serializers.IntegerField(source="n_groups")
+    locked_by = serializers.CharField(source="locked_by.username")
+    locked_at = serializers.DateTimeField()

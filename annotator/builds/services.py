@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import MappingProxyType
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -16,23 +18,45 @@ from django.db.models import QuerySet
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
+from annotator.builds.folders import build_folder
 from annotator.builds.manifest import reduced_manifest
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
-from annotator.builds.selectors import readiness
-from annotator.builds.writing import MANIFEST, BuildRefused, Progress, check_formats, refuse_empty, write_folder
+from annotator.builds.placing import Progress
+from annotator.builds.verifying import Verified, verify_files
+from annotator.builds.writing import (
+    MANIFEST,
+    BuildRefused,
+    check_formats,
+    check_labels,
+    ready_for,
+    refuse_empty,
+    write_folder,
+)
 from annotator.documents.models import Document
 from annotator.jobs.models import Job
-from annotator.jobs.services import JobRefused, advance_job, cancel_job, create_job, finish_job, start_job
+from annotator.jobs.services import (
+    JobRefused,
+    advance_job,
+    cancel_job,
+    create_job,
+    finish_job,
+    restart_job,
+    start_job,
+)
 from annotator.notices.models import Kind
 from annotator.notices.services import notify
 from annotator.projects.models import Project
+from annotator.projects.selectors import current_schema
 from annotator.projects.services import lock_projects
 from annotator.web.ids import new_public_id
+from annotator.web.ranges import Download
 
 _PARTIAL = ".partial"
 _OURS = re.compile(r"[a-z2-7]{16}(\.[0-9a-f]+\.partial)?")
 _PAGE = 500
+# What is known of how good a project's labels are, at a moment: counted above builds, where readings are compared.
+Evidence = Callable[[Project, datetime], Mapping[str, Any]]
 
 
 class FilesRemoved(Exception):
@@ -46,7 +70,8 @@ def create_build(
     """A build that a worker will write. Raises BuildRefused where there is nothing to write, or no way to."""
     title = clean_name(name)
     check_formats(formats)
-    refuse_empty(readiness(project=project, annotator=options.annotator, is_human_only=options.is_human_only))
+    check_labels(current_schema(project).schema, options)
+    refuse_empty(ready_for(project=project, options=options))
     lock_projects(project)
     newest = project.dataset_builds.order_by("-number").first()
     public_id = new_public_id()
@@ -73,8 +98,8 @@ def create_build(
     return build
 
 
-def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
-    """Write the job's build, and finish the job together with its manifest.
+def write_build(*, job: Job, clock: Callable[[], datetime], evidence: Evidence | None = None) -> None:
+    """Write the job's build, and finish the job together with its manifest. `evidence` tells of the labels' quality.
 
     A cancelled, lost or failed attempt leaves no file. Raises JobRefused, JobCancelled, JobLost.
     """
@@ -83,8 +108,8 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
     partial = settings.BUILDS_DIR / f"{build.public_id}.{job.run_token}{_PARTIAL}"
     folder = build_folder(build)
 
-    def progress(n_done: int, n_total: int) -> None:
-        advance_job(job=job, now=clock(), phase="Writing notes", n_done=n_done, n_total=n_total)
+    def progress(phase: str, n_done: int, n_total: int) -> None:
+        advance_job(job=job, now=clock(), phase=phase, n_done=n_done, n_total=n_total)
 
     try:
         written = write_folder(
@@ -95,6 +120,7 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
             options=BuildOptions.from_json(build.options),
             out=partial,
             progress=progress,
+            evidence=evidence(build.project, clock()) if evidence else {},
         )
     except BuildRefused as refusal:
         raise JobRefused(str(refusal)) from refusal
@@ -136,17 +162,52 @@ def write_build(*, job: Job, clock: Callable[[], datetime]) -> None:
         raise
 
 
-def open_file(*, build: DatasetBuild, name: str) -> BinaryIO:
+def open_file(*, build: DatasetBuild, name: str) -> Download:
     """A file of the build, opened: one that its manifest lists, or the manifest itself.
 
     Raises FileNotFoundError for any other name, FilesRemoved where the files were purged.
     """
-    names = {file["name"] for file in build.manifest.get("files", ())} | ({MANIFEST} if build.manifest else set())
-    if name not in names:
+    digests = {file["name"]: file["sha256"] for file in build.manifest.get("files", ())}
+    if name not in digests and not (name == MANIFEST and build.manifest):
         raise FileNotFoundError(name)
     if build.files_removed_at is not None:
         raise FilesRemoved
-    return (build_folder(build) / name).open("rb")
+    stream = (build_folder(build) / name).open("rb")
+    digest = digests.get(name) or hashlib.file_digest(stream, "sha256").hexdigest()
+    n_bytes = os.fstat(stream.fileno()).st_size
+    return Download(stream=stream, n_bytes=n_bytes, sha256=digest, name=f"{build.public_id}-{name}")
+
+
+@transaction.atomic
+def verify_build(*, build: DatasetBuild, actor: User | None, now: datetime) -> Verified:
+    """Read every file of the build and keep what was found. Raises BuildRefused where it has none, or none any more."""
+    if not build.manifest or build.files_removed_at is not None:
+        raise BuildRefused("this dataset has no files")
+    found = verify_files(build_folder(build), build.manifest)
+    DatasetBuild.objects.filter(pk=build.pk).update(verified=found.to_json(), verified_at=now)
+    record_event(
+        project=build.project.public_id,
+        actor=actor,
+        verb="build.verify",
+        object_id=build.public_id,
+        now=now,
+        detail={"n_right": found.n_right, "n_wrong": len(found.missing) + len(found.altered) + len(found.extra)},
+    )
+    return found
+
+
+@transaction.atomic
+def resume_build(*, build: DatasetBuild, actor: User, now: datetime) -> bool:
+    """Have a build that failed or was cancelled written after all, as it was asked for; False for any other.
+
+    It is written from its first note, of what the notes say now: half of a dataset of one moment and half of another
+    would be of none.
+    """
+    lock_projects(build.project)
+    if not restart_job(job=_job_of(build), asked_by=actor):
+        return False
+    record_event(project=build.project.public_id, actor=actor, verb="build.resume", object_id=build.public_id, now=now)
+    return True
 
 
 @transaction.atomic
@@ -177,15 +238,15 @@ def cancel_build(*, build: DatasetBuild, actor: User, now: datetime) -> bool:
     return True
 
 
-def record_download(*, build: DatasetBuild, file: str, actor: User, now: datetime) -> None:
-    """Note who took which file out of the installation."""
+def record_download(*, build: DatasetBuild, file: str, actor: User, now: datetime, part: str = "") -> None:
+    """Note who took which file out of the installation; `part` is the range of bytes, where it was not all of it."""
     record_event(
         project=build.project.public_id,
         actor=actor,
         verb="build.download",
         object_id=build.public_id,
         now=now,
-        detail={"file": file},
+        detail={"file": file, "bytes": part} if part else {"file": file},
     )
 
 
@@ -197,6 +258,7 @@ def write_dataset(
     options: BuildOptions,
     out: Path,
     progress: Progress | None = None,
+    evidence: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Write a dataset to `out`, which is missing or empty, and return its manifest: all of it, or nothing.
 
@@ -211,7 +273,14 @@ def write_dataset(
             raise BuildRefused(f"{out} is there and not an empty folder: name another one")
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         written = write_folder(
-            project=project, name=title, number=None, formats=formats, options=options, out=partial, progress=progress
+            project=project,
+            name=title,
+            number=None,
+            formats=formats,
+            options=options,
+            out=partial,
+            progress=progress,
+            evidence=evidence,
         )
         try:
             os.rename(partial, target)
@@ -239,10 +308,6 @@ def record_export(*, project: Project, manifest: dict[str, Any], now: datetime) 
             "data_sha256": manifest["data_sha256"],
         },
     )
-
-
-def build_folder(build: DatasetBuild) -> Path:
-    return Path(settings.BUILDS_DIR) / build.public_id
 
 
 def clean_name(name: str) -> str:

@@ -6,26 +6,30 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from annotator.builds.card import render_card
 from annotator.builds.formats import FORMATS, Writer, missing_package
 from annotator.builds.formats.lines import new_file
+from annotator.builds.index import INDEX, IndexWriter
 from annotator.builds.manifest import Tally, manifest_of
 from annotator.builds.options import BuildOptions
+from annotator.builds.placing import Placed, Progress, place_notes
 from annotator.builds.records import BuildContext, FormatError, NoteRecord
 from annotator.builds.selectors import Readiness, note_pages, readiness
-from annotator.builds.splits import group_of, parts_of
+from annotator.builds.splits import group_digest, group_of
+from annotator.core.schema import Schema
 from annotator.core.spans import SpanError, checked_surface
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
-Progress = Callable[[int, int], None]
+PHASE = "Writing notes"
 
 
 class BuildRefused(ValueError):
@@ -49,23 +53,37 @@ def write_folder(
     options: BuildOptions,
     out: Path,
     progress: Progress | None = None,
+    evidence: Mapping[str, Any] = MappingProxyType({}),
 ) -> Written:
     """Write the dataset into the new folder `out`. Nothing remains of it on any exception.
 
-    The same notes, annotations, schema and arguments give the same bytes. `progress` is told (notes done, notes in
-    all) after every page, and may raise. Raises BuildRefused.
+    The same notes, annotations, schema and arguments give the same bytes. `progress` is told after every page of notes.
+    Raises BuildRefused.
     """
     check_formats(formats)
-    ready = readiness(project=project, annotator=options.annotator, is_human_only=options.is_human_only)
+    schema_version = current_schema(project)
+    check_labels(schema_version.schema, options)
+    ready = ready_for(project=project, options=options)
     refuse_empty(ready)
     out.mkdir(mode=0o700)
     try:
-        tally = Tally(ready=ready, schema_version=current_schema(project), options=options)
-        n_rows = _write_files(project=project, tally=tally, formats=formats, out=out, progress=progress)
-        manifest = manifest_of(project=project, name=name, number=number, tally=tally, formats=formats)
+        placed = place_notes(project=project, sets=ready.sets, options=options, folder=out, progress=progress)
+        tally = Tally(
+            ready=ready,
+            schema_version=schema_version,
+            options=options,
+            twins=placed.twins,
+            test_set=placed.test_set,
+        )
+        n_rows = _write_files(project=project, tally=tally, placed=placed, formats=formats, out=out, progress=progress)
+        n_indexed = n_rows.pop(INDEX)
+        manifest = manifest_of(
+            project=project, name=name, number=number, tally=tally, formats=formats, evidence=evidence
+        )
         _refuse_blocked(manifest["checks"])
         manifest["files"] = [_file_facts(out / file, n) for file, n in sorted(n_rows.items())]
         manifest["data_sha256"] = _digest_of(manifest["files"])
+        manifest["files"].append(_file_facts(out / INDEX, n_indexed))
         _write_text(out / CARD, render_card(manifest))
         manifest["files"].append(_file_facts(out / CARD, None))
         _write_text(out / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
@@ -91,6 +109,23 @@ def check_formats(formats: Sequence[str]) -> None:
             )
 
 
+def check_labels(schema: Schema, options: BuildOptions) -> None:
+    """Raises BuildRefused where the options ask for a label that the schema does not have."""
+    n_unknown = len(set(options.filters.labels) - set(schema.label_names))
+    if n_unknown:
+        raise BuildRefused(f"{n_unknown} of the labels are not the schema's: {', '.join(schema.label_names)} are")
+
+
+def ready_for(*, project: Project, options: BuildOptions) -> Readiness:
+    """The notes that go into a dataset with these options."""
+    return readiness(
+        project=project,
+        annotator=options.annotator,
+        is_human_only=options.is_human_only,
+        filters=options.filters,
+    )
+
+
 def refuse_empty(ready: Readiness) -> None:
     """Raises BuildRefused where no note can go into a dataset; says what the notes wait for."""
     if ready.n_ready:
@@ -105,6 +140,7 @@ def refuse_empty(ready: Readiness) -> None:
             (ready.n_several, "submitted by several people, waiting for adjudication"),
             (ready.n_by_others, "submitted by others than the one asked for"),
             (ready.n_certified, "with spans that certificates accepted"),
+            *((count, reason) for reason, count in ready.n_filtered.items()),
         )
         if count
     ]
@@ -112,10 +148,16 @@ def refuse_empty(ready: Readiness) -> None:
 
 
 def _write_files(
-    *, project: Project, tally: Tally, formats: Sequence[str], out: Path, progress: Progress | None
+    *,
+    project: Project,
+    tally: Tally,
+    placed: Placed,
+    formats: Sequence[str],
+    out: Path,
+    progress: Progress | None,
 ) -> dict[str, int | None]:
     """Write every note in every format; the names of the files with their numbers of rows."""
-    contexts = {name: BuildContext(tally.schema_version.schema, tally.options) for name in formats}
+    contexts = {name: BuildContext(tally.schema, tally.options) for name in formats}
     try:
         writers: dict[str, Writer] = {
             name: FORMATS[name].open_writer(folder=out, context=context) for name, context in contexts.items()
@@ -123,11 +165,8 @@ def _write_files(
     except FormatError as error:
         raise BuildRefused(str(error)) from error
     sets = tally.ready.sets
-    parts = parts_of(
-        groups=(group_of(patient_id=found.patient_id, external_id=found.external_id) for found in sets),
-        shares=tally.options.shares,
-        seed=tally.options.seed,
-    )
+    labels = tally.options.filters.labels
+    index = IndexWriter(folder=out)
     n_rows: dict[str, int | None] = {}
     n_read = 0
     for page in note_pages(project=project, sets=sets):
@@ -136,17 +175,24 @@ def _write_files(
                 tally.n_certified += 1  # accepted since the build began
                 continue
             _check_spans(note)
-            part = parts[group_of(patient_id=note.patient_id, external_id=note.id)]
-            tally.add(note, part)
+            group = group_of(patient_id=note.patient_id, external_id=note.id)
+            part = placed.parts.get(group)
+            if part is None:
+                tally.n_near_locked += 1
+                continue
+            kept = note.only(labels) if labels else note
+            tally.add(kept, part)
+            index.add(note=kept, part=part, group=group_digest(project=project.public_id, group=group))
             for writer in writers.values():
-                writer.add(note=note, part=part)
+                writer.add(note=kept, part=part)
         n_read += len(page)
         if progress is not None:
-            progress(n_read, len(sets))
+            progress(PHASE, n_read, len(sets))
     tally.n_changed = len(sets) - n_read
     for name, writer in writers.items():
         n_rows |= writer.close()
         tally.losses[name] = dict(sorted(contexts[name].losses.items()))
+    n_rows[INDEX] = index.close()
     if not n_read:
         raise BuildRefused("every note was reopened while the dataset was being written")
     return n_rows

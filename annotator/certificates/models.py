@@ -75,6 +75,18 @@ class Calibrator(models.Model):
         ]
 
 
+class FitWish(models.Model):
+    """That a lead wants a calibrator fitted on what is decided by now. The fit takes it away.
+
+    `begun_at` is when a worker took it up; where that is long ago and the wish still there, the worker is gone.
+    """
+
+    labeler = models.OneToOneField(Labeler, on_delete=models.PROTECT, related_name="fit_wish")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    begun_at = models.DateTimeField(null=True)
+
+
 class CalibratorCase(models.Model):
     """A decided suggestion that a calibrator was fitted on: no test of its labeler may rest on it again."""
 
@@ -109,6 +121,10 @@ class Batch(models.Model):
     delta = models.FloatField()
     status = models.CharField(max_length=10, choices=Status, default=Status.TESTING)
     reason = models.CharField(max_length=40, blank=True, help_text="why it is no longer tested, as a code")
+    second_percent = models.PositiveSmallIntegerField(
+        null=True,
+        help_text="of audits found right, decided by a second reader as those found wrong; empty: no second reader",
+    )
     plan = models.JSONField(default=dict, help_text="seed, planned size, and what was expected of it")
     n_members = models.PositiveIntegerField()
     frozen_at = models.DateTimeField()
@@ -126,9 +142,11 @@ class Batch(models.Model):
 
 class BatchMember(models.Model):
     """A suggestion of a frozen batch: its confidence and rank then, the most confident first, and its random place in
-    the order of audits, drawn for this batch.
+    the order of audits, drawn for this batch; and by `second_key`, whether a second reader decides it if it is found
+    right, drawn with it.
 
-    `outcome` is what people decided, as the last look found it.
+    `outcome` is what people decided, as the last look found it: by the second reader's word where there is one, and
+    empty while it is waited for.
     """
 
     class Outcome(models.TextChoices):
@@ -140,6 +158,7 @@ class BatchMember(models.Model):
     rank = models.PositiveIntegerField(help_text="1 is the most confident")
     confidence = models.FloatField()
     audit_key = models.FloatField()
+    second_key = models.FloatField(null=True)
     outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
 
     class Meta:
@@ -227,6 +246,7 @@ class WatchedSuggestion(models.Model):
 
     certificate = models.ForeignKey(Certificate, on_delete=models.PROTECT, related_name="watched")
     suggestion = models.ForeignKey(Suggestion, on_delete=models.PROTECT, related_name="+")
+    second_key = models.FloatField(null=True)
     outcome = models.CharField(max_length=10, choices=BatchMember.Outcome, blank=True)
     drawn_at = models.DateTimeField()
 

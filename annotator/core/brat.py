@@ -1,15 +1,16 @@
 """brat standoff (`.ann`): text-bound spans with attributes, and relations of two spans, read and written.
 
 Format: https://brat.nlplab.org/standoff.html. Offsets are half-open code points of the `.txt`, line endings included.
-Equivalences, notes and normalisations are not read, only counted. An event is not read either, but an attribute or
-relation of an event goes to its trigger.
+An event is its trigger: attributes and relations of the event go to that, and each of its arguments becomes a relation
+from it, of the role's name. Equivalences, annotators' notes and normalisations are not read, only counted by name.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from annotator.core.foreign import MAX_LABEL, ForeignRelation, ForeignSpan
@@ -20,7 +21,8 @@ MAX_FAULTS = 50
 _LINE_END = re.compile(r"\r\n?|\n")
 _Line = TypeVar("_Line")
 _Read = TypeVar("_Read")
-_IGNORED = frozenset("E*#N")
+_IGNORED = {"*": "equivalences", "#": "notes of annotators", "N": "normalisations"}
+_ROLE = re.compile(r"\d*$")  # brat numbers the second argument of a role and those after it
 
 
 class BratError(ValueError):
@@ -29,13 +31,13 @@ class BratError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BratFile:
-    """What one `.ann` says; `n_ignored` counts the lines of kinds that are not read.
+    """What one `.ann` says; `losses` counts the lines of kinds that are not read, by what they are called.
 
     `faults` tells what is wrong with lines, the first MAX_FAULTS; `spans` and `relations` are those of the other lines.
     """
 
-    spans: tuple[ForeignSpan, ...]
-    n_ignored: int
+    spans: tuple[ForeignSpan, ...] = ()
+    losses: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
     relations: tuple[ForeignRelation, ...] = ()
 
@@ -91,7 +93,7 @@ def parse_ann(content: str) -> BratFile:
     attributes: list[_Attribute] = []
     relations: list[_Relation] = []
     faults = _Faults()
-    n_ignored = 0
+    losses: Counter[str] = Counter()
     for number, line in enumerate(_LINE_END.split(content), start=1):
         if not line.strip():
             continue
@@ -103,10 +105,10 @@ def parse_ann(content: str) -> BratFile:
                 attributes.append(_attribute(line, where))
             elif kind == "R":
                 relations.append(_relation(line, where))
+            elif kind == "E":
+                relations += _event(line, where, triggers)
             elif kind in _IGNORED:
-                n_ignored += 1
-                if kind == "E":
-                    _note_trigger(line, triggers)
+                losses[_IGNORED[kind]] += 1
             else:
                 raise BratError(f"{where}: starts with none of T A M E R * # N")
         except BratError as error:
@@ -117,7 +119,7 @@ def parse_ann(content: str) -> BratFile:
     joined = faults.gather(relations, lambda relation: _joined(relation, places, triggers, faults.broken))
     return BratFile(
         spans=tuple(spans.values()),
-        n_ignored=n_ignored,
+        losses=losses,
         faults=faults.messages(),
         relations=tuple(relation for relation in joined if relation),
     )
@@ -202,9 +204,18 @@ def _joined(
     return ForeignRelation(where=relation.where, type=relation.type, head=head, tail=tail, may_be_left_out=True)
 
 
-def _note_trigger(line: str, triggers: dict[str, str]) -> None:
+def _event(line: str, where: str, triggers: dict[str, str]) -> list[_Relation]:
+    """The arguments of an event as relations from it; its trigger is noted, since it may be meant before it is read."""
     key, _, rest = line.partition("\t")
-    triggers[key] = rest.split(" ", 1)[0].rpartition(":")[2]
+    parts = rest.split()
+    pairs = [part.partition(":") for part in parts]
+    if not _is_id(key) or not pairs or not all(role and target for role, _, target in pairs):
+        raise BratError(f"{where}: an event is written 'E1<tab>TYPE:T1 ROLE:T2'")
+    triggers[key] = pairs[0][2]
+    roles = [(_ROLE.sub("", role), target) for role, _, target in pairs[1:]]
+    if any(not role or len(role) > MAX_LABEL or not role.isprintable() for role, _ in roles):
+        raise BratError(f"{where}: an event's role has 1 to {MAX_LABEL} printable characters")
+    return [_Relation(where=where, type=role, head=key, tail=target) for role, target in roles]
 
 
 def _attach(attribute: _Attribute, spans: dict[str, ForeignSpan], triggers: dict[str, str], broken: set[str]) -> None:

@@ -182,9 +182,12 @@ def unchecked_precision(*, n_audited: int, n_wrong: int, size: int, target: floa
     return max(1.0 - max(n_left, 0) / (size - n_audited), 0.0) if size > n_audited else None
 
 
-def delivered_precision(*, n_wrong: int, size: int, target: float) -> float:
-    """Of a claimed region's suggestions at least this share is right once the audits' corrections are applied."""
-    return 1.0 - max(Promise(target).allowed(size) - n_wrong, 0) / size
+def delivered_precision(*, n_wrong: int, size: int, target: float, n_differing: int = 0) -> float:
+    """Of a claimed region's suggestions at least this share is right once the audits' corrections are applied; but for
+    the `n_differing` whose label is not what stands in their notes, since a second reader decided it.
+    """
+    n_unseen = max(Promise(target).allowed(size) - n_wrong, 0)
+    return max(1.0 - (n_unseen + n_differing) / size, 0.0)
 
 
 def lower_bound(*, n_audited: int, n_wrong: int, size: int, promise: Promise, alpha: float | None = None) -> float:

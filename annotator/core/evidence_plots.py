@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import sqrt
 
 from annotator.core.chart import Bar, Tick
@@ -17,14 +18,16 @@ LEFT, RIGHT, TOP, BOTTOM = 36, 290, 10, 252
 BAR_LEFT, BAR_RIGHT, BAR_ROW = 110, 236, 26
 BARS_WIDTH = 308
 _SMALLEST_BAR = 1.5
-_BAR_HEIGHT = 14
+_BAR_HEIGHT, _BAR_WIDTH = 14, 18
+# Of the name beside a line, in units of the drawing.
+_NAME_WIDTH, _NAME_EDGE = 60, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
     """What was measured of a share, the bound below it that holds, and the target; None where there is none."""
 
-    target: float
+    target: float | None = None
     value: float | None = None
     low: float | None = None
 
@@ -33,7 +36,7 @@ class Bound:
 class BoundRow:
     """A Bound in the drawing; it `is_clear` where the bound meets the target."""
 
-    target: float
+    target: float | None
     x: float | None
     low: float | None
     is_clear: bool
@@ -61,10 +64,10 @@ def bound_axis(bounds: Sequence[Bound]) -> BoundAxis:
 
     rows = tuple(
         BoundRow(
-            target=x(each.target) or 0.0,
+            target=x(each.target),
             x=x(each.value),
             low=x(each.low),
-            is_clear=each.low is not None and each.low >= each.target,
+            is_clear=each.low is not None and each.target is not None and each.low >= each.target,
         )
         for each in bounds
     )
@@ -129,6 +132,8 @@ def reliability_plot(bins: Sequence[Binned], raw: Sequence[Binned], *, summary: 
         for each in bins
     ]
     beside = [Point(_x(each.confidence), _y(each.right)) for each in raw]
+    gaps = [after.x - point.x for point, after in pairwise(points)]
+    width = round(min(max(min(gaps, default=_BAR_WIDTH) - 1, _SMALLEST_BAR), _BAR_WIDTH), 1)
     return SquarePlot(
         summary=summary,
         line=_joined(points),
@@ -137,17 +142,25 @@ def reliability_plot(bins: Sequence[Binned], raw: Sequence[Binned], *, summary: 
         y_ticks=tuple(Tick(label=label, at=_y(value)) for value, label in _HALVES),
         ideal=f"{_x(0)},{_y(0)} {_x(1)},{_y(1)}",
         other=_joined(beside),
-        other_name_at=beside[len(beside) // 2] if beside else None,
+        other_name_at=_below_end(beside, points) if beside else None,
         bars=tuple(
             Bar(
-                x=round(point.x - 9, 1),
+                x=round(point.x - width / 2, 1),
                 y=round(HEIGHT - 1 - _BAR_HEIGHT * sqrt(each.n) / most, 1),
-                width=18,
+                width=width,
                 height=round(max(_BAR_HEIGHT * sqrt(each.n) / most, _SMALLEST_BAR), 1),
             )
             for point, each in zip(points, bins, strict=True)
         ),
     )
+
+
+def _below_end(line: Sequence[Point], points: Sequence[Point]) -> Point:
+    """Where the name of a line may end: at its last point, below all that is drawn over the width of the name."""
+    end = line[-1].x
+    drawn = [(each.x, each.low if each.low is not None else each.y) for each in (*line, *points)]
+    lowest = max(y for x, y in drawn if end - _NAME_WIDTH <= x <= end + _NAME_EDGE)
+    return Point(end, min(lowest + _WORDS, BOTTOM - _NAME_EDGE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +193,7 @@ def risk_plot(risks: Sequence[Risk], *, chosen: int | None, words: str, summary:
         band=" ".join([*upper, *lower]),
         chosen=points[chosen] if chosen is not None else None,
         words=words,
+        height=BOTTOM + 20,
     )
 
 
@@ -309,13 +323,15 @@ def _apart(found: Sequence[DrawnSeries]) -> list[DrawnSeries]:
     return placed
 
 
-_SERIES_WIDTH, _SERIES_RIGHT, _SERIES_BOTTOM, _WORDS = 440, 300, 150, 14
+_SERIES_WIDTH, _SERIES_RIGHT, _SERIES_BOTTOM, _WORDS = 440, 280, 150, 14
+# Shares whose quarters are written in whole or half per cent.
+_TOPS = (0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.24, 0.32, 0.4, 0.6, 0.8)
 _HALVES = ((0.0, "0"), (0.5, "0.5"), (1.0, "1"))
 
 
 def _top(largest: float) -> float:
     """The smallest of these shares that is not below `largest`."""
-    return next((share for share in (0.02, 0.04, 0.08, 0.2, 0.4, 0.8) if largest <= share), 1.0)
+    return next((share for share in _TOPS if largest <= share), 1.0)
 
 
 def _percent(share: float) -> str:

@@ -65,12 +65,43 @@ class ForeignRelation:
     may_be_left_out: bool = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Voice:
+    """Who says something of a note in the other tool: a person, or with `is_model` a model. `name` is "" where no name
+    was given.
+    """
+
+    name: str = ""
+    is_model: bool = False
+
+    @property
+    def key(self) -> str:
+        """It in one word, as maps of voices have it."""
+        return f"{'model' if self.is_model else 'person'}:{self.name}"
+
+    @classmethod
+    def of_key(cls, key: str) -> Voice:
+        """The voice of that `key`. Raises ValueError for another text."""
+        kind, colon, name = key.partition(":")
+        if not colon or kind not in ("model", "person"):
+            raise ValueError("a voice is written 'person:NAME' or 'model:NAME'")
+        return cls(name=name, is_model=kind == "model")
+
+
+NOBODY = Voice()
+
+
 @dataclass(frozen=True, slots=True)
 class ForeignNote:
     """A note; `text` is None where only spans came, `spans` is None where none were asked for or given.
 
     `where` is the row or file it was read from, `spans_where` the file of the spans where that is another one;
-    `n_ignored` counts the keys or lines that have no meaning here. One that `may_repeat` may be given twice, the same.
+    `n_ignored` counts the keys or lines that have no meaning here, `losses` what has a meaning and no place, by what
+    people call it. One that `may_repeat` may be given twice, the same.
+
+    `spans` are what `voice` says. Where several speak of one note, each has a row; those after the first of one row of
+    the file are `is_further`. One that `is_loose` comes from a tool that has no schema of ours: what the project's
+    schema has no name for is left out with a count. `file_sha256` is that of the file that `spans` were read from.
     """
 
     where: str
@@ -85,6 +116,11 @@ class ForeignNote:
     spans_where: str = ""
     n_ignored: int = 0
     may_repeat: bool = True
+    voice: Voice = NOBODY
+    is_further: bool = False
+    is_loose: bool = False
+    losses: Mapping[str, int] = field(default_factory=dict)
+    file_sha256: str = ""
 
 
 def checked_name(key: str, value: str) -> str:

@@ -48,7 +48,7 @@ _REASONS = {
 
 def parse_row(line: str, *, where: str, has_spans: bool) -> ForeignNote:
     """The note of one line. Its spans are read only with `has_spans`. Raises RowError."""
-    row = _object(line)
+    row = json_object(line)
     text = row.get("text")
     if text is not None and not isinstance(text, str):
         raise RowError("'text' must be a text")
@@ -69,7 +69,8 @@ def parse_row(line: str, *, where: str, has_spans: bool) -> ForeignNote:
     )
 
 
-def _object(line: str) -> dict[str, Any]:
+def json_object(line: str) -> dict[str, Any]:
+    """The object that the line is, with no key twice and no number that is none. Raises RowError."""
     # The messages of the json module can quote the line: only the position and a known reason are handed on.
     try:
         row = json.loads(

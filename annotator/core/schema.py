@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeVar
 
 # The twelve inks of the design language, in its order. A label names one; the stylesheet draws it.
@@ -30,6 +30,7 @@ GLYPHS = ("negated", "possible", "conditional", "hypothetical", "family", "past"
 RESERVED_KEYS = frozenset("axujklcgeidq?[]{} ") | frozenset(LABEL_KEYS)
 # Keys of a model's answer, which an attribute may not be named by.
 RESERVED_ATTRIBUTES = frozenset({"text", "label", "start", "kind"})
+NO_DEFINITION = "Came in with notes from another tool; nobody has defined it here yet."
 _VALUE_KEY = re.compile(r"[a-z]")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,39}")
 _Named = TypeVar("_Named", "Label", "RelationType", "DocumentLabel")
@@ -152,6 +153,21 @@ class Schema:
                 raise SchemaError(f"attribute {name!r} has no value {value!r}")
         return {name: given.get(name, attribute.default) for name, attribute in allowed.items()}
 
+    def only(self, labels: Collection[str]) -> Schema:
+        """What of it can be said with these labels alone: all else, and what would have no span, is gone."""
+
+        def kept(names: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(name for name in names if name in labels)
+
+        attributes = (replace(found, labels=kept(found.labels)) for found in self.attributes)
+        relations = (replace(found, heads=kept(found.heads), tails=kept(found.tails)) for found in self.relations)
+        return replace(
+            self,
+            labels=tuple(label for label in self.labels if label.name in labels),
+            attributes=tuple(found for found in attributes if found.labels),
+            relations=tuple(found for found in relations if found.heads and found.tails),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """As it is stored. What a schema has none of is left out, so that older ones keep their digest."""
         return {key: value for key, value in asdict(self).items() if value or key in ("labels", "attributes")}
@@ -187,6 +203,25 @@ def schema_from_json(data: Any) -> Schema:
     document_labels = tuple(_document_label(raw) for raw in data.get("document_labels") or ())
     _refuse_repeats("document label name", [each.name for each in document_labels])
     return Schema(labels=labels, attributes=attributes, relations=relations, document_labels=document_labels)
+
+
+def label_name(foreign: str) -> str:
+    """The name that a label of another tool gets here; "" where it cannot have one."""
+    name = re.sub(r"[^A-Za-z0-9_ -]+", " ", foreign).strip(" -_")
+    return name if _NAME.fullmatch(name) else ""
+
+
+def with_labels(schema: Schema, names: Sequence[str]) -> Schema:
+    """The schema with these labels too; what all its labels have, they have. Raises SchemaError."""
+    data = schema.to_json()
+    before = list(schema.label_names)
+    data["labels"] = [*data["labels"], *({"name": name, "definition": NO_DEFINITION} for name in names)]
+    for part in ("attributes", "relations"):
+        for each in data.get(part, ()):
+            for key in ("labels", "heads", "tails"):
+                if key in each and set(each[key]) == set(before):
+                    each[key] = [*each[key], *names]
+    return schema_from_json(data)
 
 
 def _filled(raw_labels: Sequence[Any]) -> Iterator[tuple[dict[str, Any], str]]:

@@ -128,10 +128,18 @@ class Utf16Offsets:
         if not self._second_halves:
             return False
         try:
-            points = Span(tuple((self._point(start), self._point(end)) for start, end in span.fragments))
-            return points.surface(self._text).split() == surface.split()
+            return self.points(span).surface(self._text).split() == surface.split()
         except SpanError:
             return False
 
+    def points(self, units: Span) -> Span:
+        """The span in code points. Raises SpanError where an end lies in the middle of a character."""
+        if not self._second_halves:
+            return units
+        return Span(tuple((self._point(start), self._point(end)) for start, end in units.fragments))
+
     def _point(self, unit: int) -> int:
-        return unit - bisect_left(self._second_halves, unit)
+        n_before = bisect_left(self._second_halves, unit)
+        if self._second_halves[n_before : n_before + 1] == [unit]:
+            raise SpanError(f"offset {unit}, in UTF-16 units, lies in the middle of a character")
+        return unit - n_before

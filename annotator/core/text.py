@@ -18,6 +18,7 @@ _SPOILING = re.compile(f"[{_TURNING}{_CONTROL}\ud800-\udfff]")
 _UNSEEN = re.compile(
     f"[{_TURNING}{_CONTROL}\u00ad\u034f\u115f\u1160\u180e\u200b-\u200d\u2060-\u2064\u3164\ufeff\uffa0\U000e0000-\U000e007f]"
 )
+_BLANK = re.compile(r"\s+")
 _BOX = "▯"
 
 
@@ -67,6 +68,11 @@ def text_digest(text: str) -> str:
 def n_unseen(text: str) -> int:
     """How many characters of the text nobody sees: invisible ones, controls, and those that turn its direction."""
     return len(_UNSEEN.findall(text))
+
+
+def one_line(text: str) -> str:
+    """The text with each white space as one blank, and a box for each character that would spoil the line around it."""
+    return _SPOILING.sub(_BOX, _BLANK.sub(" ", text))
 
 
 def excerpt(text: str, length: int) -> str:

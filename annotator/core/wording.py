@@ -34,6 +34,11 @@ def ago_words(seconds: float) -> str:
     return f"{duration_words(seconds if seconds < _HOUR else seconds // _HOUR * _HOUR)} ago"
 
 
+def day_words(n_days: int) -> str:
+    """`today`, `yesterday`, `3 days ago`."""
+    return ("today", "yesterday")[n_days] if n_days < 2 else f"{n_days:,} days ago"
+
+
 def remaining_words(seconds: float) -> str:
     """`less than a minute left`, `about 28 min left`: a guess, so no more than one unit, rounded to the nearest."""
     if seconds < _MINUTE:

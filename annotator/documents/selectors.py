@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from typing import TypeVar, cast
 
@@ -46,3 +47,14 @@ def in_context(rows: QuerySet[_Row], *, before: int, after: int) -> QuerySet[_Ro
         after=Substr(text, F("end") + 1, after),
     )
     return cast("QuerySet[_Row]", found)
+
+
+def note_types(project: Project) -> list[str]:
+    """The types of the project's notes, sorted. One query."""
+    types = Document.objects.filter(project=project).order_by("note_type").values_list("note_type", flat=True)
+    return list(types.distinct())
+
+
+def type_key(note_type: str) -> str:
+    """What stands for the type in addresses and in what outlives the notes: types are what somebody typed in."""
+    return hashlib.sha256(note_type.encode()).hexdigest()[:12]

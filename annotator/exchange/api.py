@@ -16,8 +16,11 @@ from rest_framework.response import Response
 
 from annotator.audit.services import record_read
 from annotator.core.csv_rows import CsvLayout, LayoutError, checked_layout
+from annotator.core.foreign import Voice
+from annotator.core.schema import SchemaError, with_labels
 from annotator.core.wording import sentence
 from annotator.exchange import uploads
+from annotator.exchange.archives import ArchiveError, unpacked
 from annotator.exchange.checks import LabelMapError, SpanRules
 from annotator.exchange.forms import UploadForm
 from annotator.exchange.models import Import
@@ -37,8 +40,9 @@ from annotator.exchange.serializers import (
 )
 from annotator.exchange.services import ImportRefused, import_documents
 from annotator.exchange.sources import Source, SourceFile
-from annotator.exchange.spool import make_folder, remove_folder
-from annotator.projects.access import Action
+from annotator.exchange.spool import folder_of, make_folder, remove_folder
+from annotator.exchange.targets import identities
+from annotator.projects.access import Action, may
 from annotator.projects.models import Membership
 from annotator.projects.selectors import current_schema
 from annotator.projects.token_access import membership_of
@@ -151,6 +155,10 @@ class Imports(ApiView):
         names = handler.named_files(request.POST.get("paths", ""))
         if handler.is_too_large:
             raise TooLarge("This is more than an upload may have: use manage.py import_documents.")
+        try:
+            names, n_other_files = unpacked(folder_of(public_id), names, max_bytes=settings.MAX_UPLOAD_BYTES)
+        except ArchiveError as error:
+            raise Unreadable("These files cannot be imported.", errors=[("files", sentence(str(error)))]) from error
         form = UploadForm({}, names=[name for _, name in names])
         if not form.is_valid():
             raise Unreadable(
@@ -160,7 +168,7 @@ class Imports(ApiView):
             project=membership.project,
             public_id=public_id,
             names=names,
-            n_other_files=handler.n_other_files,
+            n_other_files=handler.n_other_files + n_other_files,
             actor=membership.user,
             now=timezone.now(),
         )
@@ -220,6 +228,8 @@ class ImportStart(ApiView):
             membership_of(request, project_id, Action.RUN)
         _refuse_impossible(membership, item, options)
         try:
+            if "source_format" in asked.validated_data:
+                uploads.look_again(item=item, source_format=asked.validated_data["source_format"])
             uploads.start_import(item=item, options=options, actor=membership.user, now=timezone.now())
         except uploads.ImportConflict as conflict:
             raise Conflict(sentence(str(conflict))) from conflict
@@ -245,11 +255,31 @@ def _refuse_impossible(membership: Membership, item: Import, options: uploads.Im
         raise Refused(
             "You cannot bring annotations in for this person.", errors=[("annotator", "Not you, nor a member.")]
         )
+    _refuse_people(membership, options)
+    if options.new_labels and not may(role=membership.role, action=Action.MANAGE):
+        raise Refused("Your role does not add labels to the schema.", errors=[("new_labels", "Leads add labels.")])
     try:
-        SpanRules(schema=current_schema(membership.project).schema, label_map=options.label_map)
+        schema = current_schema(membership.project).schema
+        SpanRules(schema=with_labels(schema, options.new_labels), label_map=options.label_map)
+    except SchemaError as error:
+        raise Refused("The new labels do not fit.", errors=[("new_labels", sentence(str(error)))]) from error
     except LabelMapError as error:
         raise Refused("The label map does not fit.", errors=[("label_map", sentence(str(error)))]) from error
     _refuse_layout(item, options.csv_layout or uploads.layout_of(item))
+
+
+def _refuse_people(membership: Membership, options: uploads.ImportOptions) -> None:
+    """Refuse annotations of others, but for members, and for people whom a lead knows from the files only."""
+    allowed = set(people_to_annotate_as(membership))
+    if may(role=membership.role, action=Action.MANAGE):
+        voices = map(Voice.of_key, options.voices)
+        allowed |= set(identities(voice for voice in voices if not voice.is_model).values())
+    for key, becomes in options.voices.items():
+        if becomes.annotator and becomes.annotator not in allowed:
+            raise Refused(
+                "You cannot bring annotations in for this person.",
+                errors=[(f"voices.{key}", "Neither a member nor the name that the import gives them.")],
+            )
 
 
 def _refuse_layout(item: Import, layout: CsvLayout | None) -> None:

@@ -101,14 +101,21 @@ def checked_note(
     if not is_annotating or report.n_errors > n_faults:
         return CheckedNote(spans)
     relations = _checked_relations(note, spans, places, rules, report)
-    for name, value in note.document_labels.items():
+    document_labels = dict(note.document_labels)
+    if note.is_loose:
+        known = {each.name for each in rules.schema.document_labels}
+        report.lose(
+            {f"labels of notes that the schema does not ask for: {name}": 1 for name in document_labels.keys() - known}
+        )
+        document_labels = {name: value for name, value in document_labels.items() if name in known}
+    for name, value in document_labels.items():
         try:
             rules.schema.check_value(name, value)
         except SchemaError as error:
             report.fault(note.where, f"'document_labels': {error}")
     report.n_relations += len(relations)
-    report.n_document_labels += len(note.document_labels)
-    return CheckedNote(spans, relations, dict(note.document_labels))
+    report.n_document_labels += len(document_labels)
+    return CheckedNote(spans, relations, document_labels)
 
 
 def _checked_spans(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from annotator.accounts.models import User
-from annotator.core.foreign import ForeignNote, RowFault
+from annotator.core.foreign import NOBODY, ForeignNote, RowFault
 from annotator.core.text import NormalText, TextError, normal_text, text_digest
 from annotator.documents.models import Document
 from annotator.documents.selectors import documents_by_external_id, known_digests
@@ -16,6 +16,7 @@ from annotator.exchange.reports import ImportReport
 from annotator.exchange.seen import SeenIds
 from annotator.exchange.selectors import SetContent, content_of, set_contents
 from annotator.exchange.sources import Source, count_rows, read_notes
+from annotator.exchange.targets import LEFT_OUT, MAX_VOICES, Becomes, SpanTarget
 from annotator.projects.models import Project
 
 BATCH_ROWS = 200
@@ -31,20 +32,21 @@ def silent(phase: str, n_done: int, n_total: int) -> None:
 class Plan:
     """What an import does: bring notes in, or find the project's own (`is_adding`), and with `rules` their spans.
 
-    Spans become annotations (`is_annotating`) or suggestions. `annotator` is the person whose annotations they become,
-    where that person has an account by now.
+    What they become is the `target`'s to say; `users` are those of its annotators who have an account by now.
     """
 
     project: Project
     is_adding: bool
     rules: SpanRules | None = None
-    is_annotating: bool = False
-    annotator: User | None = None
+    target: SpanTarget = field(default_factory=SpanTarget)
+    users: Mapping[str, User] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """A row that may be written. `text` is normal; `said` is None where there is nothing to write of them."""
+    """A row that may be written. `text` is normal; `said` is None where there is nothing to write of spans, else they
+    become what `becomes` says. `note` is what was read.
+    """
 
     external_id: str
     text: str
@@ -53,6 +55,8 @@ class CheckedRow:
     note_type: str = ""
     metadata: dict[str, Any] = field(default_factory=dict)
     said: CheckedNote | None = None
+    becomes: Becomes = LEFT_OUT
+    note: ForeignNote | None = None
 
 
 def checked_batches(
@@ -74,8 +78,11 @@ def checked_batches(
             progress(phase, report.n_rows, max(total, report.n_rows))
     if plan.rules is not None:
         report.fault_unknown_labels(plan.rules.schema.label_names)
+        report.fault_unknown_voices()
 
 
+# What is said already, by user name and external id.
+_Contents = dict[tuple[str, str], SetContent]
 # A row with its place among the rows of the source, from 1.
 _Placed = tuple[int, ForeignNote | RowFault]
 
@@ -84,10 +91,11 @@ def _batches(rows: Iterable[ForeignNote | RowFault], report: ImportReport) -> It
     batch: list[_Placed] = []
     n_chars = 0
     for row in rows:
-        report.n_rows += 1
+        report.n_rows += not (isinstance(row, ForeignNote) and row.is_further)
         batch.append((report.n_rows, row))
         if isinstance(row, ForeignNote):
             report.n_ignored += row.n_ignored
+            report.lose(row.losses)
             n_chars += len(row.text or "")
         if len(batch) >= BATCH_ROWS or n_chars >= BATCH_CHARS:
             yield batch
@@ -102,7 +110,7 @@ def _ids(batch: list[_Placed]) -> list[str]:
 def _new_rows(batch: list[_Placed], plan: Plan, seen: SeenIds, report: ImportReport) -> list[CheckedRow]:
     """Rows of an import of notes: new ones, and spans of notes that the project has already."""
     known = known_digests(project=plan.project, external_ids=_ids(batch))
-    contents = _set_contents(plan, list(known))
+    contents = _set_contents(plan, batch, list(known))
     rows = []
     for position, note in batch:
         if isinstance(note, RowFault):
@@ -117,15 +125,16 @@ def _new_rows(batch: list[_Placed], plan: Plan, seen: SeenIds, report: ImportRep
             report.fault(note.where, str(error))
             continue
         digest = text_digest(normal.text)
-        if _is_repeated(position, note, digest, seen, report):
+        standing = _standing(position, note, digest, plan, seen, report)
+        if standing == _SKIPPED:
             continue
         if known.get(note.external_id, digest) != digest:
             report.fault(note.where, "the project has another text under this id")
             continue
-        is_new = note.external_id not in known
+        is_new = standing == _FIRST and note.external_id not in known
         if is_new:
             report.n_added += 1
-        else:
+        elif standing == _FIRST:
             report.n_known += 1
         rows.append(
             CheckedRow(
@@ -136,6 +145,8 @@ def _new_rows(batch: list[_Placed], plan: Plan, seen: SeenIds, report: ImportRep
                 note_type=note.note_type,
                 metadata=dict(note.metadata),
                 said=_said(note, normal.text, normal, plan, contents, report),
+                becomes=plan.target.of(note.voice) or LEFT_OUT,
+                note=note,
             )
         )
     return rows
@@ -153,7 +164,7 @@ def _fault_missing_text(note: ForeignNote, report: ImportReport) -> None:
 def _rows_of_known_notes(batch: list[_Placed], plan: Plan, seen: SeenIds, report: ImportReport) -> list[CheckedRow]:
     """Rows of an import of spans onto the project's notes."""
     documents = documents_by_external_id(project=plan.project, external_ids=_ids(batch))
-    contents = _set_contents(plan, list(documents))
+    contents = _set_contents(plan, batch, list(documents))
     rows = []
     for position, note in batch:
         if isinstance(note, RowFault):
@@ -168,10 +179,18 @@ def _rows_of_known_notes(batch: list[_Placed], plan: Plan, seen: SeenIds, report
         raw = _own_text(note, document, report)
         if raw is None and note.text is not None:
             continue
-        if _is_repeated(position, note, document.sha256, seen, report):
+        if _standing(position, note, document.sha256, plan, seen, report) == _SKIPPED:
             continue
-        said = _said(note, document.text, raw, plan, contents, report)
-        rows.append(CheckedRow(external_id=note.external_id, text=document.text, is_new=False, said=said))
+        rows.append(
+            CheckedRow(
+                external_id=note.external_id,
+                text=document.text,
+                is_new=False,
+                said=_said(note, document.text, raw, plan, contents, report),
+                becomes=plan.target.of(note.voice) or LEFT_OUT,
+                note=note,
+            )
+        )
     return rows
 
 
@@ -190,18 +209,38 @@ def _own_text(note: ForeignNote, document: Document, report: ImportReport) -> No
     return raw
 
 
-def _is_repeated(position: int, note: ForeignNote, digest: str, seen: SeenIds, report: ImportReport) -> bool:
-    """Whether an earlier row gave this id. A row that may and does say the same is skipped, any other is a fault."""
+# How a row stands to those before it: the first of its id, a further voice on one, or nothing to write.
+_FIRST, _FURTHER, _SKIPPED = "first", "further", "skipped"
+
+
+def _standing(position: int, note: ForeignNote, digest: str, plan: Plan, seen: SeenIds, report: ImportReport) -> str:
+    """A row whose id was given before is further where another voice speaks, skipped where it may and does say the
+    same, and else a fault.
+    """
+    becomes = plan.target.of(note.voice)
+    speaker = (becomes.words if becomes else "") or note.voice.key
     earlier = seen.earlier(external_id=note.external_id, digest=digest, position=position)
+    is_speaking = note.spans is not None and (note.voice != NOBODY or note.is_further)
+    before = None
+    if is_speaking and (earlier is None or earlier.is_same_text):
+        before = seen.earlier(external_id=f"{note.external_id}\n{speaker}", digest="", position=position)
     if earlier is None:
-        return False
+        return _FIRST
+    if earlier.is_same_text and is_speaking and before is None:
+        return _FURTHER
     if earlier.is_same_text and note.spans is None and note.may_repeat:
         report.n_repeated += 1
+    elif before is not None:
+        report.fault(
+            note.where,
+            f"the spans of the note were given before, by note {before.position} of this source, for {speaker}: "
+            "keep one of them, or name another person",
+        )
     else:
         with_same = "with the same text" if note.spans is None else "with spans"
         what = with_same if earlier.is_same_text else "with another text"
         report.fault(note.where, f"the id was given before ({what}), by note {earlier.position} of this source")
-    return True
+    return _SKIPPED
 
 
 def _said(
@@ -209,20 +248,32 @@ def _said(
     text: str,
     raw: NormalText | None,
     plan: Plan,
-    contents: dict[str, SetContent],
+    contents: _Contents,
     report: ImportReport,
 ) -> CheckedNote | None:
     """What is to be written; None where no spans came, or where the annotator's set says the same already."""
     if plan.rules is None or note.spans is None:
         return None
+    becomes = plan.target.of(note.voice)
+    if becomes is None:
+        report.count_unknown_voice(note.voice.name)
+        return None
+    if not becomes.words:
+        report.n_readings_left_out += 1
+        return None
     n_faults = report.n_errors
     said = checked_note(
-        note=note, text=text, raw=raw, rules=plan.rules, is_annotating=plan.is_annotating, report=report
+        note=note, text=text, raw=raw, rules=plan.rules, is_annotating=bool(becomes.annotator), report=report
     )
-    if note.external_id not in contents or report.n_errors > n_faults:
+    before = contents.get((becomes.annotator, note.external_id))
+    if before is None or report.n_errors > n_faults:
         report.n_annotated += 1
+        if plan.target.voices or note.voice != NOBODY:
+            report.count_for(becomes.words, n_spans=len(said.spans))
+        if len(report.targets) > MAX_VOICES:
+            report.fault(note.where, f"more than {MAX_VOICES} people and models speak: leave some out")
         return said
-    if contents[note.external_id] == content_of(said):
+    if before == content_of(said):
         report.n_sets_known += 1
         report.n_spans -= len(said.spans)
         report.n_relations -= len(said.relations)
@@ -232,7 +283,12 @@ def _said(
     return None
 
 
-def _set_contents(plan: Plan, external_ids: list[str]) -> dict[str, SetContent]:
-    if plan.annotator is None or not external_ids:
-        return {}
-    return set_contents(project=plan.project, annotator=plan.annotator, external_ids=external_ids)
+def _set_contents(plan: Plan, batch: list[_Placed], external_ids: list[str]) -> _Contents:
+    """What the annotators of the batch have said of these notes already. Four queries for each of them."""
+    found: _Contents = {}
+    voices = {note.voice for _, note in batch if isinstance(note, ForeignNote) and note.spans is not None}
+    names = {becomes.annotator for becomes in map(plan.target.of, voices) if becomes is not None}
+    for name in sorted(names & plan.users.keys()) if external_ids else ():
+        said = set_contents(project=plan.project, annotator=plan.users[name], external_ids=external_ids)
+        found |= {(name, external_id): content for external_id, content in said.items()}
+    return found

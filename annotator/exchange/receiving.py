@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile, StopUpload
 from django.http import HttpRequest
 
+from annotator.exchange.archives import ARCHIVE
 from annotator.exchange.sources import SUFFIXES
 from annotator.exchange.spool import safe_name
 
@@ -30,7 +31,7 @@ class ReceivedFile:
 
 
 class SpoolUploadHandler(FileUploadHandler):
-    """Writes `.txt`, `.ann` and `.jsonl` files into `folder` under numbers; others are skipped."""
+    """Writes files of notes, and archives of these, into `folder` under numbers; others are skipped."""
 
     def __init__(self, request: HttpRequest, *, folder: Path, max_bytes: int) -> None:
         super().__init__(request)
@@ -43,7 +44,7 @@ class SpoolUploadHandler(FileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         name = PurePosixPath(safe_name(self.file_name or "")).name
-        is_wanted = PurePosixPath(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+        is_wanted = PurePosixPath(name).suffix.lower() in {*SUFFIXES, ARCHIVE} and not name.startswith(".")
         file = f"{len(self.received):06}" if is_wanted else ""
         self.received.append(ReceivedFile(field=self.field_name or "", name=name, file=file))
         if not is_wanted:

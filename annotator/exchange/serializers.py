@@ -8,8 +8,11 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from annotator.core.csv_rows import DELIMITERS, ENCODINGS, MAX_COLUMNS, CsvLayout
-from annotator.core.foreign import MAX_LABEL
+from annotator.core.foreign import MAX_LABEL, Voice
+from annotator.core.wording import sentence
 from annotator.exchange.models import Import
+from annotator.exchange.targets import Becomes
+from annotator.exchange.tools import FORMAT_NAMES
 from annotator.exchange.uploads import ImportOptions
 from annotator.jobs.models import Job
 from annotator.web.api import PageQuery, StrictSerializer
@@ -58,13 +61,27 @@ class UploadSerializer(serializers.Serializer):
     """The shape of an upload, for the schema. The files themselves go straight to the spool."""
 
     files = serializers.ListField(
-        child=serializers.FileField(), help_text=".txt, .ann, .jsonl, .csv and .tsv; one part of the form for each."
+        child=serializers.FileField(),
+        help_text="Files of notes (docs/formats.md) or a .zip of them; one part of the form for each.",
     )
 
 
 class CountedLabelSerializer(serializers.Serializer):
     label = serializers.CharField()  # type: ignore[assignment]
     n_spans = serializers.IntegerField()
+
+
+class FoundVoiceSerializer(serializers.Serializer):
+    """Who speaks in the files; `voice` is the key that `voices` of a start has."""
+
+    voice = serializers.CharField()
+    n_notes = serializers.IntegerField()
+    n_spans = serializers.IntegerField()
+
+
+class FoundLossSerializer(serializers.Serializer):
+    what = serializers.CharField()
+    n = serializers.IntegerField()
 
 
 class LookSerializer(serializers.Serializer):
@@ -77,6 +94,24 @@ class LookSerializer(serializers.Serializer):
     n_errors = serializers.IntegerField()
     errors = ErrorSerializer(many=True)  # type: ignore[assignment]
     labels = serializers.SerializerMethodField()
+    voices = serializers.SerializerMethodField(help_text="Who speaks; 'person:' is nobody whose name is known.")
+    n_relations = serializers.IntegerField(default=0)
+    n_document_labels = serializers.IntegerField(default=0)
+    losses = serializers.SerializerMethodField(help_text="What has no place here and will not come in.")
+    formats = serializers.SerializerMethodField(help_text="What the files are read as.")
+
+    @extend_schema_field(FoundVoiceSerializer(many=True))
+    def get_voices(self, look: dict[str, Any]) -> list[dict[str, Any]]:
+        found = look.get("voices", [])
+        return [{"voice": key, "n_notes": n_notes, "n_spans": n_spans} for key, n_notes, n_spans in found]
+
+    @extend_schema_field(FoundLossSerializer(many=True))
+    def get_losses(self, look: dict[str, Any]) -> list[dict[str, Any]]:
+        return [{"what": what, "n": n} for what, n in look.get("losses", [])]
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_formats(self, look: dict[str, Any]) -> list[str]:
+        return [format for format, _ in look.get("formats", [])]
 
     @extend_schema_field(CountedLabelSerializer(many=True))
     def get_labels(self, look: dict[str, Any]) -> list[dict[str, Any]]:
@@ -102,6 +137,14 @@ class ReportSerializer(serializers.Serializer):
     n_document_labels_left_out = serializers.IntegerField(default=0)
     n_ignored = serializers.IntegerField()
     n_other_files = serializers.IntegerField()
+    n_readings_left_out = serializers.IntegerField(default=0)
+    losses = serializers.DictField(child=serializers.IntegerField(), default=dict)
+    targets = serializers.DictField(
+        child=serializers.ListField(child=serializers.IntegerField()),
+        default=dict,
+        help_text="What spans of several people or models became: notes and spans of each.",
+    )
+    schema_number = serializers.IntegerField(allow_null=True, default=None)
     run_number = serializers.IntegerField(allow_null=True)
     n_errors = serializers.IntegerField()
     errors = ErrorSerializer(many=True)  # type: ignore[assignment]
@@ -155,11 +198,24 @@ class PreviewRowSerializer(serializers.Serializer):
     excerpt = serializers.CharField(allow_blank=True)
     n_chars = serializers.IntegerField()
     n_spans = serializers.IntegerField(allow_null=True)
+    voice = serializers.CharField(source="voice.key")
     fault = serializers.CharField(allow_blank=True)
 
 
 class PreviewSerializer(serializers.Serializer):
     first_rows = PreviewRowSerializer(many=True)
+
+
+class BecomesSerializer(StrictSerializer):
+    """Annotations of a user, or suggestions of a labeler; with neither the spans are left out."""
+
+    annotator = serializers.CharField(default="", allow_blank=True, max_length=150)
+    labeler = serializers.CharField(default="", allow_blank=True, max_length=120)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["annotator"] and attrs["labeler"]:
+            raise serializers.ValidationError("Annotations or suggestions, not both.")
+        return attrs
 
 
 class ImportOptionsSerializer(StrictSerializer):
@@ -176,6 +232,24 @@ class ImportOptionsSerializer(StrictSerializer):
         default=dict,
         help_text="Label of the files: label of the schema, or '' to leave it out. Equal names need no entry.",
     )
+    voices = serializers.DictField(
+        child=BecomesSerializer(),
+        required=False,
+        default=dict,
+        help_text="For each voice of the look that has a name, what its spans become. Models need no entry.",
+    )
+    new_labels = serializers.ListField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        default=list,
+        max_length=12,
+        help_text="Labels that a new version of the schema gets; leads only.",
+    )
+    source_format = serializers.ChoiceField(
+        [("", "What they look like"), *((each.value, name) for each, name in FORMAT_NAMES.items())],
+        required=False,
+        help_text="What the files are read as, where the look guessed wrong.",
+    )
     prelabel = serializers.BooleanField(
         default=False, help_text="Start a run over what is new; wants the scope run and the role to run."
     )
@@ -184,6 +258,17 @@ class ImportOptionsSerializer(StrictSerializer):
     def validate_label_map(self, value: dict[str, str]) -> dict[str, str]:
         if any(len(label) > MAX_LABEL for label in value):
             raise serializers.ValidationError(f"A label has at most {MAX_LABEL} characters.")
+        return value
+
+    def validate_voices(self, value: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+        try:
+            for key in value:
+                Voice.of_key(key)
+        except ValueError as error:
+            raise serializers.ValidationError(sentence(str(error))) from error
+        for key, becomes in value.items():
+            if key.startswith("model:") and becomes["annotator"]:
+                raise serializers.ValidationError("What a model says becomes suggestions.")
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -205,6 +290,8 @@ class ImportOptionsSerializer(StrictSerializer):
             spans_as=data["spans_as"],
             spans_by=data.get("annotator") or data.get("labeler") or "",
             label_map=data["label_map"],
+            voices={key: Becomes(**becomes) for key, becomes in data["voices"].items()},
+            new_labels=tuple(data["new_labels"]),
             is_prelabelled=data["prelabel"],
             csv_layout=CsvLayout.from_json(data["csv"]) if "csv" in data else None,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -11,6 +11,7 @@ from django.db import transaction
 from annotator.accounts.models import User
 from annotator.accounts.selectors import user_named
 from annotator.accounts.services import AccountError, create_user
+from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import (
     AnnotationRow,
     NewAnnotation,
@@ -24,20 +25,23 @@ from annotator.annotations.services import (
     value_row,
 )
 from annotator.audit.services import record_event
+from annotator.core.schema import Schema, SchemaError, with_labels
 from annotator.documents.selectors import document_ids
 from annotator.documents.services import NewDocument, add_documents
 from annotator.exchange.checks import CheckedSpan, LabelMapError, SpanRules
+from annotator.exchange.models import ImportedReading
 from annotator.exchange.passes import CheckedRow, Plan, Progress, checked_batches, silent
-from annotator.exchange.prepared import PreparedNote, PreparedPages
+from annotator.exchange.prepared import PreparedImport, PreparedNote, PreparedPages
 from annotator.exchange.reports import ImportReport
 from annotator.exchange.sources import Source
+from annotator.exchange.targets import Becomes, SpanTarget
 from annotator.jobs.services import JobRefused
 from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.selectors import current_schema
-from annotator.projects.services import lock_projects, set_member
+from annotator.projects.services import add_schema_version, lock_projects, set_member
 from annotator.readings.services import notes_read
 from annotator.suggestions.labelers import default_labeler
-from annotator.suggestions.models import Suggestion
+from annotator.suggestions.models import LabelJob, Suggestion
 from annotator.suggestions.recording import NewSuggestion, SuggestionRow, suggestion_row
 from annotator.suggestions.services import LabelerSpec, RunRefused, labeler_for, start_run, unread_documents
 from annotator.suggestions.services import import_run as add_run
@@ -45,7 +49,7 @@ from annotator.suggestions.services import import_run as add_run
 CHECKING, WRITING = "checking", "writing"
 _COUNTS = (
     *("n_rows", "n_added", "n_known", "n_repeated", "n_annotated", "n_spans", "n_spans_left_out"),
-    *("n_relations", "n_document_labels"),
+    *("n_relations", "n_document_labels", "n_readings_left_out"),
 )
 
 
@@ -55,15 +59,6 @@ class ImportRefused(JobRefused):
     def __init__(self, message: str, report: ImportReport | None = None) -> None:
         super().__init__(message)
         self.report = report or ImportReport()
-
-
-@dataclass(frozen=True, slots=True)
-class SpanTarget:
-    """What foreign spans become: annotations of the user `annotator`, or suggestions of the labeler `labeler`."""
-
-    annotator: str = ""
-    labeler: str = ""
-    label_map: Mapping[str, str] = field(default_factory=dict)
 
 
 def import_documents(
@@ -106,13 +101,15 @@ def import_annotations(
     label_map: Mapping[str, str],
     actor: User | None,
     now: datetime,
+    voices: Mapping[str, Becomes] | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """Make the spans of `source` annotations of the user `annotator` on the project's notes; all or nothing.
 
-    A user who does not exist is made, without a way to sign in. Raises ImportRefused.
+    A user who does not exist is made, without a way to sign in. `voices` says what becomes of spans of those who have a
+    name in the files. Raises ImportRefused.
     """
-    target = SpanTarget(annotator=annotator, label_map=label_map)
+    target = SpanTarget(annotator=annotator, label_map=label_map, voices=voices or {})
     return _import_spans("annotations.import", project, source, target, actor, now, progress)
 
 
@@ -124,13 +121,14 @@ def import_suggestions(
     label_map: Mapping[str, str],
     actor: User | None,
     now: datetime,
+    voices: Mapping[str, Becomes] | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
     """Make the spans of `source` suggestions of the labeler `labeler`, in a run of their own; all or nothing.
 
-    Raises ImportRefused.
+    `voices` says what becomes of spans of those who have a name in the files. Raises ImportRefused.
     """
-    target = SpanTarget(labeler=labeler, label_map=label_map)
+    target = SpanTarget(labeler=labeler, label_map=label_map, voices=voices or {})
     return _import_spans("suggestions.import", project, source, target, actor, now, progress)
 
 
@@ -174,18 +172,20 @@ def _import(
 ) -> ImportReport:
     schema_version = current_schema(project)
     plan = _plan(project, is_adding, target, schema_version)
-    with PreparedPages() as pages:
-        report = _check(plan, source, pages, progress)
+    with PreparedImport() as prepared:
+        report = _check(plan, source, prepared, progress)
         progress(WRITING, 0, report.n_rows)
         with transaction.atomic():
-            written = _write(project, pages, report, now, progress)
-            if target is None or not report.n_annotated:
-                for _ in written:
-                    pass
-            elif target.labeler:
-                _add_suggestions(written, project, target.labeler, schema_version, actor, now)
-            else:
-                _add_annotations(written, project, target.annotator, schema_version, actor, report, now)
+            _add_documents(project, prepared.documents, report, now, progress)
+            if target is not None and target.new_labels and plan.rules is not None:
+                schema_version = _add_labels(project, plan.rules.schema, schema_version, actor, report, now)
+            read: list[int] = []
+            for becomes, pages in prepared.said.items():
+                writer = _Writer(project, pages, becomes, schema_version, actor, object_id, report, now, progress)
+                read += writer.add_annotations() if becomes.annotator else writer.add_suggestions()
+            if read:
+                # They wait until `review.queue.fill_slots`, which comes next, has seen which have all their readers.
+                notes_read(document_ids=sorted(set(read)), waiting=read)
             if is_prelabelled and report.n_added:
                 report.run_number = _start_prelabelling(project, actor, now)
             record_event(
@@ -204,30 +204,27 @@ def _plan(project: Project, is_adding: bool, target: SpanTarget | None, schema_v
     if target is None:
         return Plan(project=project, is_adding=is_adding)
     try:
-        rules = SpanRules(schema=schema_version.schema, label_map=target.label_map)
-    except LabelMapError as error:
+        schema = with_labels(schema_version.schema, target.new_labels) if target.new_labels else schema_version.schema
+        rules = SpanRules(schema=schema, label_map=target.label_map)
+    except (LabelMapError, SchemaError) as error:
         raise ImportRefused(str(error)) from error
-    annotator = user_named(target.annotator) if target.annotator else None
-    if annotator is not None and annotator.is_active and not _is_member(project, annotator):
-        raise ImportRefused(f"{target.annotator!r} has an account, but is not a member of the project")
-    return Plan(
-        project=project,
-        is_adding=is_adding,
-        rules=rules,
-        is_annotating=bool(target.annotator),
-        annotator=annotator,
-    )
+    users = {name: user for name in target.annotators if (user := user_named(name)) is not None}
+    for name, user in users.items():
+        if user.is_active and not _is_member(project, user):
+            raise ImportRefused(f"{name!r} has an account, but is not a member of the project")
+    return Plan(project=project, is_adding=is_adding, rules=rules, target=target, users=users)
 
 
-def _check(plan: Plan, source: Source, pages: PreparedPages, progress: Progress) -> ImportReport:
-    """What the source has, after checking every row; `pages` has what is to be written of it.
+def _check(plan: Plan, source: Source, prepared: PreparedImport, progress: Progress) -> ImportReport:
+    """What the source has, after checking every row; `prepared` has what is to be written of it.
 
     Raises ImportRefused with all faults.
     """
     report = ImportReport()
     for rows in checked_batches(plan=plan, source=source, report=report, phase=CHECKING, progress=progress):
         if not report.n_errors:
-            pages.add(n_rows=report.n_rows, notes=[_prepared(row, plan) for row in rows])
+            notes = [(row.becomes, _prepared(row, plan)) for row in rows]
+            prepared.add(n_rows=report.n_rows, notes=notes)
     if not report.n_rows:
         report.fault("source", "there is no note in it")
     elif not plan.is_adding and not (report.n_errors or report.n_annotated or report.n_sets_known):
@@ -247,7 +244,9 @@ def _prepared(row: CheckedRow, plan: Plan) -> PreparedNote:
     note = PreparedNote(external_id=row.external_id, fields=fields if row.is_new else None, rows=None)
     if row.said is None:
         return note
-    rows = [_row(span, row.text, plan) for span in row.said.spans]
+    rows = [_row(span, row, plan) for span in row.said.spans]
+    if row.note is not None:
+        note = note._replace(where=row.note.where, file_sha256=row.note.file_sha256, voice=row.note.voice.key)
     return note._replace(
         rows=rows,
         relations=[
@@ -258,11 +257,11 @@ def _prepared(row: CheckedRow, plan: Plan) -> PreparedNote:
     )
 
 
-def _row(span: CheckedSpan, text: str, plan: Plan) -> AnnotationRow | SuggestionRow:
+def _row(span: CheckedSpan, row: CheckedRow, plan: Plan) -> AnnotationRow | SuggestionRow:
     """The span as the table wants it that it goes to."""
-    if plan.rules is not None and plan.is_annotating:
+    if plan.rules is not None and row.becomes.annotator:
         new = NewAnnotation(span=span.span, label=span.label, attributes=span.attributes)
-        return annotation_row(text=text, schema=plan.rules.schema, new=new)
+        return annotation_row(text=row.text, schema=plan.rules.schema, new=new)
     return suggestion_row(
         NewSuggestion(
             span=span.span,
@@ -275,26 +274,35 @@ def _row(span: CheckedSpan, text: str, plan: Plan) -> AnnotationRow | Suggestion
     )
 
 
-# A note's key, and what is to be written of its spans.
-_Written = Iterator[tuple[int, PreparedNote]]
-
-
-def _write(project: Project, pages: PreparedPages, report: ImportReport, now: datetime, progress: Progress) -> _Written:
-    """Store new notes page by page, and give each note with spans to the caller to store those.
-
-    Raises ImportRefused where what was checked is no longer so. Two or three queries a page, besides what is inserted.
+def _add_documents(
+    project: Project, pages: PreparedPages, report: ImportReport, now: datetime, progress: Progress
+) -> None:
+    """Store new notes page by page. Raises ImportRefused where one has come in since. Two or three queries a page,
+    besides what is inserted.
     """
     for page in pages:
-        new = [NewDocument(external_id=note.external_id, **note.fields) for note in page.notes if note.fields]
+        new = [NewDocument(external_id=note.external_id, **(note.fields or {})) for note in page.notes]
         if document_ids(project=project, external_ids=[one.external_id for one in new]):
             raise _changed(report)
         add_documents(project=project, documents=new, now=now)
-        said = {note.external_id: note for note in page.notes if note.rows is not None}
-        ids = document_ids(project=project, external_ids=said) if said else {}
-        if len(ids) < len(said):
-            raise _changed(report)
-        yield from ((ids[external_id], note) for external_id, note in said.items())
         progress(WRITING, page.n_rows, report.n_rows)
+
+
+def _add_labels(
+    project: Project,
+    schema: Schema,
+    checked: SchemaVersion,
+    actor: User | None,
+    report: ImportReport,
+    now: datetime,
+) -> SchemaVersion:
+    """The new version of the schema. Raises ImportRefused where another came in since the source was `checked`."""
+    lock_projects(project)
+    if current_schema(project).pk != checked.pk:
+        raise _changed(report)
+    version = add_schema_version(project=project, schema=schema, actor=actor, now=now)
+    report.schema_number = version.number
+    return version
 
 
 def _changed(report: ImportReport) -> ImportRefused:
@@ -304,22 +312,25 @@ def _changed(report: ImportReport) -> ImportRefused:
     return ImportRefused(refused.refusal(), refused)
 
 
-def _add_annotations(
-    written: _Written,
-    project: Project,
-    username: str,
-    schema_version: SchemaVersion,
-    actor: User | None,
-    report: ImportReport,
-    now: datetime,
-) -> None:
-    annotator = _annotator(project, username, actor, now)
-    read: list[int] = []
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes what one voice, or several who become one, says of notes."""
 
-    def sets() -> Iterator[tuple[int, SetRows]]:
-        for document_id, note in written:
-            read.append(document_id)
-            yield (
+    project: Project
+    pages: PreparedPages
+    becomes: Becomes
+    schema_version: SchemaVersion
+    actor: User | None
+    import_id: str
+    report: ImportReport
+    now: datetime
+    progress: Progress
+
+    def add_annotations(self) -> list[int]:
+        """As annotations; the keys of the notes that they are of."""
+        annotator = _annotator(self.project, self.becomes.annotator, self.actor, self.now)
+        sets = (
+            (
                 document_id,
                 SetRows(
                     annotations=[AnnotationRow(*row) for row in note.rows or ()],
@@ -327,31 +338,69 @@ def _add_annotations(
                     values=[ValueRow(*row) for row in note.values],
                 ),
             )
+            for page in self._pages()
+            for document_id, note in page
+        )
+        try:
+            import_sets(annotator=annotator, schema_version=self.schema_version, sets=sets, now=self.now)
+        except SetExists as error:
+            raise _changed(self.report) from error
+        read: list[int] = []
+        for page in self._pages():
+            found = AnnotationSet.objects.filter(
+                annotator=annotator, kind=AnnotationSet.Kind.READING, document__in=[each for each, _ in page]
+            )
+            set_ids = dict(found.values_list("document_id", "pk"))
+            ImportedReading.objects.bulk_create(
+                self._origin(document_id, note, annotation_set_id=set_ids[document_id]) for document_id, note in page
+            )
+            read += set_ids
+        return read
 
-    try:
-        import_sets(annotator=annotator, schema_version=schema_version, sets=sets(), now=now)
-    except SetExists as error:
-        raise _changed(report) from error
-    # They wait until `review.queue.fill_slots`, which comes next, has seen which of them have all their readers.
-    notes_read(document_ids=read, waiting=read)
+    def add_suggestions(self) -> list[int]:
+        """As suggestions, in a run of their own; nobody has read a note by that."""
+        labeler = labeler_for(
+            project=self.project,
+            schema_version=self.schema_version,
+            spec=LabelerSpec(name=self.becomes.labeler, backend="import", model_id=self.becomes.labeler, revision=""),
+            now=self.now,
+        )
+        suggestions = (
+            (document_id, [SuggestionRow(*row) for row in note.rows or ()])
+            for page in self._pages()
+            for document_id, note in page
+        )
+        run = add_run(project=self.project, labeler=labeler, suggestions=suggestions, actor=self.actor, now=self.now)
+        for page in self._pages():
+            found = LabelJob.objects.filter(run=run, document__in=[each for each, _ in page])
+            job_ids = dict(found.values_list("document_id", "pk"))
+            ImportedReading.objects.bulk_create(
+                self._origin(document_id, note, label_job_id=job_ids[document_id]) for document_id, note in page
+            )
+        return []
 
+    def _pages(self) -> Iterator[list[tuple[int, PreparedNote]]]:
+        """The notes page by page, each with the key of its document. One query a page.
 
-def _add_suggestions(
-    written: _Written,
-    project: Project,
-    name: str,
-    schema_version: SchemaVersion,
-    actor: User | None,
-    now: datetime,
-) -> None:
-    labeler = labeler_for(
-        project=project,
-        schema_version=schema_version,
-        spec=LabelerSpec(name=name, backend="import", model_id=name, revision=""),
-        now=now,
-    )
-    suggestions = ((document_id, [SuggestionRow(*row) for row in note.rows or ()]) for document_id, note in written)
-    add_run(project=project, labeler=labeler, suggestions=suggestions, actor=actor, now=now)
+        Raises ImportRefused where one has gone since it was checked.
+        """
+        for page in self.pages:
+            ids = document_ids(project=self.project, external_ids=[note.external_id for note in page.notes])
+            if len(ids) < len(page.notes):
+                raise _changed(self.report)
+            yield [(ids[note.external_id], note) for note in page.notes]
+            self.progress(WRITING, self.report.n_rows, self.report.n_rows)
+
+    def _origin(self, document_id: int, note: PreparedNote, **of: int) -> ImportedReading:
+        return ImportedReading(
+            document_id=document_id,
+            import_id=self.import_id,
+            file_sha256=note.file_sha256,
+            where=note.where[:200],
+            voice=note.voice[:130],
+            imported_at=self.now,
+            **of,
+        )
 
 
 def _annotator(project: Project, username: str, actor: User | None, now: datetime) -> User:

@@ -1,4 +1,5 @@
-"""Reading notes from files: folders of `.txt` with or without brat `.ann`, `.jsonl`, `.csv`. Streams, never holds them.
+"""Reading notes from files: folders of `.txt` with or without brat `.ann`, `.jsonl`, `.csv`, and what other tools
+export (`annotator.exchange.tools`). Streams, never holds them.
 
 A file's name is its path below the folder, with `/`; a note's external id is that name without the suffix.
 """
@@ -6,10 +7,12 @@ A file's name is its path below the folder, with `/`; a note's external id is th
 from __future__ import annotations
 
 import codecs
+import hashlib
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,17 +20,27 @@ from typing import Any
 from annotator.core.brat import BratFile, parse_ann
 from annotator.core.csv_rows import CsvLayout, guess_layout
 from annotator.core.file_kinds import HEAD_BYTES, binary_kind, utf16_kind
-from annotator.core.foreign import ForeignNote, RowError, RowFault
-from annotator.core.jsonl import parse_row
+from annotator.core.foreign import ForeignNote, RowFault
 from annotator.exchange.lines import megabytes, read_lines
 from annotator.exchange.tables import count_table_rows, file_head, names_in, read_table
+from annotator.exchange.tools import (
+    MAX_LINE_BYTES,
+    SUFFIX_FORMATS,
+    Format,
+    count_notes,
+    found_format,
+    parsed,
+    parser_of,
+    read_file,
+    read_index,
+)
 
 MAX_NOTE_BYTES = 2 * 1024 * 1024
-MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_EXTERNAL_ID = 200
 TEXT, BRAT, JSONL = ".txt", ".ann", ".jsonl"
 TABLES = frozenset({".csv", ".tsv"})
-NOTES = frozenset({TEXT, JSONL}) | TABLES
+OF_TOOLS = frozenset(SUFFIX_FORMATS) - {JSONL}
+NOTES = frozenset({TEXT, JSONL}) | TABLES | OF_TOOLS
 SUFFIXES = NOTES | {BRAT}
 _SAVE_AS_UTF8 = "save it as UTF-8"
 _MAX_SHOWN = 120
@@ -46,10 +59,11 @@ def name_in_errors(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file: `name` is what people see, `path` where its bytes lie."""
+    """One file: `name` is what people see, `path` where its bytes lie, `format` what it is written as, if any."""
 
     name: str
     path: Path
+    format: Format | None = None
 
     @property
     def stem(self) -> str:
@@ -58,6 +72,10 @@ class SourceFile:
     @property
     def suffix(self) -> str:
         return PurePosixPath(self.name).suffix.lower()
+
+    @property
+    def is_index(self) -> bool:
+        return self.format == Format.BRAT_INDEX
 
     @property
     def where(self) -> str:
@@ -85,24 +103,44 @@ def shown_name(name: str) -> str:
     return unicodedata.normalize("NFC", name.encode("utf-8", "backslashreplace").decode())
 
 
-def in_order(files: Sequence[SourceFile], *, n_other_files: int = 0, layout: CsvLayout | None = None) -> Source:
-    """The source of these files."""
-    return Source(tuple(sorted(files, key=lambda file: (file.stem, file.suffix, file.name))), n_other_files, layout)
+def in_order(
+    files: Sequence[SourceFile], *, n_other_files: int = 0, layout: CsvLayout | None = None, format: str = ""
+) -> Source:
+    """The source of these files; those that can be of `format` are, others of what they hold.
+
+    Beside notes, a JSON or XML file of no known tool is one of no use.
+    """
+    known = [_with_format(file, format) for file in files]
+    kept = [file for file in known if file.suffix not in OF_TOOLS or file.format] or known
+    n_other_files += len(known) - len(kept)
+    return Source(tuple(sorted(kept, key=lambda file: (file.stem, file.suffix, file.name))), n_other_files, layout)
 
 
-def source_at(path: Path) -> Source:
+def _with_format(file: SourceFile, format: str) -> SourceFile:
+    possible = SUFFIX_FORMATS.get(file.suffix, ())
+    if not possible:
+        return file
+    if format in possible:
+        return replace(file, format=Format(format))
+    try:
+        return replace(file, format=found_format(file.path, file.suffix))
+    except OSError:
+        return file
+
+
+def source_at(path: Path, *, format: str = "") -> Source:
     """The source of a file or of a folder with all below it; hidden files and links to folders are passed over.
 
     Raises SourceError where there is nothing to read.
     """
     if path.is_file():
         if path.suffix.lower() not in NOTES:
-            raise SourceError(f"{path} is neither a folder nor a .txt, .jsonl, .csv or .tsv file")
+            raise SourceError(f"{path} is neither a folder nor a file of notes ({', '.join(sorted(NOTES))})")
         files = [path]
         beside = path.with_suffix(BRAT)
         if path.suffix.lower() == TEXT and beside.is_file():
             files.append(beside)
-        return in_order([SourceFile(shown_name(file.name), file) for file in files])
+        return in_order([SourceFile(shown_name(file.name), file) for file in files], format=format)
     if not path.is_dir():
         raise SourceError(f"there is no file or folder {path}")
     found, n_other_files = [], 0
@@ -115,8 +153,8 @@ def source_at(path: Path) -> Source:
             else:
                 found.append(SourceFile(shown_name(file.relative_to(path).as_posix()), file))
     if not found:
-        raise SourceError(f"the folder {path} has no .txt, .ann, .jsonl, .csv or .tsv file")
-    return in_order(found, n_other_files=n_other_files)
+        raise SourceError(f"the folder {path} has no file of notes ({', '.join(sorted(SUFFIXES))})")
+    return in_order(found, n_other_files=n_other_files, format=format)
 
 
 def first_head(source: Source) -> bytes:
@@ -137,27 +175,102 @@ def likely_layout(source: Source, **given: Any) -> CsvLayout | None:
 def count_rows(source: Source) -> int:
     """About how many notes the source has, for progress: blank lines count. Reads files of many notes once."""
     n_notes = len({file.stem for file in source.files if file.suffix in {TEXT, BRAT}})
-    n_lines = sum(_count_lines(file.path) for file in source.files if file.suffix == JSONL)
+    n_lines = sum(_count_lines(file.path) for file in source.files if file.suffix == JSONL and not file.is_index)
     layout = source.layout or likely_layout(source)
     n_rows = sum(count_table_rows(file.path, layout) for file in source.tables) if layout else 0
-    return n_notes + n_lines + n_rows
+    return n_notes + n_lines + n_rows + sum(_count_of_tool(file) for file in source.files if file.suffix in OF_TOOLS)
+
+
+def _count_of_tool(file: SourceFile) -> int:
+    try:
+        return count_notes(file.path, file.format) if file.format else 0
+    except OSError:
+        return 0
 
 
 def read_notes(source: Source, *, has_spans: bool) -> Iterator[ForeignNote | RowFault]:
     """Every note of the source, or why it is none. With `has_spans`, their spans too."""
     is_single = len(source.files) == 1
+    index = _index(source)
     layout = source.layout or likely_layout(source)
     for stem, group in groupby(source.files, key=lambda file: file.stem):
         files = list(group)
         for file in files:
             prefix = "" if is_single else f"{file.where} "
+            if file.is_index:
+                continue
             if file.suffix == JSONL:
-                yield from _read_jsonl(file, has_spans=has_spans, prefix=prefix)
+                yield from _of_file(file, _read_jsonl(file, has_spans=has_spans, prefix=prefix))
+            elif file.suffix in OF_TOOLS:
+                yield from _of_file(file, _read_of_tool(file, has_spans=has_spans, prefix=prefix))
             elif file.suffix in TABLES and layout:
                 yield from _read_table(file, source.tables[0], layout=layout, prefix=prefix)
         pair = [file for file in files if file.suffix in {TEXT, BRAT}]
         if pair:
-            yield _read_pair(stem, pair, has_spans=has_spans)
+            note = _read_pair(stem, pair, has_spans=has_spans)
+            yield _known(note, index[stem]) if stem in index and isinstance(note, ForeignNote) else note
+
+
+def _index(source: Source) -> dict[str, ForeignNote]:
+    """What the source's indexes say of its files, by their names without suffix."""
+    found: dict[str, ForeignNote] = {}
+    for file in source.files:
+        try:
+            rows = read_index(file.path) if file.is_index else {}
+        except OSError:
+            continue
+        folder = PurePosixPath(file.name).parent
+        found |= {str(folder / name): row for name, row in rows.items()}
+    return found
+
+
+def _known(note: ForeignNote, row: ForeignNote) -> ForeignNote:
+    """The note with what an index says of it."""
+    return replace(
+        note,
+        external_id=row.external_id,
+        patient_id=row.patient_id,
+        note_type=row.note_type,
+        metadata=row.metadata,
+        document_labels=row.document_labels if note.spans is not None else {},
+        is_loose=True,
+    )
+
+
+def _of_file(file: SourceFile, rows: Iterator[ForeignNote | RowFault]) -> Iterator[ForeignNote | RowFault]:
+    """The rows, each bounded and with the file's hash where it says anything beyond the text."""
+    digest = ""
+    for row in rows:
+        if isinstance(row, ForeignNote) and row.spans is not None:
+            digest = digest or _sha256(file.path)
+            yield _bounded(replace(row, file_sha256=digest))
+        else:
+            yield row if isinstance(row, RowFault) else _bounded(row)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _read_of_tool(file: SourceFile, *, has_spans: bool, prefix: str) -> Iterator[ForeignNote | RowFault]:
+    if file.format is None:
+        yield RowFault(file.where, _binary_fault(file) or "this is a file of no tool that is known here")
+        return
+    try:
+        yield from read_file(file.path, name=file.name, format=file.format, has_spans=has_spans, prefix=prefix)
+    except OSError as error:
+        yield RowFault(file.where, f"cannot be read: {error.strerror}")
+
+
+def _binary_fault(file: SourceFile) -> str:
+    try:
+        return _kind_fault(file_head(file.path))
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
 
 
 def _read_pair(stem: str, files: Sequence[SourceFile], *, has_spans: bool) -> ForeignNote | RowFault:
@@ -170,25 +283,26 @@ def _read_pair(stem: str, files: Sequence[SourceFile], *, has_spans: bool) -> Fo
     if len(stem) > MAX_EXTERNAL_ID or not stem.isprintable():
         return RowFault(where, f"the name must be at most {MAX_EXTERNAL_ID} printable characters: it becomes the id")
     content: str | None = None
-    parsed = BratFile(spans=(), n_ignored=0)
+    found = BratFile()
     try:
         if text is not None:
             content = _file_text(text, MAX_NOTE_BYTES)
         if ann is not None and has_spans:
             where = ann.where
-            parsed = parse_ann(_file_text(ann, MAX_LINE_BYTES))
-            if parsed.faults:
-                return RowFault(where, parsed.faults[0], parsed.faults[1:])
+            found = parse_ann(_file_text(ann, MAX_LINE_BYTES))
+            if found.faults:
+                return RowFault(where, found.faults[0], found.faults[1:])
     except _Unreadable as error:
         return RowFault(where, str(error))
     return ForeignNote(
         where=(text or files[0]).where,
         external_id=stem,
         text=content,
-        spans=parsed.spans if ann is not None and has_spans else None,
-        relations=parsed.relations,
+        spans=found.spans if ann is not None and has_spans else None,
+        relations=found.relations,
         spans_where=where,
-        n_ignored=parsed.n_ignored,
+        losses=found.losses,
+        file_sha256=_sha256(ann.path) if ann is not None and has_spans else "",
     )
 
 
@@ -198,6 +312,7 @@ def _read_jsonl(file: SourceFile, *, has_spans: bool, prefix: str) -> Iterator[F
         if fault:
             yield RowFault(file.where, fault)
             return
+        parse = parser_of(file.format or Format.JSONL, name=file.name, has_spans=has_spans)
         for line in read_lines(file.path, encoding="utf-8", max_chars=MAX_LINE_BYTES):
             where = f"{prefix}row {line.number}"
             if line.fault:
@@ -205,7 +320,7 @@ def _read_jsonl(file: SourceFile, *, has_spans: bool, prefix: str) -> Iterator[F
             elif line.wrong_byte is not None:
                 yield RowFault(where, f"not UTF-8 (at byte {line.wrong_byte} of the file): {_SAVE_AS_UTF8}")
             elif line.text.strip():
-                yield _row(line.text, where=where, has_spans=has_spans)
+                yield from parsed(where, partial(parse, line.text, where))
     except OSError as error:
         yield RowFault(file.where, f"cannot be read: {error.strerror}")
 
@@ -218,13 +333,6 @@ def _jsonl_fault(head: bytes) -> str:
     if first_line == b"{":
         return "its first object goes over several lines, where JSONL has one object a line: write each on one"
     return _kind_fault(head)
-
-
-def _row(line: str, *, where: str, has_spans: bool) -> ForeignNote | RowFault:
-    try:
-        return _bounded(parse_row(line, where=where, has_spans=has_spans))
-    except RowError as error:
-        return RowFault(where, str(error))
 
 
 def _read_table(

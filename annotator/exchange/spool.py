@@ -51,15 +51,15 @@ def write_manifest(public_id: str, *, names: Iterable[tuple[str, str]], n_other_
         json.dump(content, stream)
 
 
-def spooled_source(public_id: str, *, layout: CsvLayout | None = None) -> Source | None:
-    """The uploaded files under their given names; None where they are gone."""
+def spooled_source(public_id: str, *, layout: CsvLayout | None = None, format: str = "") -> Source | None:
+    """The uploaded files under their given names, read as `format` where they can be; None where they are gone."""
     folder = folder_of(public_id)
     try:
         content = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     files = [SourceFile(name=name, path=folder / file) for file, name in content["files"]]
-    return in_order(files, n_other_files=content["n_other_files"], layout=layout)
+    return in_order(files, n_other_files=content["n_other_files"], layout=layout, format=format)
 
 
 def entries_older_than(moment: datetime) -> list[Path]:

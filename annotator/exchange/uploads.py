@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,10 @@ from annotator.core.csv_rows import CsvLayout
 from annotator.exchange.models import Import
 from annotator.exchange.previews import look_at
 from annotator.exchange.reports import ImportReport
-from annotator.exchange.services import WRITING, ImportRefused, SpanTarget, import_documents
+from annotator.exchange.services import WRITING, ImportRefused, import_documents
 from annotator.exchange.sources import Source, likely_layout
 from annotator.exchange.spool import entries_older_than, remove_folder, spooled_source, write_manifest
+from annotator.exchange.targets import Becomes, SpanTarget
 from annotator.jobs.models import Job
 from annotator.jobs.services import (
     JobCancelled,
@@ -35,6 +36,7 @@ from annotator.projects.models import Project
 
 FORGOTTEN_AFTER = timedelta(days=1)
 _LEFT_ALONE = timedelta(hours=1)
+SpansAs = Import.SpansAs
 
 
 class ImportConflict(Exception):
@@ -45,7 +47,8 @@ class ImportConflict(Exception):
 class ImportOptions:
     """What the person chose on the preview page; `spans_by` is a user name or a labeler's name.
 
-    `csv_layout` says how rows of CSV files become notes; where it is None, they do as was looked at.
+    `csv_layout` says how rows of CSV files become notes; where it is None, they do as was looked at. `voices` says what
+    becomes of the spans of those who have a name in the files.
     """
 
     spans_as: str
@@ -53,6 +56,8 @@ class ImportOptions:
     label_map: dict[str, str]
     is_prelabelled: bool
     csv_layout: CsvLayout | None = None
+    voices: Mapping[str, Becomes] = field(default_factory=dict)
+    new_labels: tuple[str, ...] = ()
 
 
 def create_import(
@@ -95,20 +100,23 @@ def layout_of(item: Import) -> CsvLayout | None:
 
 
 def source_of(item: Import) -> Source | None:
-    """The import's files, to be read by its layout; None where they are gone."""
-    return spooled_source(item.public_id, layout=layout_of(item))
+    """The import's files, to be read by its layout and format; None where they are gone."""
+    return spooled_source(item.public_id, layout=layout_of(item), format=item.source_format)
 
 
-def look_again(*, item: Import, layout: CsvLayout) -> None:
-    """Read the upload's CSV files by another layout, and keep it. Raises ImportConflict."""
-    source = spooled_source(item.public_id, layout=layout)
+def look_again(*, item: Import, layout: CsvLayout | None = None, source_format: str | None = None) -> None:
+    """Read the upload's files by another layout, or as another format, and keep it. Raises ImportConflict."""
+    if layout is not None:
+        item.csv_layout = layout.to_json()
+    if source_format is not None:
+        item.source_format = source_format
+    source = source_of(item)
     if source is None:
         raise ImportConflict("the uploaded files are gone")
-    result = item.result | {"look": look_at(source)}
+    item.result = item.result | {"look": look_at(source)}
     waiting = Import.objects.filter(pk=item.pk, status=Import.Status.PREVIEW)
-    if not waiting.update(csv_layout=layout.to_json(), result=result):
+    if not waiting.update(csv_layout=item.csv_layout, source_format=item.source_format, result=item.result):
         raise ImportConflict("this import was started already")
-    item.csv_layout, item.result = layout.to_json(), result
 
 
 @transaction.atomic
@@ -124,12 +132,16 @@ def start_import(*, item: Import, options: ImportOptions, actor: User, now: date
         spans_as=options.spans_as,
         spans_by=options.spans_by,
         label_map=options.label_map,
+        voice_map={key: becomes.to_json() for key, becomes in options.voices.items()},
+        new_labels=list(options.new_labels),
         is_prelabelled=options.is_prelabelled,
         **({"csv_layout": layout.to_json()} if layout else {}),
     )
     if not started:
         raise ImportConflict("this import was started already")
     chosen = {"spans_as": options.spans_as, "is_prelabelled": options.is_prelabelled}
+    several = {"n_voices": len(options.voices), "n_new_labels": len(options.new_labels)}
+    chosen |= {name: n for name, n in several.items() if n}
     _record("start", item, actor, now, chosen)
     start_job(job)
     return job
@@ -261,11 +273,17 @@ def _record(
 
 
 def _target(item: Import) -> SpanTarget | None:
-    if item.spans_as == Import.SpansAs.ANNOTATIONS:
-        return SpanTarget(annotator=item.spans_by, label_map=item.label_map)
-    if item.spans_as == Import.SpansAs.SUGGESTIONS:
-        return SpanTarget(labeler=item.spans_by, label_map=item.label_map)
-    return None
+    """What the import's spans become; None where all are left out."""
+    voices = {key: Becomes(**becomes) for key, becomes in item.voice_map.items()}
+    if item.spans_as == SpansAs.NOTHING and not any(becomes.words for becomes in voices.values()):
+        return None
+    return SpanTarget(
+        annotator=item.spans_by if item.spans_as == SpansAs.ANNOTATIONS else "",
+        labeler=item.spans_by if item.spans_as == SpansAs.SUGGESTIONS else "",
+        label_map=item.label_map,
+        voices=voices,
+        new_labels=tuple(item.new_labels),
+    )
 
 
 def _save_report(item: Import, report: ImportReport) -> None:

@@ -17,8 +17,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from annotator.audit.services import record_read
 from annotator.core.csv_rows import CsvLayout
+from annotator.core.foreign import NOBODY, Voice
+from annotator.core.wording import sentence
 from annotator.exchange import uploads
-from annotator.exchange.forms import LayoutForm, OptionsForm, UploadForm
+from annotator.exchange.archives import ArchiveError, unpacked
+from annotator.exchange.forms import FormatForm, LayoutForm, OptionsForm, UploadForm
 from annotator.exchange.models import Import
 from annotator.exchange.previews import first_columns, first_rows
 from annotator.exchange.receiving import SpoolUploadHandler
@@ -26,7 +29,8 @@ from annotator.exchange.reports import summary_lines
 from annotator.exchange.selectors import import_for, imports_of, people_to_annotate_as
 from annotator.exchange.services import WRITING
 from annotator.exchange.sources import Source, likely_layout
-from annotator.exchange.spool import make_folder, remove_folder
+from annotator.exchange.spool import folder_of, make_folder, remove_folder
+from annotator.exchange.tools import SUFFIX_FORMATS
 from annotator.jobs.models import Job
 from annotator.jobs.selectors import has_worker
 from annotator.projects.access import Action, may, membership_for
@@ -72,9 +76,14 @@ def imports(request: HttpRequest, project_id: str) -> HttpResponse:
 @csrf_protect
 def _receive(request: HttpRequest, membership: Membership, handler: SpoolUploadHandler, public_id: str) -> HttpResponse:
     names = handler.named_files(request.POST.get("paths", ""))
-    limit = ""
+    limit, n_other_files = "", 0
     if handler.is_too_large:
         limit = f"An upload may have {filesizeformat(settings.MAX_UPLOAD_BYTES)}: use manage.py import_documents."
+    else:
+        try:
+            names, n_other_files = unpacked(folder_of(public_id), names, max_bytes=settings.MAX_UPLOAD_BYTES)
+        except ArchiveError as error:
+            limit = sentence(str(error))
     form = UploadForm(request.POST, names=[name for _, name in names], limit=limit)
     if not form.is_valid():
         return _imports_page(request, membership, form, status=422)
@@ -82,7 +91,7 @@ def _receive(request: HttpRequest, membership: Membership, handler: SpoolUploadH
         project=membership.project,
         public_id=public_id,
         names=names,
-        n_other_files=handler.n_other_files,
+        n_other_files=handler.n_other_files + n_other_files,
         actor=membership.user,
         now=timezone.now(),
     )
@@ -117,6 +126,23 @@ def columns(request: HttpRequest, project_id: str, import_id: str) -> HttpRespon
 
 
 @require_POST
+def read_as(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse:
+    """Read an upload's files as the tool's that the form says."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
+    item = import_for(project=membership.project, import_id=import_id, uploaded_by=membership.user)
+    form = _format_form(item, uploads.source_of(item), request.POST)
+    if form is None:
+        return _to_import(request, membership, item)
+    if not form.is_valid():
+        return _import_page(request, membership, item, format_form=form, status=422)
+    try:
+        uploads.look_again(item=item, source_format=form.cleaned_data["source_format"])
+    except uploads.ImportConflict as conflict:
+        messages.info(request, f"Nothing was changed: {conflict}.")
+    return _to_import(request, membership, item)
+
+
+@require_POST
 def start(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse:
     """Start the import as the form says. Only who uploaded the files may: the notes come in under that name."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.IMPORT)
@@ -126,6 +152,9 @@ def start(request: HttpRequest, project_id: str, import_id: str) -> HttpResponse
     if not form.is_valid() or (layout_form is not None and not layout_form.is_valid()):
         return _import_page(request, membership, item, form=form, layout_form=layout_form, status=422)
     try:
+        if request.POST.get("source_format", item.source_format) != item.source_format:
+            form.add_error(None, "Another tool was chosen: read the files again, then import.")
+            return _import_page(request, membership, item, form=form, status=422)
         if layout_form is not None and not _is_as_seen(layout_form, item, form):
             return _import_page(request, membership, item, form=form, status=422)
         uploads.start_import(item=item, options=form.options(), actor=membership.user, now=timezone.now())
@@ -182,6 +211,7 @@ def _import_page(
     *,
     form: OptionsForm | None = None,
     layout_form: LayoutForm | None = None,
+    format_form: FormatForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     context = page_context(membership, current="Import", crumb="Import") | {
@@ -191,7 +221,7 @@ def _import_page(
         "look": item.result.get("look"),
     }
     if item.job is None:
-        context |= _preview(membership, item, form, layout_form)
+        context |= _preview(membership, item, form, layout_form, format_form)
     elif item.job.is_finished:
         report = item.result.get("report")
         context |= {
@@ -211,7 +241,11 @@ def _import_page(
 
 
 def _preview(
-    membership: Membership, item: Import, form: OptionsForm | None, layout_form: LayoutForm | None
+    membership: Membership,
+    item: Import,
+    form: OptionsForm | None,
+    layout_form: LayoutForm | None,
+    format_form: FormatForm | None,
 ) -> dict[str, Any]:
     """What the preview shows; the first rows and the form only to who uploaded the files. The rows are note text, so
     one event an hour tells that they were read.
@@ -233,19 +267,33 @@ def _preview(
         "first_rows": first_rows(source) if source else [],
         "form": form or _options_form(membership, item, None),
         "layout_form": layout_form or _layout_form(item, source, None),
+        "format_form": format_form or _format_form(item, source, None),
         "tables": source.tables if source else [],
     }
 
 
 def _options_form(membership: Membership, item: Import, data: Any) -> OptionsForm:
+    look = item.result["look"]
+    # An upload of before voices were told has those of nobody.
+    voices = [(Voice.of_key(key), *counts) for key, *counts in look.get("voices", [[NOBODY.key, 0, 0]])]
     return OptionsForm(
         data,
-        labels=item.result["look"]["labels"],
+        labels=look["labels"],
+        voices=[each for each in voices if each[0] != NOBODY],
+        has_unnamed=bool(look["labels"]) and any(voice == NOBODY for voice, *_ in voices),
         schema_labels=current_schema(membership.project).schema.label_names,
         people=people_to_annotate_as(membership),
         own_name=membership.user.get_username(),
         may_prelabel=may(role=membership.role, action=Action.RUN),
+        may_manage=may(role=membership.role, action=Action.MANAGE),
     )
+
+
+def _format_form(item: Import, source: Source | None, data: Any) -> FormatForm | None:
+    """The form of what the files are read as; None where none can be read as another tool's."""
+    if source is None or not any(len(SUFFIX_FORMATS.get(file.suffix, ())) > 1 for file in source.files):
+        return None
+    return FormatForm(data, source=source, chosen=item.source_format)
 
 
 def _layout_form(item: Import, source: Source | None, data: Any) -> LayoutForm | None:

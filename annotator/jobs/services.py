@@ -136,6 +136,24 @@ def cancel_job(*, job: Job, now: datetime) -> None:
     Job.objects.filter(pk=job.pk, status=Job.Status.RUNNING).update(status=Job.Status.CANCELLING)
 
 
+def restart_job(*, job: Job, asked_by: User) -> bool:
+    """Queue a job that failed or was cancelled once more, for `asked_by`; False where it is neither."""
+    ended = Job.objects.filter(pk=job.pk, status__in=[Job.Status.FAILED, Job.Status.CANCELLED])
+    is_queued = ended.update(
+        status=Job.Status.QUEUED,
+        asked_by=asked_by,
+        attempts=0,
+        error="",
+        phase="",
+        n_done=0,
+        lease_expires_at=None,
+        finished_at=None,
+    )
+    if is_queued:
+        start_job(job)
+    return bool(is_queued)
+
+
 def release_worker(*, worker: str, now: datetime) -> None:
     """Queue again what `worker` held when it died; called by the worker of that name when it starts."""
     held = Job.objects.filter(worker=worker, status=Job.Status.RUNNING)

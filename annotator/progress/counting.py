@@ -19,7 +19,7 @@ from annotator.core.estimates import sums_of
 from annotator.progress.models import LabelDay, WorkDay
 from annotator.progress.selectors import KINDS
 from annotator.projects.models import Project
-from annotator.review.models import ON_DECOY, Decision, ReviewItem
+from annotator.review.models import APART, ON_DECOY, Decision, ReviewItem
 
 _Verdict = Decision.Verdict
 _Place = tuple[Any, ...]  # label and fragments
@@ -53,19 +53,20 @@ def day_of(project: Project, day: date) -> Day:
 
 
 def decisions_of(project: Project) -> QuerySet[Decision]:
-    """The project's decisions but for those in tries and on decoys; by whomever, so that the index on project,
-    reviewer and time is used.
+    """The project's decisions but for those in tries, of second readers and on decoys; by whomever, so that the index
+    on project, reviewer and time is used.
     """
     people = list(User.objects.values_list("pk", flat=True))
     made = Decision.objects.filter(project=project, reviewer__in=people)
-    return made.exclude(note_item__unit=ReviewItem.Unit.TRIAL).exclude(stream=ON_DECOY)
+    return made.exclude(note_item__unit__in=APART).exclude(stream=ON_DECOY)
 
 
 def count_queue(project: Project) -> dict[str, dict[str, int]]:
     """What is left, as `CountedProject.queue` has it. Three queries, which read every note."""
     queue: dict[str, dict[str, int]] = defaultdict(dict)
     open_items = ReviewItem.objects.filter(project=project, status=ReviewItem.Status.OPEN).order_by()
-    audits = open_items.filter(unit=ReviewItem.Unit.SPAN, skipped_at=None, stream=ReviewItem.Stream.AUDIT)
+    spans = open_items.filter(unit__in=[ReviewItem.Unit.SPAN, ReviewItem.Unit.SECOND_SPAN])
+    audits = spans.filter(skipped_at=None, stream=ReviewItem.Stream.AUDIT)
     readings = open_items.filter(unit=ReviewItem.Unit.NOTE)
     for rows in (
         notes_with_state(project).order_by().values_list("note_type", "state"),

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from django import forms
 
-from annotator.browse.forms import type_key
+from annotator.documents.selectors import type_key
 
 PERIODS = {"28": 28, "91": 91, "364": 364, "all": None}
 _WORDS = [("28", "Last 4 weeks"), ("91", "Last 13 weeks"), ("364", "Last 52 weeks"), ("all", "All time")]

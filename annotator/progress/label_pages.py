@@ -66,12 +66,18 @@ class ScoreRow:
 def drift_lead(weeks: Mapping[int, LabelCounts]) -> str:
     """Whether what people label has changed, in a sentence."""
     before, now = _before_and_now(weeks)
+    return known_drift(weeks) or (
+        f"Not enough data to tell a change: {FEWEST_NOTES} notes and {FEWEST_SPANS} spans of each {DRIFT_WEEKS} "
+        f"weeks are needed; there are {counted(before.notes.n, 'note')} and then {counted(now.notes.n, 'note')}."
+    )
+
+
+def known_drift(weeks: Mapping[int, LabelCounts]) -> str:
+    """The same; empty where too little is known."""
+    before, now = _before_and_now(weeks)
     found = drift(before.given, now.given)
     if found is None:
-        return (
-            f"Not enough data to tell a change: {FEWEST_NOTES} notes and {FEWEST_SPANS} spans of each {DRIFT_WEEKS} "
-            f"weeks are needed; there are {counted(before.notes.n, 'note')} and then {counted(now.notes.n, 'note')}."
-        )
+        return ""
     by_chance = "below 0.001" if found.p_value < 0.001 else f"{found.p_value:.3f}"
     return f"{_drift_words(found)} (stability index {found.stability_index:.2f}; p {by_chance})."
 

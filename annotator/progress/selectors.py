@@ -18,7 +18,7 @@ from annotator.core.estimates import Sums
 from annotator.progress.models import LabelDay, WorkDay
 from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
-from annotator.review.models import ON_DECOY, Decision, ReviewItem
+from annotator.review.models import APART, ON_DECOY, Decision, ReviewItem
 from annotator.suggestions.models import Labeler
 
 KINDS = ("accept", "relabel", "bounds", "reject", "add", "skip", "other", "undo")
@@ -145,7 +145,7 @@ def work_of(scope: Scope, users: Iterable[User]) -> Mapping[int, Work]:
 def times_of(scope: Scope, users: Sequence[User], *, since: datetime | None) -> Mapping[int, list[list[float]]]:
     """The active seconds of each person's newest thousand decisions that were timed, a list a note. Two queries."""
     timed = Decision.objects.filter(project=scope.project, active_seconds__isnull=False, verdict__in=_TIMED)
-    timed = timed.exclude(note_item__unit=ReviewItem.Unit.TRIAL).exclude(stream=ON_DECOY)
+    timed = timed.exclude(note_item__unit__in=APART).exclude(stream=ON_DECOY)
     if since is not None:
         timed = timed.filter(decided_at__gte=since)
     if scope.note_type is not None:

@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from annotator.browse.selectors import note_types, seconds_since, tallies
+from annotator.browse.selectors import seconds_since, tallies
 from annotator.core.estimates import median, rate_interval, share_interval
 from annotator.core.wording import spreadsheet_safe
+from annotator.documents.selectors import note_types
 from annotator.progress import label_pages, pages, selectors
 from annotator.progress.counting import count_queue
 from annotator.progress.forms import ProgressFilter

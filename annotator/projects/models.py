@@ -16,6 +16,10 @@ class Project(models.Model):
         SHOWN = "shown", "Show what the model says"
         BLIND = "blind", "Hide label and score until decided"
 
+    class Seconds(models.TextChoices):
+        OFF = "off", "Nobody"
+        ON = "on", "Another reviewer, who is not told"
+
     class Policy(models.TextChoices):
         BENEFIT = "benefit", "Where a minute of reading finds most that is wrong, note by note"
         LEAST_CERTAIN = "least_certain", "The least certain first"
@@ -34,6 +38,15 @@ class Project(models.Model):
     decoy_percent = models.PositiveSmallIntegerField(
         default=0, help_text="decoys for a hundred suggestions; reviewers are told where it is not 0"
     )
+    seconds = models.CharField(
+        max_length=10,
+        choices=Seconds,
+        default=Seconds.OFF,
+        help_text="who decides audits again, of batches frozen from now on",
+    )
+    second_percent = models.PositiveSmallIntegerField(
+        default=10, help_text="of the audits that were found right; those found wrong are all decided again"
+    )
     created_at = models.DateTimeField()
     retain_until = models.DateField(null=True, help_text="after this day everything in the project is purged")
     members = models.ManyToManyField(settings.AUTH_USER_MODEL, through="Membership", related_name="+")
@@ -46,6 +59,7 @@ class Project(models.Model):
                 name="project_percents",
             ),
             models.CheckConstraint(condition=models.Q(decoy_percent__lte=10), name="project_decoys"),
+            models.CheckConstraint(condition=models.Q(second_percent__lte=100), name="project_second_percent"),
         ]
 
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 
 from annotator.adjudication.models import Choice, Gold, RuleRun
 from annotator.annotations.models import Annotation, AnnotationSet, Comment, DocumentValue, Relation
-from annotator.builds.models import DatasetBuild
+from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
 from annotator.certificates.models import (
     AcceptanceTarget,
     Batch,
@@ -18,11 +18,12 @@ from annotator.certificates.models import (
     Calibrator,
     CalibratorCase,
     Certificate,
+    FitWish,
     Region,
     WatchedSuggestion,
 )
 from annotator.documents.models import Document
-from annotator.exchange.models import Import
+from annotator.exchange.models import Import, ImportedReading
 from annotator.jobs.models import Job
 from annotator.notices.models import Notice
 from annotator.progress.models import CountedProject, LabelDay, WorkDay
@@ -30,7 +31,17 @@ from annotator.projects.models import Guideline, Invitation, Membership, Project
 from annotator.qualification.models import Admission, Qualification, ReferenceNote, Trial, TrialNote
 from annotator.quality.models import AgreementReport
 from annotator.readings.models import Adjudication, Comparison, Difference, ReaderPair, TokenRatings
-from annotator.review.models import Decision, Decoy, DecoyAnswer, ReviewItem, Round, RoundJob, RoundReader
+from annotator.review.models import (
+    Barred,
+    Decision,
+    Decoy,
+    DecoyAnswer,
+    ReviewItem,
+    Round,
+    RoundJob,
+    RoundReader,
+    SecondRead,
+)
 from annotator.suggestions.models import (
     Candidate,
     ExamplePool,
@@ -56,9 +67,12 @@ OF_NOTES: tuple[_Table, ...] = (
     (Decision, "note_item__document", "n_decisions"),
     (DecoyAnswer, "decoy__item__document", "n_decoy_answers"),
     (Decoy, "item__document", "n_decoys"),
+    (SecondRead, "suggestion__document", "n_second_reads"),
+    (Barred, "item__document", "n_barred"),
     (ReviewItem, "document", "n_review_items"),
     (TrialNote, "document", "n_trial_notes"),
     (ReferenceNote, "document", "n_reference_notes"),
+    (ImportedReading, "document", "n_imported_readings"),
     (Comment, "set__document", "n_comments"),
     (Relation, "set__document", "n_relations"),
     (DocumentValue, "set__document", "n_document_values"),
@@ -76,6 +90,8 @@ OF_NOTES: tuple[_Table, ...] = (
 )
 # What else belongs to a project, once its notes are gone, with its way to the project.
 OF_PROJECTS: tuple[_Table, ...] = (
+    (LockedGroup, "test_set__project", "n_locked_groups"),
+    (LockedTestSet, "project", "n_locked_test_sets"),
     (RoundReader, "round__project", "n_round_readers"),
     (Round, "project", "n_rounds"),
     (ReaderPair, "project", "n_reader_pairs"),
@@ -85,6 +101,7 @@ OF_PROJECTS: tuple[_Table, ...] = (
     (Certificate, "project", "n_certificates"),
     (Region, "batch__project", "n_regions"),
     (Batch, "project", "n_batches"),
+    (FitWish, "labeler__project", "n_fit_wishes"),
     (Calibrator, "project", "n_calibrators"),
     (AcceptanceTarget, "project", "n_acceptance_targets"),
     (LabelRun, "project", "n_runs"),

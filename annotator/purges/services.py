@@ -22,6 +22,8 @@ from annotator.adjudication.models import RuleRun
 from annotator.audit.services import record_event
 from annotator.builds.models import DatasetBuild
 from annotator.builds.services import stop_builds, sweep_builds, withdraw_files
+from annotator.builds.splits import group_of
+from annotator.builds.test_sets import forget_groups
 from annotator.documents.models import Document
 from annotator.exchange.models import Import
 from annotator.exchange.spool import remove_folder
@@ -68,6 +70,9 @@ def purge_notes(*, project: Project, doomed: Doomed, actor: User | None, now: da
     n_builds = withdraw_files(builds=builds_holding(project=project, notes=notes), now=now)
     _count(tombstone, Counter(n_builds=n_builds))
     stop_builds(project=project, now=now)
+    names = notes.order_by().values_list("patient_id", "external_id")
+    groups = {group_of(patient_id=patient_id, external_id=external_id) for patient_id, external_id in names}
+    _count(tombstone, Counter(n_locked_groups=forget_groups(project=project, groups=groups)))
     end_purged(project=project, document_ids=list(notes.values_list("pk", flat=True)), now=now)
     _cancel_labelling(LabelJob.objects.filter(document__in=notes), now)
     _take(tombstone, notes, now)

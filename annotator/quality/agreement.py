@@ -8,7 +8,7 @@ from itertools import islice
 
 from django.db.models import QuerySet
 
-from annotator.annotations.models import AnnotationSet
+from annotator.annotations.models import APART, AnnotationSet
 from annotator.annotations.selectors import has_certified
 from annotator.core.readings import Reading, ReadNote
 from annotator.documents.models import Document
@@ -46,7 +46,7 @@ def _submitted() -> QuerySet[AnnotationSet]:
     """Readings of people, but for those in which certificates have accepted spans, and gold."""
     submitted = AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED, annotator__isnull=False)
     found = submitted.filter(~has_certified())
-    return found.exclude(kind=AnnotationSet.Kind.TRIAL)
+    return found.exclude(kind__in=APART)
 
 
 def _readings_of_people(documents: Collection[int]) -> tuple[Mapping[int, dict[str, Reading]], Mapping[int, Reading]]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import F
 
-from annotator.annotations.models import AnnotationSet
+from annotator.annotations.models import APART, AnnotationSet
 from annotator.annotations.selectors import has_certified
 from annotator.core import differences
 from annotator.core.agreement import GOLD, Kind, Pair, Tally, note_cells
@@ -121,7 +121,7 @@ def _readers(document_ids: Collection[int]) -> dict[int, _Readers]:
     """
     found: dict[int, _Readers] = defaultdict(_Readers)
     sets = AnnotationSet.objects.filter(document__in=document_ids, status=AnnotationSet.Status.SUBMITTED)
-    sets = sets.exclude(kind=AnnotationSet.Kind.TRIAL).filter(~has_certified(), annotator__isnull=False).order_by()
+    sets = sets.exclude(kind__in=APART).filter(~has_certified(), annotator__isnull=False).order_by()
     for row, document, kind, reader, at in sets.values_list(
         "pk", "document_id", "kind", "annotator_id", "submitted_at"
     ):

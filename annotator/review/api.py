@@ -30,7 +30,7 @@ from annotator.review import leases, rounds, services
 from annotator.review.blinding import hidden_among
 from annotator.review.commenting import comment_on, take_back
 from annotator.review.decoys import told_decoys
-from annotator.review.models import Decision, ReviewItem
+from annotator.review.models import IN_HAND, Decision, ReviewItem
 from annotator.review.relations import relation_for
 from annotator.review.selectors import note_item_for, note_view, target_for
 from annotator.review.serializers import (
@@ -55,9 +55,7 @@ class ReviewItems(ApiView):
     def get(self, request: Request, project_id: str) -> Response:
         """The notes that the caller has open or has finished."""
         membership = membership_of(request, project_id, Action.REVIEW)
-        found = ReviewItem.objects.filter(
-            project=membership.project, unit=ReviewItem.Unit.NOTE, leased_by=membership.user
-        )
+        found = ReviewItem.objects.filter(project=membership.project, unit__in=IN_HAND, leased_by=membership.user)
         if "status" in self.query:
             found = found.filter(status=self.query["status"])
         found = found.select_related("document").defer("document__text", "document__metadata")

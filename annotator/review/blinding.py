@@ -78,7 +78,7 @@ def hidden_suggestions(project: Project) -> Q:
         return hidden
     masked = ReviewItem.objects.filter(
         project=project,
-        unit=ReviewItem.Unit.SPAN,
+        unit__in=[ReviewItem.Unit.SPAN, ReviewItem.Unit.SECOND_SPAN],
         status=ReviewItem.Status.OPEN,
         stream=ReviewItem.Stream.AUDIT,
     )

@@ -154,7 +154,7 @@ class Desk:
         submit_set(target=self.set, now=self.now)
         if self.note_item.is_trial:
             trial_note_submitted(document_id=self.note_item.document_id, user=self.reviewer, now=self.now)
-        else:
+        elif not self.note_item.is_second:
             tell_decoys(note_item=self.note_item, now=self.now)
             tell_read(document_ids=[self.note_item.document_id])
 

@@ -28,6 +28,7 @@ from annotator.review.outcomes import DecidedCase as DecidedCase
 from annotator.review.outcomes import candidates as candidates
 from annotator.review.outcomes import decided_cases as decided_cases
 from annotator.review.outcomes import outcomes_of as outcomes_of
+from annotator.review.outcomes import second_outcomes_of as second_outcomes_of
 from annotator.review.queue import tell_read
 from annotator.suggestions.models import Labeler, Suggestion
 

@@ -25,9 +25,10 @@ from annotator.notices.models import Kind
 from annotator.notices.services import notify
 from annotator.projects.models import Membership, Project
 from annotator.qualification.selectors import is_on_trial, open_notes
-from annotator.review.models import ReviewItem, RoundJob, RoundReader
+from annotator.review.models import IN_HAND, ReviewItem, RoundJob, RoundReader
 from annotator.review.policies import next_note
 from annotator.review.queue import queue_trial
+from annotator.review.second_reads import second_notes, takeable_seconds
 
 LEASE = timedelta(minutes=10)
 
@@ -39,9 +40,9 @@ class LeaseConflict(Exception):
 def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
     """Lease the note that comes next by the project's policy (`review.policies`); None where none is left for them.
 
-    A note that the person holds already comes first, so that a second click does not hold two; then what is assigned
-    to them, the first due first; what they left for later comes last. Who has to qualify gets the notes of their try,
-    which begins with the first.
+    A note that the person holds already comes first, so that a second click does not hold two; then audits that a test
+    waits for a second reader of; then what is assigned to them, the first due first; what they left for later comes
+    last. Who has to qualify gets the notes of their try, which begins with the first.
     """
     if is_on_trial(project=project, user=reviewer):
         queue_trial(project=project, reviewer=reviewer, now=now)
@@ -51,7 +52,15 @@ def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
     while True:
         held = held_notes(project=project, reviewer=reviewer, now=now).first()
         notes = takeable_notes(project=project, reviewer=reviewer, now=now)
-        item = held or _assigned(notes, project, reviewer) or next_note(notes, project=project, reviewer=reviewer)
+        second = takeable_seconds([project], reviewer=reviewer, now=now).first()
+        is_left = second is not None and second.skipped_at is not None
+        item = (
+            held
+            or (None if is_left else second)
+            or _assigned(notes, project, reviewer)
+            or next_note(notes, project=project, reviewer=reviewer)
+            or second
+        )
         if item is None or item == held or _take(item, reviewer=reviewer, now=now):
             return item
 
@@ -59,12 +68,17 @@ def take_next(*, project: Project, reviewer: User, now: datetime) -> ReviewItem 
 def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewItem:
     """Lease a slot of this note. Raises LeaseConflict where there is none for this person.
 
-    Who has to qualify gets their try's notes only, and what they hold already.
+    Who has to qualify gets their try's notes only, and what they hold already. Who may be the second reader of its
+    audits is that first, since their own slot would show what the first reader said.
     """
-    items = takeable_notes(project=document.project, reviewer=reviewer, now=now, with_held=True)
+    project = document.project
+    items = takeable_notes(project=project, reviewer=reviewer, now=now, with_held=True)
     item = items.filter(document=document).first()
+    if item is None and not is_on_trial(project=project, user=reviewer):
+        seconds = takeable_seconds([project], reviewer=reviewer, now=now, with_held=True)
+        item = seconds.filter(document=document).first()
     if item is None:
-        held = held_notes(project=document.project, reviewer=reviewer, now=now).filter(document=document).first()
+        held = held_notes(project=project, reviewer=reviewer, now=now).filter(document=document).first()
         if held is not None and held.is_read_by(reviewer):
             return held
     if item is None or not _take(item, reviewer=reviewer, now=now):
@@ -76,7 +90,11 @@ def take_note(*, document: Document, reviewer: User, now: datetime) -> ReviewIte
 
 def take_note_of(*, item: ReviewItem, reviewer: User, now: datetime) -> ReviewItem | None:
     """Lease the note of a span item, or go on holding it; None where someone else has come before."""
-    notes = takeable_notes(project=item.document.project, reviewer=reviewer, now=now, with_held=True)
+    project = item.document.project
+    if item.unit in (ReviewItem.Unit.SECOND, ReviewItem.Unit.SECOND_SPAN):
+        notes = takeable_seconds([project], reviewer=reviewer, now=now, with_held=True)
+    else:
+        notes = takeable_notes(project=project, reviewer=reviewer, now=now, with_held=True)
     note_item = notes.filter(document=item.document_id, slot=item.slot).first()
     if note_item is None:
         return None
@@ -117,7 +135,7 @@ def let_go(*, project: Project, reviewer: User) -> None:
     """End all leases of someone who reviews in the project no longer: others may take these notes over at once, and
     those of a round whoever reads in it.
     """
-    notes = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
+    notes = ReviewItem.objects.filter(project=project, unit__in=IN_HAND, status=ReviewItem.Status.OPEN)
     notes.filter(leased_by=reviewer, lease_expires_at__isnull=False).update(lease_expires_at=None)
     notes.filter(assigned_to=reviewer).update(assigned_to=None, version=F("version") + 1)
 
@@ -126,7 +144,7 @@ def held_notes(*, project: Project, reviewer: User, now: datetime) -> QuerySet[R
     """Open notes that the reviewer holds, the one that runs out last first."""
     return ReviewItem.objects.filter(
         project=project,
-        unit=ReviewItem.Unit.NOTE,
+        unit__in=IN_HAND,
         status=ReviewItem.Status.OPEN,
         leased_by=reviewer,
         lease_expires_at__gt=now,
@@ -146,7 +164,9 @@ def takeable_notes(*, project: Project, reviewer: User, now: datetime, with_held
 def takeable_in(
     projects: Collection[Project], *, reviewer: User, now: datetime, with_held: bool = False
 ) -> QuerySet[ReviewItem]:
-    """Those of several projects in which the reviewer has not to qualify first, in no order."""
+    """Those of several projects in which the reviewer has not to qualify first, in no order; none that waits for a
+    second reader who may be this one.
+    """
     is_free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
     if with_held:
         is_free |= Q(leased_by=reviewer)
@@ -154,10 +174,20 @@ def takeable_in(
     items = ReviewItem.objects.filter(unit=ReviewItem.Unit.NOTE)
     others = Q(document__in=items.filter(leased_by=reviewer).values("document"))
     others |= Q(document__in=items.filter(assigned_to=reviewer).values("document"))
-    others |= Q(document__in=AnnotationSet.objects.filter(annotator=reviewer).values("document"))
+    sets = AnnotationSet.objects.filter(annotator=reviewer).exclude(kind=AnnotationSet.Kind.SECOND)
+    others |= Q(document__in=sets.values("document"))
     notes = ReviewItem.objects.filter(project__in=projects, unit=ReviewItem.Unit.NOTE, status=ReviewItem.Status.OPEN)
     is_new = Q(leased_by=reviewer) | Q(assigned_to=reviewer) | ~others
+    seconds = second_notes(projects, reviewer=reviewer).order_by()
+    notes = notes.exclude(document__in=seconds.values("document"))
     return notes.filter(is_free).filter(is_for(reviewer, now=now)).filter(is_new)
+
+
+def count_takeable(project: Project, *, reviewer: User, now: datetime) -> int:
+    """How many notes of the project there are for the reviewer, who has not to qualify first. Two queries."""
+    notes = takeable_in([project], reviewer=reviewer, now=now, with_held=True)
+    seconds = takeable_seconds([project], reviewer=reviewer, now=now, with_held=True).order_by()
+    return sum(found.values("document").distinct().count() for found in (notes, seconds))
 
 
 def is_for(reviewer: User, *, now: datetime) -> Q:
@@ -214,7 +244,7 @@ def _take(item: ReviewItem, *, reviewer: User, now: datetime) -> bool:
     if not taken:
         return False
     if item.leased_by_id not in (None, reviewer.pk):
-        hand_over(document_id=item.document_id, annotator_id=item.leased_by_id, to=reviewer)
+        hand_over(document_id=item.document_id, annotator_id=item.leased_by_id, to=reviewer, kind=item.set_kind)
     open_set(document=item.document, annotator=reviewer, kind=item.set_kind)
     document = item.document
     record_event(

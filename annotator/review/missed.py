@@ -22,7 +22,7 @@ from annotator.core.spans import Span
 from annotator.core.surfaces import normal_surface, surface_keys
 from annotator.documents.models import Document
 from annotator.review.blinding import is_read_alone
-from annotator.review.models import ON_DECOY, Decision, ReviewItem
+from annotator.review.models import APART, ON_DECOY, Decision, ReviewItem
 from annotator.review.selectors import NoteView
 from annotator.review.similar import is_finished
 from annotator.suggestions.models import Candidate, LabelJob
@@ -125,7 +125,7 @@ def _found(view: NoteView, finished: Collection[int]) -> dict[str, list[Found]]:
             undone_by=None,
             item__suggestion__label__in={one.label for one in open_ones},
         )
-        .exclude(note_item__unit=ReviewItem.Unit.TRIAL)
+        .exclude(note_item__unit__in=APART)
         .values_list("item__suggestion__label", "item__suggestion__surface")
     }
     found: dict[str, list[Found]] = {}

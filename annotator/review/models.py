@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet, DocumentValue, Relation
+from annotator.certificates.models import Batch, BatchMember
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.jobs.models import Job
@@ -26,8 +27,8 @@ REVEALED = "revealed"
 ASKED_AGAIN = "asked_again"
 # In the place of a decision's stream, where nobody had asked.
 UNASKED = "unasked"
-# The slots from here on are of trials.
-FIRST_TRIAL = 1000
+# The slots from here on are of no readers of the note: of trials, and of second readers of audits.
+FIRST_APART = 1000
 # The stream of decisions on decoys, by which whatever counts decisions leaves them out.
 ON_DECOY = "decoy"
 
@@ -109,9 +110,11 @@ class ReviewItem(models.Model):
 
     Each note has one item of unit *note* for every reader (`slot` 1..n). It carries the lease: who holds it decides
     the span items of the same note and slot. A note that a new annotator tries is an item of unit *trial*, in a slot of
-    its own above FIRST_TRIAL, whose spans are of unit *trial span*: whatever asks for notes and spans sees neither, and
+    its own above FIRST_APART, whose spans are of unit *trial span*: whatever asks for notes and spans sees neither, and
     nobody else is ever given it. A `Decoy` has an item of unit *decoy*: its reader is asked as about a span, and
-    whatever counts, tests or learns from spans does not see it. `version` grows with every change, and every change
+    whatever counts, tests or learns from spans does not see it. Who decides audits of the note again has an item of
+    unit *second* in a slot above FIRST_APART too, and items of unit *second span* for all that was suggested in it:
+    those to be decided are open audits, the others held. `version` grows with every change, and every change
     names the version it saw. `confidence` stays empty until a calibrator has turned the suggestion's score into one. A
     span is *held* while a test decides whether it may be accepted without review, and *certified* once it was: nobody
     is asked, and whoever reads the note may decide it all the same. A note that certificates alone have finished is
@@ -130,6 +133,8 @@ class ReviewItem(models.Model):
         TRIAL = "trial"
         TRIAL_SPAN = "trial_span"
         DECOY = "decoy"
+        SECOND = "second"
+        SECOND_SPAN = "second_span"
 
     class Stream(models.TextChoices):
         UNCERTAIN = "uncertain"
@@ -147,7 +152,7 @@ class ReviewItem(models.Model):
     document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="review_items")
     suggestion = models.ForeignKey(Suggestion, on_delete=models.PROTECT, null=True, related_name="review_items")
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
-    unit = models.CharField(max_length=10, choices=Unit)
+    unit = models.CharField(max_length=20, choices=Unit)
     slot = models.PositiveSmallIntegerField(default=1)
     stream = models.CharField(max_length=20, choices=Stream, default=Stream.UNCERTAIN)
     reason = models.CharField(max_length=40, blank=True)
@@ -173,7 +178,9 @@ class ReviewItem(models.Model):
                 fields=["suggestion", "slot"], condition=Q(suggestion__isnull=False), name="review_item_of_span"
             ),
             models.UniqueConstraint(
-                fields=["document", "slot"], condition=Q(unit__in=["note", "trial"]), name="review_item_of_note"
+                fields=["document", "slot"],
+                condition=Q(unit__in=["note", "trial", "second"]),
+                name="review_item_of_note",
             ),
             models.UniqueConstraint(
                 fields=["document", "assigned_to"],
@@ -185,13 +192,13 @@ class ReviewItem(models.Model):
                 name="review_item_of_round",
             ),
             models.CheckConstraint(
-                condition=Q(unit__in=["note", "trial", "decoy"], suggestion=None)
-                | Q(unit__in=["span", "trial_span"], suggestion__isnull=False),
+                condition=Q(unit__in=["note", "trial", "decoy", "second"], suggestion=None)
+                | Q(unit__in=["span", "trial_span", "second_span"], suggestion__isnull=False),
                 name="review_item_unit",
             ),
             models.CheckConstraint(
-                condition=Q(unit__in=["note", "span", "decoy"], slot__lt=FIRST_TRIAL)
-                | Q(unit__in=["trial", "trial_span"], slot__gte=FIRST_TRIAL),
+                condition=Q(unit__in=["note", "span", "decoy"], slot__lt=FIRST_APART)
+                | Q(unit__in=["trial", "trial_span", "second", "second_span"], slot__gte=FIRST_APART),
                 name="review_item_slot",
             ),
         ]
@@ -226,6 +233,10 @@ class ReviewItem(models.Model):
         return self.unit == ReviewItem.Unit.TRIAL
 
     @property
+    def is_second(self) -> bool:
+        return self.unit == ReviewItem.Unit.SECOND
+
+    @property
     def asked(self) -> Suggestion | Decoy | None:
         """What a span item asks about; None of a note."""
         return self.decoy if self.unit == ReviewItem.Unit.DECOY else self.suggestion
@@ -233,6 +244,8 @@ class ReviewItem(models.Model):
     @property
     def set_kind(self) -> AnnotationSet.Kind:
         """What the sets are that this note item is worked on in."""
+        if self.is_second:
+            return AnnotationSet.Kind.SECOND
         return AnnotationSet.Kind.TRIAL if self.is_trial else AnnotationSet.Kind.READING
 
     def is_read_by(self, user: User) -> bool:
@@ -240,11 +253,14 @@ class ReviewItem(models.Model):
         return self.leased_by_id == user.pk and (self.round_id is None or self.assigned_to_id == user.pk)
 
 
-# The units that wait for no reader of a note.
+# The units that wait for no reader of a note. A second reader of audits is one, whom others must not sway.
 OF_NO_READER = (
     *(ReviewItem.Unit.SPAN, ReviewItem.Unit.TRIAL, ReviewItem.Unit.TRIAL_SPAN),
-    ReviewItem.Unit.DECOY,
+    *(ReviewItem.Unit.DECOY, ReviewItem.Unit.SECOND_SPAN),
 )
+# Notes as somebody reads them in earnest, and what counts as no reading of the project.
+IN_HAND = (ReviewItem.Unit.NOTE, ReviewItem.Unit.SECOND)
+APART = (ReviewItem.Unit.TRIAL, ReviewItem.Unit.SECOND)
 # The units that the reader of a note is asked about.
 ASKED_OF_READER = (ReviewItem.Unit.SPAN, ReviewItem.Unit.DECOY)
 
@@ -343,6 +359,31 @@ class DecoyAnswer(_Place):
     @property
     def person(self) -> User:
         return self.annotator
+
+
+class SecondRead(models.Model):
+    """An audited suggestion that a second reader decides, or decided; and what the first had said when it was asked.
+
+    Without an `item` nobody was left who could decide it without knowing the first's word, which then counts. `outcome`
+    is the second's, as the last look found it, and empty until then.
+    """
+
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="second_reads")
+    suggestion = models.OneToOneField(Suggestion, on_delete=models.PROTECT, related_name="+")
+    item = models.OneToOneField(ReviewItem, on_delete=models.PROTECT, null=True, related_name="second_read")
+    first = models.CharField(max_length=10, choices=BatchMember.Outcome)
+    outcome = models.CharField(max_length=10, choices=BatchMember.Outcome, blank=True)
+    asked_at = models.DateTimeField()
+
+
+class Barred(models.Model):
+    """Somebody who may not be the second reader of a note: they decided there first, or have had it in hand since."""
+
+    item = models.ForeignKey(ReviewItem, on_delete=models.CASCADE, related_name="barred")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["item", "user"], name="barred_once")]
 
 
 class Decision(models.Model):

@@ -13,7 +13,7 @@ from annotator.core.schema import Schema, SchemaError
 from annotator.core.sections import sections
 from annotator.documents.models import Document
 from annotator.projects.models import SchemaVersion
-from annotator.review.models import FIRST_TRIAL, Decision, ReviewItem
+from annotator.review.models import FIRST_APART, Decision, ReviewItem
 from annotator.suggestions.models import Labeler, Suggestion
 
 _PAGE = 500
@@ -47,7 +47,7 @@ def candidates(*, labeler: Labeler) -> QuerySet[Suggestion]:
     notes = ReviewItem.objects.filter(document=OuterRef("document"), unit=_Unit.NOTE)
     decided = Decision.objects.filter(item=OuterRef("pk"))
     waiting = ReviewItem.objects.filter(
-        ~Exists(decided), suggestion=OuterRef("pk"), slot__lt=FIRST_TRIAL, status=_Status.OPEN, skipped_at=None
+        ~Exists(decided), suggestion=OuterRef("pk"), slot__lt=FIRST_APART, status=_Status.OPEN, skipped_at=None
     )
     return Suggestion.objects.filter(
         Exists(waiting),
@@ -70,6 +70,13 @@ def outcomes_of(*, suggestions: Collection[int]) -> dict[int, bool]:
     for item, is_right in _judged(items.select_related("suggestion").order_by("slot")):
         found.setdefault(_suggestion(item).pk, is_right)
     return found
+
+
+def second_outcomes_of(*, suggestions: Collection[int]) -> dict[int, bool]:
+    """The same of their second readers, each of whom was asked in a slot of their own. Four queries at most."""
+    items = ReviewItem.objects.filter(suggestion__in=suggestions, unit=_Unit.SECOND_SPAN, second_read__isnull=False)
+    judged = _judged(items.select_related("suggestion"), of=_Unit.SECOND, kind=AnnotationSet.Kind.SECOND)
+    return {_suggestion(item).pk: is_right for item, is_right in judged}
 
 
 def decided_cases(*, labeler: Labeler) -> list[DecidedCase]:
@@ -109,16 +116,23 @@ def decided_cases(*, labeler: Labeler) -> list[DecidedCase]:
     return list(cases.values())
 
 
-def _judged(items: Iterable[ReviewItem]) -> Iterator[tuple[ReviewItem, bool]]:
-    """Those of the span items, come with their suggestions, that are decided, and whether as suggested."""
+def _judged(
+    items: Iterable[ReviewItem],
+    *,
+    of: ReviewItem.Unit = _Unit.NOTE,
+    kind: AnnotationSet.Kind = AnnotationSet.Kind.READING,
+) -> Iterator[tuple[ReviewItem, bool]]:
+    """Those of the span items, come with their suggestions, that are decided, and whether as suggested: in the sets of
+    that kind of the readers of their notes, which are items of unit `of`.
+    """
     known = [item for item in items if _may_be_decided(item)]
     readers = {
         (document, slot): reader
         for document, slot, reader in ReviewItem.objects.filter(
-            document__in={item.document_id for item in known}, unit=_Unit.NOTE
+            document__in={item.document_id for item in known}, unit=of
         ).values_list("document_id", "slot", "leased_by_id")
     }
-    said = _said_at(known)
+    said = _said_at(known, kind)
     schemas = {version.pk: version.schema for version in _versions(said)}
     accepted = {_suggestion(item).pk for item in known if item.status == _Status.CERTIFIED}
     untouched = _live_certified(accepted) if accepted else set()
@@ -137,13 +151,13 @@ def _may_be_decided(item: ReviewItem) -> bool:
     return is_skipped or item.status in (_Status.DECIDED, _Status.CERTIFIED)
 
 
-def _said_at(items: Collection[ReviewItem]) -> dict[tuple[int, int | None, str, str], tuple[int, Mapping[str, str]]]:
-    """What readings of the items' notes have at their places: (schema version, attributes) by note, reader, label and
-    place.
-    """
+def _said_at(
+    items: Collection[ReviewItem], kind: AnnotationSet.Kind
+) -> dict[tuple[int, int | None, str, str], tuple[int, Mapping[str, str]]]:
+    """What sets of that kind have at the items' places: (schema version, attributes) by note, reader, label, place."""
     live = Annotation.objects.filter(
         set__document__in={item.document_id for item in items},
-        set__kind=AnnotationSet.Kind.READING,
+        set__kind=kind,
         fragments__in={_suggestion(item).fragments for item in items},
         status=Annotation.Status.LIVE,
     )

@@ -18,7 +18,7 @@ from annotator.qualification.models import Qualification
 from annotator.qualification.services import begin_trial
 from annotator.readings.services import notes_read
 from annotator.review.blinding import stream_of_note
-from annotator.review.models import ASKED_OF_READER, FIRST_TRIAL, INHERITED, LATE, SUPERSEDED, ReviewItem
+from annotator.review.models import ASKED_OF_READER, FIRST_APART, INHERITED, LATE, SUPERSEDED, ReviewItem
 from annotator.suggestions.models import Suggestion
 
 _WAITING = (ReviewItem.Status.OPEN, ReviewItem.Status.HELD)
@@ -74,7 +74,7 @@ def fit_slots(*, project: Project, documents: Collection[int], n_slots: int) -> 
     """Give each of these notes of the project, which are locked and nobody has begun, exactly so many note items. A new
     one gets the spans of the first; where several read, none of them is held. A fixed number of queries.
     """
-    items = ReviewItem.objects.filter(document__in=documents).exclude(slot__gte=FIRST_TRIAL)
+    items = ReviewItem.objects.filter(document__in=documents).exclude(slot__gte=FIRST_APART)
     items.filter(slot__gt=n_slots).delete()
     if n_slots > 1:
         items.filter(status=ReviewItem.Status.HELD).update(status=ReviewItem.Status.OPEN, version=F("version") + 1)
@@ -220,8 +220,8 @@ def queue_trial(*, project: Project, reviewer: User, now: datetime) -> None:
     is_shown = trial.qualification.suggestions == Qualification.Suggestions.SHOWN
     for note in trial.notes.exclude(document__in=queued.values("document")).order_by("pk"):
         of_note = ReviewItem.objects.filter(document=note.document_id)
-        last = of_note.filter(slot__gte=FIRST_TRIAL).aggregate(last=Max("slot"))["last"]
-        slot = FIRST_TRIAL if last is None else last + 1
+        last = of_note.filter(slot__gte=FIRST_APART).aggregate(last=Max("slot"))["last"]
+        slot = FIRST_APART if last is None else last + 1
         stream = ReviewItem.Stream.UNCERTAIN if is_shown else ReviewItem.Stream.BLIND
         ReviewItem.objects.create(
             project=project,

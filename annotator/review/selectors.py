@@ -27,6 +27,7 @@ from annotator.review.blinding import is_audited_blind, is_read_blind
 from annotator.review.decoys import live_answers, with_decoys
 from annotator.review.models import (
     ASKED_OF_READER,
+    IN_HAND,
     REVEALED,
     UNSEEN,
     Decision,
@@ -46,6 +47,11 @@ AUDIT = "audit"
 # In the place of what a blind audit hides.
 HIDDEN = Label(name="label hidden", code="?", colour="stone", hotkey="", definition="")
 QUEUE_SHOWN = 40
+# The units of what is asked in a note of another unit than a reader's.
+_SPANS_APART: Mapping[str, tuple[ReviewItem.Unit, ...]] = {
+    ReviewItem.Unit.TRIAL: (ReviewItem.Unit.TRIAL_SPAN,),
+    ReviewItem.Unit.SECOND: (ReviewItem.Unit.SECOND_SPAN,),
+}
 SPANS_KEPT = 20_000
 # How many characters of its key name a span in the note, and where another's key begins with the same ones.
 NAMED_BY, NAMED_APART = 4, 12
@@ -201,7 +207,7 @@ class NoteView:
 
 def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
     """The note item of that public id in the project, of a reader or of a trial, with its document. One query."""
-    units = (ReviewItem.Unit.NOTE, ReviewItem.Unit.TRIAL)
+    units = (*IN_HAND, ReviewItem.Unit.TRIAL)
     found = (
         ReviewItem.objects.select_related("document").filter(public_id=item_id, unit__in=units, project=project).first()
     )
@@ -212,7 +218,7 @@ def note_item_for(*, project: Project, item_id: str) -> ReviewItem | None:
 
 def span_items(note_item: ReviewItem) -> QuerySet[ReviewItem]:
     """The span items of the note and slot of `note_item`, and those of its decoys."""
-    units = (ReviewItem.Unit.TRIAL_SPAN,) if note_item.is_trial else ASKED_OF_READER
+    units = _SPANS_APART.get(note_item.unit, ASKED_OF_READER)
     return ReviewItem.objects.filter(document_id=note_item.document_id, slot=note_item.slot, unit__in=units)
 
 
@@ -314,9 +320,7 @@ def queue_counts(*, project: Project, reviewer: User) -> dict[str, int]:
 
 def notes_of(*, project: Project, reviewer: User, status: str) -> list[ReviewItem]:
     """The reader's twenty newest notes that are begun or done. One query."""
-    notes = ReviewItem.objects.filter(
-        is_begun(), project=project, unit=ReviewItem.Unit.NOTE, leased_by=reviewer, status=status
-    )
+    notes = ReviewItem.objects.filter(is_begun(), project=project, unit__in=IN_HAND, leased_by=reviewer, status=status)
     return list(
         notes.select_related("document")
         .defer("document__text")

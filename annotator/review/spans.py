@@ -1,8 +1,8 @@
 """Working by span: which span comes next for a reviewer, and back to the one decided last.
 
-Audits come first, in the random order of their keys; then what is uncertain, in the order of the project's policy
-(`review.policies`); what was skipped comes last. A span is served with its note, so only where nobody else holds the
-note and it is not read blind.
+Audits come first, those that wait for a second reader before the others, in the random order of their keys; then what
+is uncertain, in the order of the project's policy (`review.policies`); what was skipped comes last. A span is served
+with its note, so only where nobody else holds the note and it is not read blind.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from annotator.accounts.models import User
 from annotator.projects.models import Project
+from annotator.qualification.selectors import is_on_trial
 from annotator.review.desk import DecisionRefused
 from annotator.review.leases import release, take_note_of, takeable_notes
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.policies import next_uncertain
+from annotator.review.second_reads import next_second_span
 
 Stream = ReviewItem.Stream
 
@@ -42,15 +44,20 @@ def take_next_span(
 def next_span(*, project: Project, reviewer: User, now: datetime) -> ReviewItem | None:
     """The span that comes next for this person, with its note and project: of the notes assigned to them, then of any.
 
-    Thirteen queries at most, fourteen where there are decoys, each by an index. Spans are looked through only where
+    Fourteen queries at most, fifteen where there are decoys, each by an index. Spans are looked through only where
     there is such a note: those of other people's would be looked through to the last.
     """
     notes = _notes(project=project, reviewer=reviewer, now=now).order_by()
+    second = next_second_span(project=project, reviewer=reviewer, now=now)
+    if second is not None and is_on_trial(project=project, user=reviewer):
+        second = None
+    if second is not None and second.skipped_at is None:
+        return second
     mine, others = notes.filter(assigned_to=reviewer), notes.exclude(assigned_to=reviewer)
     spans = _spans(project)
     found = _first(spans.filter(document__in=mine.values("document")), mine, project) if mine.exists() else None
     found = found or (_first(spans, others, project) if others.exists() else None)
-    return (_decoy_before(found, notes, project) if project.decoy_percent else None) or found
+    return (_decoy_before(found, notes, project) if project.decoy_percent else None) or found or second
 
 
 def _decoy_before(found: ReviewItem | None, notes: QuerySet[ReviewItem], project: Project) -> ReviewItem | None:

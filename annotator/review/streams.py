@@ -1,11 +1,11 @@
 """How a project's notes and spans come to its reviewers, as its leads set it: the policy, the share of notes that are
-read blind, the share of accepted suggestions that people go on deciding, whether audits are blind, and how many decoys
-there are."""
+read blind, the share of accepted suggestions that people go on deciding, whether audits are blind, how many decoys
+there are, and who decides audits again."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 
 from django.db import transaction
@@ -35,7 +35,8 @@ class StreamsRefused(ValueError):
 @dataclass(frozen=True, slots=True)
 class Streams:
     """The settings; shares in per cent. None may be read blind; of what is accepted something is always decided.
-    `decoy_percent` are the decoys for a hundred suggestions: none is the rule.
+    `decoy_percent` are the decoys for a hundred suggestions: none is the rule. `seconds` and `second_percent` count for
+    batches that are frozen from then on.
     """
 
     policy: str
@@ -43,10 +44,12 @@ class Streams:
     watch_percent: int
     audits: str
     decoy_percent: int
+    seconds: str = Project.Seconds.OFF
+    second_percent: int = 10
 
 
 def streams_of(project: Project) -> Streams:
-    return Streams(project.policy, project.blind_percent, project.watch_percent, project.audits, project.decoy_percent)
+    return Streams(**{each.name: getattr(project, each.name) for each in fields(Streams)})
 
 
 @transaction.atomic
@@ -118,6 +121,10 @@ def _refuse_wrong(streams: Streams) -> None:
         raise StreamsRefused(f"the policy is one of {', '.join(Project.Policy.values)}")
     if streams.audits not in Project.Audits.values:
         raise StreamsRefused(f"audits are one of {', '.join(Project.Audits.values)}")
+    if streams.seconds not in Project.Seconds.values:
+        raise StreamsRefused(f"audits are decided again by one of {', '.join(Project.Seconds.values)}")
+    if not 0 <= streams.second_percent <= 100:
+        raise StreamsRefused(f"{streams.second_percent} % of right audits cannot be decided again: 0 to 100 are wanted")
     if not 0 <= streams.blind_percent <= 100:
         raise StreamsRefused(f"{streams.blind_percent} % of the notes cannot be read blind: 0 to 100 are wanted")
     if not 1 <= streams.watch_percent <= 100:

@@ -99,7 +99,7 @@ def _reopen_note(desk: Desk) -> None:
             status=ReviewItem.Status.OPEN, version=F("version") + 1
         )
     reopen_set(target=desk.set)
-    if not note_item.is_trial:
+    if not (note_item.is_trial or note_item.is_second):
         tell_read(document_ids=[note_item.document_id])
 
 

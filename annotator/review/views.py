@@ -59,10 +59,7 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     counts = queue_counts(project=project, reviewer=reviewer)
     context = page_context(membership, current="Review") | {
         "counts": counts | {"total": counts["n_open"] + counts["n_done"]},
-        "n_takeable": leases.takeable_in([project], reviewer=reviewer, now=timezone.now(), with_held=True)
-        .values("document")
-        .distinct()
-        .count(),
+        "n_takeable": leases.count_takeable(project, reviewer=reviewer, now=timezone.now()),
         "lists": [
             ("Yours, not done", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.OPEN)),
             ("Done by you", notes_of(project=project, reviewer=reviewer, status=ReviewItem.Status.DECIDED)),

@@ -16,6 +16,7 @@ from annotator.certificates.models import Batch, BatchMember, Certificate, Watch
 from annotator.projects.models import Project
 from annotator.review.holding import ask_spans, certify_spans, hold_spans, release_spans
 from annotator.review.models import ReviewItem
+from annotator.review.seconding import close_second
 from annotator.routing.looking import PAGE, n_watched
 from annotator.routing.selectors import certificate_of, members_of, open_batches
 from annotator.suggestions.models import Suggestion
@@ -74,6 +75,8 @@ def release_due(project: Project, now: datetime) -> bool:
     if page:
         let_go(page, now=now)
     else:
+        if batch.status == Batch.Status.ENDED:
+            close_second(batch=batch)
         Batch.objects.filter(pk=batch.pk).update(ended_at=now)
     return True
 

@@ -27,7 +27,9 @@ class Trust(ApiView):
         """Targets, calibrators, batches with the evidence of their regions, and certificates, newest first.
 
         As `manage.py trust --json` has it. `log_evidence` is null where nothing speaks for a region, or where it is
-        sure; `is_passed` tells which.
+        sure; `is_passed` tells which. `second_reader` is null where a test has none; of what it measures,
+        `wrong_to_right` are false alarms of the first reader, `right_to_wrong` errors that they overlooked, in the
+        drawn share and, `expected`, in all audits called right.
         """
         return _answer(membership_of(request, project_id, Action.MEASURE).project)
 

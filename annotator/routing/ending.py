@@ -1,7 +1,7 @@
 """Tests and certificates that end: nothing more is accepted, what was accepted stays, what was held goes to people.
 
 They end when what they rest on is no longer so: the labeler is replaced for these notes, the schema or the calibrator
-changes, a lead wants something else, or a purge takes members away.
+changes, a lead wants something else, a purge takes members away, or nobody is left for second readings.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from annotator.projects.access import Action
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema, members_who
 from annotator.projects.services import lock_projects
+from annotator.routing.second import is_alone
 from annotator.routing.selectors import certificate_of, open_batches
 from annotator.suggestions.models import LabelJob
 
 # Why a test or a certificate is over, as codes.
 LABELER, SCHEMA, CALIBRATOR, TARGET, PURGED = "labeler", "schema", "calibrator", "target", "purged"
-NOT_CERTIFIED, NO_GAIN, REVOKED = "not_certified", "no_gain", "revoked"
+NOT_CERTIFIED, NO_GAIN, REVOKED, NO_SECOND = "not_certified", "no_gain", "revoked", "no_second"
 # Jobs are routed within this time of the end of their run, if a worker is there at all.
 _ROUTED_WITHIN = timedelta(days=7)
 
@@ -122,13 +123,15 @@ def tell_leads(certificate: Certificate, kind: Kind, *, actor: User | None, now:
 
 
 def reason_to_end(batch: Batch) -> str:
-    """Why the batch's tests rest on nothing any more, as a code; empty where they do. Two queries."""
+    """Why the batch's tests rest on nothing any more, as a code; empty where they do. Three queries."""
     calibrator, labeler = batch.calibrator, batch.calibrator.labeler
     if calibrator.status != Calibrator.Status.CURRENT:
         return CALIBRATOR
     if labeler.schema_version_id != current_schema(batch.project).pk:
         return SCHEMA
     members = BatchMember.objects.filter(batch=batch, suggestion__document=OuterRef("document"))
+    if batch.second_percent is not None and is_alone(batch.project):
+        return NO_SECOND
     others = LabelJob.objects.filter(
         Q(run__finished_at=None) | Q(run__finished_at__gt=batch.frozen_at - _ROUTED_WITHIN),
         Exists(members),

@@ -8,6 +8,7 @@ from typing import Any
 
 from annotator.certificates.models import Batch, Certificate, Region
 from annotator.core.certificates import Ladder, delivered_precision, unchecked_precision
+from annotator.core.second_reads import Changed, Disagreement
 from annotator.routing.selectors import Trust, ladder_of
 
 
@@ -70,6 +71,14 @@ def trust_lines(trust: Trust) -> list[str]:
                 f"{batch.target:g}; {certificate.n_accepted:,} accepted, {certificate.n_extrapolated:,} later ones, "
                 f"{certificate.n_watched_wrong:,} of {certificate.n_watched:,} watched wrong"
             )
+        if found := trust.second.get(batch.pk):
+            lines.append(
+                f"  second reader: of {found.wrong.n:,} called wrong {found.wrong.n_changed:,} are right, of "
+                f"{found.right.n:,} called right {found.right.n_changed:,} are wrong; {found.n_waiting:,} waiting, "
+                f"{found.n_alone:,} without one"
+            )
+        else:
+            lines.append("  no second reader")
     return lines or ["nothing is accepted without review, and no calibrator is fitted"]
 
 
@@ -94,7 +103,38 @@ def _batch(trust: Trust, batch: Batch) -> dict[str, Any]:
         "looked_at": _time(batch.looked_at),
         "ended_at": _time(batch.ended_at),
         "regions": [_region(region, ladder) for region in regions if ladder is not None],
-        "certificate": _certificate(certificate, batch) if certificate is not None else None,
+        "certificate": _certificate(certificate, batch, trust.differing.get(batch.pk, 0)) if certificate else None,
+        "second_reader": _second(batch, trust.second.get(batch.pk)),
+    }
+
+
+def _second(batch: Batch, found: Disagreement | None) -> dict[str, Any] | None:
+    """None where the batch has no second reader."""
+    if found is None:
+        return None
+    overlooked = found.expected_overlooked
+    return {
+        "percent": batch.second_percent,
+        "wrong_to_right": _changed(found.wrong),
+        "right_to_wrong": _changed(found.right)
+        | {
+            "n_right": found.n_right,
+            "expected": overlooked[0] if overlooked else None,
+            "expected_interval": list(overlooked[1]) if overlooked else None,
+        },
+        "share_differing": found.share,
+        "n_waiting": found.n_waiting,
+        "n_alone": found.n_alone,
+    }
+
+
+def _changed(found: Changed) -> dict[str, Any]:
+    interval = found.interval
+    return {
+        "n": found.n,
+        "n_changed": found.n_changed,
+        "share": found.share,
+        "interval": list(interval) if interval else None,
     }
 
 
@@ -113,7 +153,7 @@ def _region(region: Region, ladder: Ladder) -> dict[str, Any]:
     }
 
 
-def _certificate(certificate: Certificate, batch: Batch) -> dict[str, Any]:
+def _certificate(certificate: Certificate, batch: Batch, n_differing: int) -> dict[str, Any]:
     region = certificate.region
     n_audited, n_wrong = certificate.n_audited, certificate.n_wrong
     return {
@@ -128,7 +168,10 @@ def _certificate(certificate: Certificate, batch: Batch) -> dict[str, Any]:
         "unchecked_precision": unchecked_precision(
             n_audited=n_audited, n_wrong=n_wrong, size=region.size, target=batch.target
         ),
-        "delivered_precision": delivered_precision(n_wrong=n_wrong, size=region.size, target=batch.target),
+        "n_differing": n_differing,
+        "delivered_precision": delivered_precision(
+            n_wrong=n_wrong, size=region.size, target=batch.target, n_differing=n_differing
+        ),
         "n_accepted": certificate.n_accepted,
         "n_extrapolated": certificate.n_extrapolated,
         "n_watched": certificate.n_watched,

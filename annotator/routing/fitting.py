@@ -1,22 +1,23 @@
 """Calibrators: fitted on what people decided because it was uncertain, kept as versions, and taken into use.
 
 Fitting reads every decided suggestion and loads scikit-learn, which web processes do without, so a worker does it: when
-the number of cases has doubled (`fit_due`), or when a lead asks (`ask_for_fit`). A version is in use at once where no
-test rests on the one before; else it is offered, and a lead takes it (`adopt_calibrator`), which ends these tests.
+the number of cases has doubled (`fit_due`), or when a lead asks (`ask_for_fit`): that is a row, so that a lost bell is
+rung again. A version is in use at once where no test rests on the one before; else it is offered, and a lead takes it
+(`adopt_calibrator`), which ends these tests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
-from annotator.certificates.models import Batch, Calibrator, CalibratorCase, Certificate
+from annotator.certificates.models import Batch, Calibrator, CalibratorCase, Certificate, FitWish
 from annotator.core.calibration import (
     FEWEST,
     FIRST_FIT,
@@ -46,6 +47,8 @@ FIT_TASK = "annotator.fit_calibrator"
 N_RESAMPLES = 400
 # Few enough to be counted out while a lead waits.
 COUNTED_AT_ONCE = 2000
+# After so long a wish that was taken up, and is still there, is another worker's.
+FIT_LEASE = timedelta(minutes=10)
 _Status = Calibrator.Status
 
 
@@ -88,24 +91,48 @@ def fit_by_count(*, labeler_id: int, now: datetime) -> Calibrator | None:
 
 @transaction.atomic
 def ask_for_fit(*, labeler: Labeler, actor: User, now: datetime) -> None:
-    """Have a worker fit the next version. Raises NotEnoughCases where it is plain that there is too little to fit on.
-
-    Like any bell this one may be lost with the broker: then the lead asks again.
+    """Have a worker fit the next version; who asks while a wish waits is served with it. Raises NotEnoughCases where it
+    is plain that there is too little to fit on.
     """
     if _n_decided(labeler, at_most=COUNTED_AT_ONCE) < COUNTED_AT_ONCE:
         right = [each.is_right for each in decided_cases(labeler=labeler)]
         n_right = sum(right)
         if min(n_right, len(right) - n_right) < FEWEST:
             raise NotEnoughCases(n_right=n_right, n_wrong=len(right) - n_right, n_wanted=FEWEST)
-    record_event(
-        project=labeler.project.public_id,
-        actor=actor,
-        verb="calibrator.ask",
-        object_id=labeler.project.public_id,
-        now=now,
-        detail={"labeler": labeler.pk},
-    )
-    ring(FIT_TASK, labeler.pk, actor.pk)
+    _, is_new = FitWish.objects.get_or_create(labeler=labeler, defaults={"asked_by": actor, "asked_at": now})
+    if is_new:
+        record_event(
+            project=labeler.project.public_id,
+            actor=actor,
+            verb="calibrator.ask",
+            object_id=labeler.project.public_id,
+            now=now,
+            detail={"labeler": labeler.pk},
+        )
+    ring(FIT_TASK, labeler.pk)
+
+
+def fit_wished(*, labeler_id: int, now: datetime) -> Calibrator | None:
+    """The next version, where a lead asked for it and no other worker is at it; else, or where there is too little,
+    None. Of several workers one takes the wish up.
+    """
+    waiting = _waiting_wishes(now).filter(labeler=labeler_id)
+    if not waiting.update(begun_at=now):
+        return None
+    wish = FitWish.objects.select_related("labeler__project", "asked_by").get(labeler=labeler_id)
+    try:
+        return fit_calibrator(labeler=wish.labeler, actor=wish.asked_by, now=now)
+    except NotEnoughCases:
+        wish.delete()
+        return None
+
+
+def ring_wished(*, now: datetime) -> int:
+    """Ring for every wish that nobody has taken up, or whose worker is gone; the number of bells. For the sweeper."""
+    labelers = list(_waiting_wishes(now).order_by("pk").values_list("labeler", flat=True))
+    for labeler_id in labelers:
+        ring(FIT_TASK, labeler_id)
+    return len(labelers)
 
 
 @transaction.atomic
@@ -189,6 +216,8 @@ def _keep(
         created_by=actor,
         created_at=now,
     )
+    if actor is not None:
+        FitWish.objects.filter(labeler=labeler).delete()
     CalibratorCase.objects.bulk_create(
         (CalibratorCase(calibrator=made, suggestion_id=each.suggestion_id, is_right=each.is_right) for each in decided),
         batch_size=500,
@@ -213,6 +242,10 @@ def _keep(
     else:
         ring_apply(made)
     return made
+
+
+def _waiting_wishes(now: datetime) -> QuerySet[FitWish]:
+    return FitWish.objects.filter(Q(begun_at=None) | Q(begun_at__lt=now - FIT_LEASE))
 
 
 def _in_use(labeler_id: int) -> Calibrator | None:

@@ -33,7 +33,8 @@ from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
 from annotator.projects.services import lock_projects
 from annotator.review.holding import candidates
-from annotator.routing.ending import NO_GAIN, PURGED
+from annotator.routing.ending import NO_GAIN, NO_SECOND, PURGED
+from annotator.routing.second import second_percent_of
 from annotator.routing.selectors import calibrators_in_use, labels_under, newest_targets
 from annotator.suggestions.models import LabelJob, LabelRun, Suggestion
 from annotator.web.inserts import insert_rows
@@ -123,7 +124,7 @@ def wanted_batches(project: Project) -> list[tuple[AcceptanceTarget, Calibrator]
 def _is_due_again(last: Batch, target: AcceptanceTarget) -> bool:
     if last.status != Batch.Status.ENDED:
         return False
-    if last.reason == PURGED or target.created_at > last.frozen_at:
+    if last.reason in (PURGED, NO_SECOND) or target.created_at > last.frozen_at:
         return True
     if Certificate.objects.filter(batch=last).exclude(status=Certificate.Status.ENDED).exists():
         return False
@@ -191,15 +192,19 @@ def _freeze(
     if Batch.objects.filter(calibrator=calibrator, label=target.label).exclude(status=Batch.Status.ENDED).exists():
         raise FreezeRefused("a batch is being tested already")
     # A purge that came between has taken members away.
+    project.refresh_from_db(fields=["seconds", "second_percent"])
     left = set(_still_there(project, [pk for pk, _ in ranked]))
     if len(left) < len(ranked):
         raise FreezeRefused("notes were purged meanwhile")
     batch = _create(target, calibrator, plan, len(ranked), now)
-    keys = _keys(len(ranked))
+    keys, second_keys = _keys(len(ranked)), _keys(len(ranked))
     insert_rows(
         model=BatchMember,
-        columns=("suggestion", "rank", "confidence", "audit_key"),
-        rows=((pk, rank, confidence, keys[rank - 1]) for rank, (pk, confidence) in enumerate(ranked, 1)),
+        columns=("suggestion", "rank", "confidence", "audit_key", "second_key"),
+        rows=(
+            (pk, rank, confidence, keys[rank - 1], second_keys[rank - 1])
+            for rank, (pk, confidence) in enumerate(ranked, 1)
+        ),
         same={"batch": batch.pk, "outcome": ""},
     )
     Region.objects.bulk_create(
@@ -225,6 +230,7 @@ def _freeze(
             "target": batch.target,
             "delta": batch.delta,
             "n_members": batch.n_members,
+            "second_percent": batch.second_percent,
             "sizes": [rung.size for rung in ladder.rungs],
         },
     )
@@ -264,6 +270,7 @@ def _create(
     number = Batch.objects.filter(project=project).aggregate(last=Max("number"))["last"] or 0
     return Batch.objects.create(
         project=project,
+        second_percent=second_percent_of(project),
         calibrator=calibrator,
         number=number + 1,
         label=target.label,

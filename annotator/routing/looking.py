@@ -26,6 +26,7 @@ from annotator.review.holding import ask_spans, outcomes_of
 from annotator.review.models import UNASKED, Decision, ReviewItem
 from annotator.routing.ending import NOT_CERTIFIED, end_batch, settle_batch, tell_leads
 from annotator.routing.revoking import CORRECTED, DOUBTED, revoke
+from annotator.routing.second import Due, final_labels, outcome_word, write_second
 from annotator.routing.selectors import certificate_of, ladder_of, members_of, regions_of
 from annotator.routing.watching import Doubt, Later, doubt_of, later_outcomes
 
@@ -41,7 +42,7 @@ _APART = timedelta(seconds=2)
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A member that nobody has decided, next in the order of keys; `is_asked` already."""
+    """A member without a final decision, next in the order of keys; `is_asked` already."""
 
     suggestion_id: int
     rank: int
@@ -52,14 +53,16 @@ class Waiting:
 @dataclass(slots=True)
 class Seen:
     """A batch as it was read: the decided members in the order of keys up to the first undecided one, as (rank, is
-    wrong), with the places there of those that nobody can decide any more; the next undecided ones; and the members
-    whose outcome is not the one written down, by outcome.
+    wrong), with the places there of those that nobody can decide any more; the next undecided ones; the members
+    whose outcome is not the one written down, by outcome; and what second readers are to be asked. One that waits for
+    its second reader is undecided.
     """
 
     decided: list[tuple[int, bool]] = field(default_factory=list)
     closed: set[int] = field(default_factory=set)
     waiting: list[Waiting] = field(default_factory=list)
     changed: dict[str, list[int]] = field(default_factory=dict)
+    second: Due = field(default_factory=Due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ def look(*, batch: Batch, now: datetime) -> bool:
 
 def read_batch(batch: Batch, *, certificate: Certificate | None, largest: int) -> Seen:
     """What people have decided, in the order of keys: of the largest region while it is tested, and of the certified
-    one, as far as it is watched, from then on. Eight queries for each PAGE members.
+    one, as far as it is watched, from then on. Eight queries for each PAGE members, and six more where the batch has a
+    second reader.
 
     A member that nobody can decide any more counts as wrong, as one that was skipped: its suggestion was replaced, or
     its note read elsewhere.
@@ -141,7 +145,9 @@ def read_batch(batch: Batch, *, certificate: Certificate | None, largest: int) -
     is_settled = batch.status != Batch.Status.TESTING and certificate is not None
     members = members_of(batch).filter(rank__lte=certificate.region.size if is_settled and certificate else largest)
     n_left = n_watched(batch, certificate) if is_settled and certificate else largest
-    rows = members.order_by("audit_key").values_list("pk", "suggestion_id", "rank", "audit_key", "outcome")
+    rows = members.order_by("audit_key").values_list(
+        "pk", "suggestion_id", "rank", "audit_key", "outcome", "second_key"
+    )
     seen = Seen()
     after = -1.0
     while n_left > 0 and len(seen.waiting) < WINDOW:
@@ -150,7 +156,7 @@ def read_batch(batch: Batch, *, certificate: Certificate | None, largest: int) -
             break
         n_left -= len(page)
         after = page[-1][3]
-        _read_page(page, seen)
+        _read_page(page, seen, batch)
     del seen.waiting[WINDOW:]
     return seen
 
@@ -195,26 +201,27 @@ def evidence_of(ladder: Ladder, decided: Sequence[tuple[int, bool]]) -> Evidence
     return Evidence(n, x, [float(value) for value in path[-1]], bounds, passed)
 
 
-def _read_page(page: Sequence[tuple[int, int, int, float, str]], seen: Seen) -> None:
-    ids = [suggestion_id for _, suggestion_id, _, _, _ in page]
-    outcomes = outcomes_of(suggestions=ids)
+def _read_page(page: Sequence[tuple[int, int, int, float, str, float | None]], seen: Seen, batch: Batch) -> None:
+    ids = [suggestion_id for _, suggestion_id, *_ in page]
+    first = outcomes_of(suggestions=ids)
+    keys = [(suggestion_id, key, second_key) for _, suggestion_id, _, key, _, second_key in page]
+    labels = final_labels(batch, keys, first, seen.second)
     states = {
         suggestion_id: (status, stream)
         for suggestion_id, status, stream in ReviewItem.objects.filter(
             suggestion__in=ids, unit=ReviewItem.Unit.SPAN, slot=1
         ).values_list("suggestion_id", "status", "stream")
     }
-    for pk, suggestion_id, rank, key, known in page:
+    for pk, suggestion_id, rank, key, known, _ in page:
         status, stream = states.get(suggestion_id, (ReviewItem.Status.CLOSED, ""))
-        is_right = outcomes.get(suggestion_id, False if status == ReviewItem.Status.CLOSED else None)
-        outcome = ""
+        is_right = labels.get(suggestion_id, False if status == ReviewItem.Status.CLOSED else None)
+        outcome = outcome_word(is_right)
         if is_right is None:
-            is_asked = (status, stream) == (ReviewItem.Status.OPEN, ReviewItem.Stream.AUDIT)
+            is_asked = suggestion_id in first or (status, stream) == (ReviewItem.Status.OPEN, ReviewItem.Stream.AUDIT)
             seen.waiting.append(Waiting(suggestion_id, rank, key, is_asked))
         else:
-            outcome = BatchMember.Outcome.RIGHT if is_right else BatchMember.Outcome.WRONG
             if not seen.waiting:
-                if suggestion_id not in outcomes:
+                if suggestion_id not in labels:
                     seen.closed.add(len(seen.decided))
                 seen.decided.append((rank, not is_right))
         if outcome != known:
@@ -243,6 +250,9 @@ def _write(this: _Look) -> bool:
     ]
     _write_outcomes(this.seen.changed, BatchMember)
     _write_outcomes(this.later.changed, WatchedSuggestion)
+    if write_second(batch, this.seen.second, now) | write_second(batch, this.later.second, now):
+        Batch.objects.filter(pk=batch.pk).update(looked_at=None)
+        return True  # to be read again
     for region in counted:
         _count(region, this.evidence, now)
     Batch.objects.filter(pk=batch.pk).update(looked_at=now)

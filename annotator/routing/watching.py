@@ -16,12 +16,13 @@ from django.db import transaction
 from django.db.models import F
 
 from annotator.audit.services import record_event
-from annotator.certificates.models import BatchMember, Certificate, WatchedSuggestion
+from annotator.certificates.models import Certificate, WatchedSuggestion
 from annotator.core.calibration import Calibration
 from annotator.core.certificates import Promise
 from annotator.core.watch import doubts, doubts_in_batch
 from annotator.review.holding import ask_spans, candidates, certify_spans, outcomes_of
 from annotator.review.models import ReviewItem
+from annotator.routing.second import Due, final_labels, outcome_word
 from annotator.suggestions.models import LabelJob
 
 WATCHED = "audit"
@@ -31,12 +32,13 @@ _random = SystemRandom()
 
 @dataclass(slots=True)
 class Later:
-    """Whether later suggestions that were drawn were wrong, in the order of draws up to the first undecided one; and
-    the draws whose outcome is not the one written down, by outcome.
+    """Whether later suggestions that were drawn were wrong, in the order of draws up to the first undecided one; the
+    draws whose outcome is not the one written down, by outcome; and what second readers are to be asked.
     """
 
     wrong: list[bool] = field(default_factory=list)
     changed: dict[str, list[int]] = field(default_factory=dict)
+    second: Due = field(default_factory=Due)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +75,28 @@ def doubt_of(
 
 def later_outcomes(certificate: Certificate) -> Later:
     """What people decided of later suggestions that were drawn. What nobody can decide any more is left out. Seven
-    queries for each 500.
+    queries for each 500, and six more where the batch has a second reader.
     """
     rows = WatchedSuggestion.objects.filter(certificate=certificate).order_by("pk")
     found, last, is_open = Later(), 0, False
     while not is_open and (
-        page := list(rows.filter(pk__gt=last).values_list("pk", "suggestion_id", "outcome")[:_PAGE])
+        page := list(rows.filter(pk__gt=last).values_list("pk", "suggestion_id", "outcome", "second_key")[:_PAGE])
     ):
         last = page[-1][0]
-        ids = [suggestion_id for _, suggestion_id, _ in page]
-        outcomes = outcomes_of(suggestions=ids)
+        ids = [suggestion_id for _, suggestion_id, *_ in page]
+        first = outcomes_of(suggestions=ids)
         spans = ReviewItem.objects.filter(suggestion__in=ids, unit=ReviewItem.Unit.SPAN, slot=1)
-        closed = set(spans.filter(status=ReviewItem.Status.CLOSED).values_list("suggestion_id", flat=True))
-        for pk, suggestion_id, known in page:
-            outcome = ""
-            if suggestion_id in outcomes:
-                outcome = BatchMember.Outcome.RIGHT if outcomes[suggestion_id] else BatchMember.Outcome.WRONG
-                if not is_open:
-                    found.wrong.append(not outcomes[suggestion_id])
-            is_open = is_open or not (outcome or suggestion_id in closed)
+        states = {pk: (status, key) for pk, status, key in spans.values_list("suggestion_id", "status", "audit_key")}
+        closed = {pk for pk, (status, _) in states.items() if status == ReviewItem.Status.CLOSED}
+        # The key under which it was asked about was drawn with it.
+        drawn = [(pk, states.get(pk, ("", None))[1] or 0.0, second_key) for _, pk, _, second_key in page]
+        labels = final_labels(certificate.batch, drawn, first, found.second)
+        for pk, suggestion_id, known, *_ in page:
+            is_right = labels.get(suggestion_id)
+            outcome = outcome_word(is_right)
+            if is_right is not None and not is_open:
+                found.wrong.append(not is_right)
+            is_open = is_open or not (outcome or (suggestion_id in closed and suggestion_id not in first))
             if outcome != known:
                 found.changed.setdefault(outcome, []).append(pk)
     return found
@@ -125,7 +130,8 @@ def _accept_later(certificate: Certificate, job: LabelJob, now: datetime) -> int
         return 0
     watched = {pk: _random.random() for pk in above if 100 * _random.random() < batch.project.watch_percent}
     WatchedSuggestion.objects.bulk_create(
-        WatchedSuggestion(certificate=certificate, suggestion_id=pk, drawn_at=now) for pk in watched
+        WatchedSuggestion(certificate=certificate, suggestion_id=pk, second_key=_random.random(), drawn_at=now)
+        for pk in watched
     )
     ask_spans(keys=watched, stream=ReviewItem.Stream.AUDIT, reason=WATCHED, now=now)
     n_accepted = certify_spans(certificate=certificate, suggestions=[pk for pk in above if pk not in watched], now=now)

@@ -8,14 +8,15 @@ from annotator.core.effort import Effort
 from annotator.core.evidence_plots import BarPlot, Length, bar_plot
 from annotator.core.intervals import Estimate
 from annotator.core.recall import Recall
-from annotator.core.wording import work_words
+from annotator.core.wording import counted, work_words
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A figure in large, and a plot; None where there is too little for one."""
+    """A figure in large, how sure it is, and a plot; None where there is too little for one."""
 
     value: str
+    sure: str
     plot: BarPlot | None
 
 
@@ -28,7 +29,9 @@ def recall(found: Recall) -> Drawn:
     ]
     summary = "Share suggested of each label; the table below says the same"
     shown = sorted(lengths, key=lambda each: -each.value)
-    return Drawn(_percent(found.overall.strict), bar_plot(shown, most=1.0, summary=summary) if shown else None)
+    strict = found.overall.strict
+    plot = bar_plot(shown, most=1.0, summary=summary) if shown else None
+    return Drawn(_percent(strict), _sure_words(strict, counted(found.n_notes, "note")), plot)
 
 
 def effort(found: Effort) -> Drawn:
@@ -40,11 +43,20 @@ def effort(found: Effort) -> Drawn:
         if each.value is not None
     ]
     if len(lengths) < len(arms):
-        return Drawn(_percent(found.saved), None)
+        return Drawn(_percent(found.saved), "", None)
     most = max(each.interval[1] if each.interval else each.value for each in lengths)
     summary = "Time for 1,000 characters; the table below says the same"
-    return Drawn(_percent(found.saved), bar_plot(lengths, most=most, summary=summary))
+    notes = f"{counted(found.control.n_notes, 'note')} without, {found.assisted.n_notes:,} with"
+    return Drawn(_percent(found.saved), _sure_words(found.saved, notes), bar_plot(lengths, most=most, summary=summary))
 
 
 def _percent(estimate: Estimate) -> str:
     return "–" if estimate.value is None else f"{estimate.value:.1%}".replace("-", "−")
+
+
+def _sure_words(estimate: Estimate, notes: str) -> str:
+    """`95% interval 58 to 72, 12 notes`, in per cent."""
+    if estimate.interval is None:
+        return notes
+    low, high = (f"{100 * end:.0f}".replace("-", "−") for end in estimate.interval)
+    return f"95% interval {low} to {high}, {notes}"

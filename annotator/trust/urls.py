@@ -9,6 +9,7 @@ urlpatterns = [
     path("", views.trust, name="trust"),
     path("measured/", views.measured, name="measured"),
     path("evidence/", views.evidence, name="evidence"),
+    path("second/", views.second, name="second"),
     path("target/", views.target, name="target"),
     path("outlook/", views.outlook, name="outlook"),
     path("calibrate/", views.calibrate, name="calibrate"),

@@ -27,15 +27,17 @@ from annotator.quality.effort import effort_of
 from annotator.quality.recall import recall_of
 from annotator.routing.fitting import CalibratorRefused, adopt_calibrator, ask_for_fit
 from annotator.routing.revoking import ASKED, RevokeRefused, revoke_certificate
-from annotator.routing.selectors import newest_targets
+from annotator.routing.selectors import differing_of, disagreements_of, newest_targets
 from annotator.routing.targets import TargetRefused, set_target
-from annotator.trust import measured_pages, pages
+from annotator.trust import charts, measured_pages, pages, second_pages
 from annotator.trust.forms import ChosenForm, TargetForm
 from annotator.trust.outlook import expected
-from annotator.trust.selectors import current_labeler, past_certificates, trust_of
+from annotator.trust.selectors import current_labeler, differing, past_certificates, trust_of
 from annotator.web.http import render_either, see_other
+from annotator.web.paging import page_of
 
 DRIFT_DAYS = 91
+DIFFERING_SHOWN = 20
 _REVOCABLE = (Certificate.Status.LIVE, Certificate.Status.ENDED)
 
 
@@ -51,6 +53,7 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
     report = found.calibrator.report if found.calibrator else {}
     today = timezone.localdate(now)
     weeks = labels_by_week(Scope(project, days_since(DRIFT_DAYS, today=today), None), today=today)
+    charted = charts.charted(found, chosen.chosen)
     labelers = labelers_named({key for week in weeks.values() for key in week.accepted})
     context = page_context(membership, current="Trust") | {
         "form": chosen,
@@ -58,16 +61,14 @@ def trust(request: HttpRequest, project_id: str) -> HttpResponse:
         "lead": pages.lead(found),
         "rows": table,
         "axis_first": f"{first:.0%}",
-        "reliability": pages.reliability(report, label=chosen.chosen),
-        "groups": [
-            (title, rows)
-            for key, title in (("label", "Label"), ("section", "Section"), ("note_type", "Type of note"))
-            if (rows := pages.group_rows(report, key))
-        ],
-        "risk": pages.risk_and_coverage(found.standings.get(chosen.chosen) or found.standings[""]),
-        "drift": pages.drift_plot(weeks, labelers, today=today),
+        "reliability": charts.reliability(report, label=chosen.chosen),
+        "groups": charts.grouped(report),
+        "charted": charted.label or pages.others_words(found),
+        "risk": charts.risk_and_coverage(charted),
+        "drift": charts.drift_plot(weeks, labelers, today=today),
         "drift_rows": label_pages.score_rows(weeks, labelers, n_weeks=label_pages.MOST_WEEKS, today=today),
-        "drift_lead": label_pages.drift_lead(weeks),
+        "drift_lead": label_pages.known_drift(weeks),
+        "second": second_pages.second_rows(found.standings, pages.names_of(labels, found)),
         "past": [(each, pages.reason_words(each.reason)) for each in past_certificates(project)],
         "may_manage": may(role=membership.role, action=Action.MANAGE),
     }
@@ -105,7 +106,11 @@ def evidence(request: HttpRequest, project_id: str) -> HttpResponse:
     writer.writerow(pages.EVIDENCE_COLUMNS)
     regions = Region.objects.filter(batch__project=membership.project)
     regions = regions.select_related("batch__calibrator__labeler", "batch__certificate")
-    writer.writerows(pages.evidence_row(each) for each in regions.order_by("batch__number", "size").iterator(2000))
+    second = disagreements_of(membership.project)
+    writer.writerows(
+        pages.evidence_row(each, second.get(each.batch_id))
+        for each in regions.order_by("batch__number", "size").iterator(2000)
+    )
     return response
 
 
@@ -116,19 +121,40 @@ def certificate(request: HttpRequest, project_id: str, certificate_id: str) -> H
     found = _certificate_of(membership, certificate_id)
     region, batch = found.region, found.batch
     regions = list(batch.regions.order_by("size"))
+    n_differing = differing_of(membership.project).get(batch.pk, 0)
     context = page_context(membership, current="Trust", crumb=f"Certificate {found.number}") | {
         "certificate": found,
         "statement": pages.statement(found),
         "unchecked": unchecked_precision(
             n_audited=found.n_audited, n_wrong=found.n_wrong, size=region.size, target=batch.target
         ),
-        "delivered": delivered_precision(n_wrong=found.n_wrong, size=region.size, target=batch.target),
+        "delivered": delivered_precision(
+            n_wrong=found.n_wrong, size=region.size, target=batch.target, n_differing=n_differing
+        ),
+        "n_differing": n_differing,
+        "second": second_pages.in_words(batch, disagreements_of(membership.project).get(batch.pk)),
         "n_unchecked": region.size - found.n_audited,
         "regions": regions,
         "reason": pages.reason_words(found.reason),
         "may_revoke": found.status in _REVOCABLE and may(role=membership.role, action=Action.MANAGE),
     }
     return render(request, "trust/certificate.html", context)
+
+
+@require_safe
+def second(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Audits that a second reader decided otherwise than the first. Who reads it is recorded."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.MEASURE)
+    page = page_of(request, differing(membership.project), size=DIFFERING_SHOWN)
+    if page.object_list:
+        now = timezone.now()
+        record_read(project=project_id, actor=membership.user, object_id=project_id, now=now, verb="second.read")
+    labels = {label.name: label for label in current_schema(membership.project).schema.labels}
+    context = page_context(membership, current="Trust", crumb="Second reader") | {
+        "page": page,
+        "rows": [(read, labels.get(read.suggestion.label)) for read in page],
+    }
+    return render(request, "trust/second_page.html", context)
 
 
 @require_POST
@@ -215,7 +241,7 @@ def calibrate(request: HttpRequest, project_id: str) -> HttpResponse:
     except NotEnoughCases as few:
         messages.warning(request, sentence(f"Not fitted: of decided suggestions there are {few}"))
     else:
-        messages.success(request, "A worker is fitting a calibrator: this page shows it in a moment.")
+        messages.success(request, "A calibrator is being fitted: load this page again in a moment.")
     return see_other(request, reverse("trust:trust", args=[project_id]))
 
 

@@ -7,6 +7,7 @@ import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -162,9 +163,11 @@ def operation(
     return describe
 
 
-def checked_body(serializer: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+def checked_body(
+    serializer: type[serializers.Serializer], request: Request, *, context: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """What the body says, checked. Raises ValidationError."""
-    found = serializer(data=request.data)
+    found = serializer(data=request.data, context=dict(context))
     found.is_valid(raise_exception=True)
     return found.validated_data
 
@@ -180,6 +183,11 @@ def page_serializer(row: type[serializers.Serializer]) -> serializers.Serializer
             "results": row(many=True),
         },
     )
+
+
+def cursor_of(place: int) -> str:
+    """What `PageQuery` reads as that place."""
+    return base64.b32encode(f"{place:010}".encode()).decode().lower()
 
 
 def page_of(
@@ -201,7 +209,7 @@ def page_of(
     shown = found[:limit]
     following = None
     if len(found) > limit:
-        following = base64.b32encode(f"{shown[-1].pk:010}".encode()).decode().lower()
+        following = cursor_of(shown[-1].pk)
     return Response({"next": following, "results": serializer(shown, many=True, context=context(shown)).data})
 
 

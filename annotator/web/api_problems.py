@@ -27,6 +27,7 @@ KINDS: dict[int, tuple[str, str, str]] = {
     410: ("gone", "Gone", "What was here has been removed."),
     413: ("too-large", "Too large", "The request is longer than this operation takes."),
     415: ("media-type", "Unsupported media type", "The body is of a type that this operation does not take."),
+    416: ("range", "Range not satisfiable", "The file does not have these bytes."),
     422: ("refused", "Refused", "The request was understood and refused."),
     429: ("throttled", "Too many requests", "Wait as long as the header Retry-After says."),
     500: ("failed", "Failed", "Something went wrong here; it has been logged."),
@@ -65,6 +66,16 @@ class Gone(Problem):
 
 class TooLarge(Problem):
     status_code = 413
+
+
+class OutOfRange(Problem):
+    """A range of bytes that a file of `n_bytes` does not have."""
+
+    status_code = 416
+
+    def __init__(self, detail: str, *, n_bytes: int) -> None:
+        super().__init__(detail)
+        self.n_bytes = n_bytes
 
 
 class Refused(Problem):
@@ -110,6 +121,8 @@ def problem_response(exc: Exception, context: dict[str, Any]) -> Response | None
         return None
     if isinstance(exc, exceptions.Throttled):
         headers["Retry-After"] = str(math.ceil(getattr(exc, "wait", None) or 1))
+    if isinstance(exc, OutOfRange):
+        headers["Content-Range"] = f"bytes */{exc.n_bytes}"
     if getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = exc.auth_header  # type: ignore[union-attr]  # set by APIView
     return Response(

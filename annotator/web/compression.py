@@ -7,6 +7,8 @@ import secrets
 
 import brotli
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 
 from annotator.web.middleware import GetResponse
@@ -36,6 +38,15 @@ def compress_with_brotli(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+class PlainRanges(GZipMiddleware):
+    """Gzip for what brotli left, but for files that are given in ranges: those are of bytes as they are stored."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.has_header("Accept-Ranges"):
+            return response
+        return super().process_response(request, response)
 
 
 def compress(content: bytes) -> bytes:

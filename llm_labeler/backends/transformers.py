@@ -14,9 +14,8 @@ from llm_labeler.backends.constraints import Grammars
 from llm_labeler.backends.decoding import Chosen, Decoder, Row
 from llm_labeler.backends.pieces import texts_of
 from llm_labeler.backends.weights import Weights, is_out_of_memory, load_weights
-from llm_labeler.chat import safe_messages
+from llm_labeler.chat import prompt_text
 from llm_labeler.circles import Circles
-from llm_labeler.gemma import CHAT_TEMPLATE
 
 # Requests that run at once, and tokens of prompts and answers that they may have together.
 _BATCHES = {"cuda": (32, 32_768), "mps": (8, 8_192), "cpu": (8, 8_192)}
@@ -94,13 +93,8 @@ class TransformersBackend:
             torch.cuda.empty_cache()
 
     def prompt_tokens(self, request: Request) -> list[int]:
-        """The prompt's tokens. The template writes the first one, so the tokenizer must not."""
-        text = self._tokenizer.apply_chat_template(
-            safe_messages(request.messages),
-            chat_template=self._tokenizer.chat_template or CHAT_TEMPLATE,
-            add_generation_prompt=True,
-            tokenize=False,
-        )
+        """The prompt's tokens."""
+        text = prompt_text(self._tokenizer, request.messages)
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         if len(ids) + request.max_tokens > self._n_positions:
             raise BackendError(

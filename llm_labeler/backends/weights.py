@@ -70,33 +70,45 @@ def load_weights(
     quantization: str | None,
 ) -> Weights:
     """The model, ready to read. None stands for the small model with our adapter. Raises BackendError."""
+    if model in (None, gemma.MODEL_ID):
+        model, adapter = gemma.BASE_ID, adapter or str(gemma.ADAPTER)
+    adapter_folder = adapter_folder_of(adapter) if adapter else None
+    base = load_base(model=str(model), revision=revision, device=device, dtype=dtype, quantization=quantization)
+    try:
+        loaded = _with_adapter(base.model, adapter_folder) if adapter_folder else base.model
+    except BackendError:
+        raise
+    except _LOAD_FAULTS as error:
+        raise BackendError(_load_fault(error, base.model_id)) from None
+    is_ours = adapter_folder == gemma.ADAPTER and base.model_id == gemma.BASE_ID
+    return Weights(
+        model=loaded.eval(),
+        tokenizer=base.tokenizer,
+        model_id=gemma.MODEL_ID if is_ours else base.model_id,
+        revision=revision_with(base.revision, adapter_digest(adapter_folder) if adapter_folder else None),
+    )
+
+
+def load_base(
+    *, model: str, revision: str | None, device: str | None, dtype: str | None, quantization: str | None
+) -> Weights:
+    """A model as it lies on disk, without an adapter. Raises BackendError."""
     torch_device = chosen_device(device)
     torch_dtype = chosen_dtype(torch_device, dtype)
     if quantization not in (None, FOUR_BIT):
         raise BackendError(f"quantization {quantization!r} is not known: {FOUR_BIT!r} or none is wanted")
     if quantization and find_spec("bitsandbytes") is None:
         raise BackendError("quantization '4bit' needs bitsandbytes: install it (pip install bitsandbytes)")
-    if model in (None, gemma.MODEL_ID):
-        model, adapter = gemma.BASE_ID, adapter or str(gemma.ADAPTER)
-    adapter_folder = _adapter_folder(adapter) if adapter else None
     logging.disable_progress_bar()
-    place = _place_of(str(model), revision)
+    place = _place_of(model, revision)
     try:
         loaded = _loaded(place, torch_device, torch_dtype, quantization)
         tokenizer = AutoTokenizer.from_pretrained(place.folder, local_files_only=True, trust_remote_code=False)
-        if adapter_folder:
-            loaded = _with_adapter(loaded, adapter_folder)
     except BackendError:
         raise
     except _LOAD_FAULTS as error:
-        raise BackendError(_load_fault(error, place)) from None
-    is_ours = adapter_folder == gemma.ADAPTER and place.model_id == gemma.BASE_ID
-    return Weights(
-        model=loaded.eval(),
-        tokenizer=tokenizer,
-        model_id=gemma.MODEL_ID if is_ours else place.model_id,
-        revision=revision_with(place.revision, adapter_digest(adapter_folder) if adapter_folder else None),
-    )
+        raise BackendError(_load_fault(error, place.model_id)) from None
+    return Weights(model=loaded, tokenizer=tokenizer, model_id=place.model_id, revision=place.revision)
 
 
 def chosen_device(wanted: str | None) -> torch.device:
@@ -250,7 +262,8 @@ def _loaded(place: _Place, device: torch.device, dtype: torch.dtype, quantizatio
     return model
 
 
-def _adapter_folder(adapter: str) -> Path:
+def adapter_folder_of(adapter: str) -> Path:
+    """The folder, where it holds an adapter. Raises BackendError."""
     folder = Path(adapter).expanduser()
     for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         if not (folder / name).is_file():
@@ -271,12 +284,10 @@ def _with_adapter(model: Any, folder: Path) -> Any:
     return adapted.merge_and_unload() if model.dtype == torch.float32 else adapted.get_base_model()
 
 
-def _load_fault(error: Exception, place: _Place) -> str:
+def _load_fault(error: Exception, model_id: str) -> str:
     if is_out_of_memory(error):
         return (
-            f"{place.model_id} does not fit in memory: use a smaller model, dtype 'bfloat16', "
+            f"{model_id} does not fit in memory: use a smaller model, dtype 'bfloat16', "
             "or quantization '4bit' with bitsandbytes"
         )
-    return (
-        f"{place.model_id} cannot be loaded ({type(error).__name__}): is it a causal language model with its tokenizer?"
-    )
+    return f"{model_id} cannot be loaded ({type(error).__name__}): is it a causal language model with its tokenizer?"

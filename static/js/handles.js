@@ -56,15 +56,21 @@ function rangeOf(start, end) {
   return range;
 }
 
-/** @param {PointerEvent} event @param {string} edge @returns {number | null} the nearest place for it, in code points */
-function boundAt(event, edge) {
+/**
+ * The nearest place for the edge that is drawn, in code points: an end of a token, in the part of the span it belongs to.
+ * @param {PointerEvent} event @param {{edge: string, was: Object}} drawn @returns {number | null}
+ */
+function boundAt(event, { edge, was }) {
   const box = note.getBoundingClientRect();
   const caret = caretAt(Math.min(Math.max(event.clientX, box.left + 1), box.right - 1), event.clientY);
   const line = caret && (caret[0] instanceof Element ? caret[0] : caret[0].parentElement)?.closest("#note .line");
   if (!line) return null;
   const start = startOf(line);
   const units = unitsOf(line.textContent, noteOffset(...caret) - start);
-  const bounds = (isExact() ? charactersOf : tokensOf)(line.textContent).map((token) => token[edge]);
+  const limit = unitsOf(line.textContent, (edge === "start" ? was.firstEnd : was.lastStart) - start);
+  const bounds = (isExact() ? charactersOf : tokensOf)(line.textContent)
+    .map((token) => token[edge])
+    .filter((bound) => (edge === "start" ? bound < limit : bound > limit));
   if (!bounds.length) return null;
   const nearest = bounds.reduce((best, bound) => (Math.abs(bound - units) < Math.abs(best - units) ? bound : best));
   return start + codePoints(line.textContent.slice(0, nearest));
@@ -73,8 +79,8 @@ function boundAt(event, edge) {
 /** @param {PointerEvent} event */
 function onMove(event) {
   if (!drag) return;
-  const bound = boundAt(event, drag.edge);
-  if (bound === null || (drag.edge === "start" ? bound >= drag.was.firstEnd : bound <= drag.was.lastStart)) return;
+  const bound = boundAt(event, drag);
+  if (bound === null) return;
   const isWhole = drag.was.firstEnd === drag.was.end;
   drag.now = { ...drag.was, [drag.edge]: bound };
   if (isWhole) drag.now = { start: drag.now.start, firstEnd: drag.now.end, lastStart: drag.now.start, end: drag.now.end };

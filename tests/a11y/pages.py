@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 from annotator.review.models import ReviewItem
 from tests.a11y.scene import PASSWORD, Tour
 from tests.accounts.codes import code_at
+from tests.patience import PATIENCE_MS
 from tests.test_routes import NO, ROUTES, known_routes
 
 Act = Callable[[Page, Tour], None]
@@ -339,6 +340,7 @@ PAGES: tuple[Row, ...] = (
     Row("imports-empty", "exchange:imports", EMPTY),
     Row("import-look", "exchange:import"),
     Row("import-columns", "exchange:import", {"import_id": "import_columns"}),
+    Row("import-tool", "exchange:import", {"import_id": "import_tool"}),
     Row("import-errors", "exchange:import", {"import_id": "import_errors"}),
     Row("import-of-another", "exchange:import", {"import_id": "import_anothers"}),
     Row("import-waiting", "exchange:import", {"import_id": "import_waiting"}),
@@ -363,6 +365,8 @@ PAGES: tuple[Row, ...] = (
     Row("trust", "trust:trust", READ, query="?label=Problem"),
     Row("trust-empty", "trust:trust", EMPTY),
     Row("trust-measured", "trust:measured", READ),
+    Row("trust-second", "trust:second", READ),
+    Row("trust-second-empty", "trust:second", EMPTY),
     Row("trust-target", "trust:target", READ, query="?label=Problem"),
     Row("trust-what-if", "trust:outlook", READ, query="?label=&target=95&delta=5"),
     Row("certificate", "trust:certificate", READ),
@@ -376,8 +380,10 @@ PAGES: tuple[Row, ...] = (
     Row("dataset-sheet", "builds:builds", act=both(open_dialog("Build a dataset"), see("Patients in each part"))),
     Row("dataset-new", "builds:new"),
     Row("dataset-formats", "builds:new", act=both(click_on("More formats"), see("For annotation tools"))),
-    Row("dataset-refused", "builds:new", act=both(type_in(train="90"), press("Build dataset"), see("shares are"))),
+    Row("dataset-refused", "builds:new", act=both(type_in(train="70"), press("Build dataset"), see("shares are"))),
     Row("dataset", "builds:build"),
+    Row("dataset-whole", "builds:build", {"build_id": "whole_build"}),
+    Row("dataset-compared", "builds:compare", {"build_id": "whole_build"}),
     Row("dataset-waiting", "builds:build", {"build_id": "waiting_build"}),
     # Data and what goes.
     Row("data", "purges:data"),
@@ -426,7 +432,7 @@ class Visitor:
         if who in self._pages:
             self._pages[who].context.close()
         context = self._browser.new_context(locale="en-GB", timezone_id="UTC", reduced_motion="reduce")
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MS)
         if self._clock:
             context.clock.set_fixed_time(self._clock)
         if who:

@@ -22,9 +22,12 @@ from annotator.adjudication.services import take
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.annotations.services import NewAnnotation
 from annotator.browse.disagreements import disagreements_of, place_of
+from annotator.builds.criteria import Filters
+from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.pools import freeze_pool
-from annotator.builds.services import create_build, write_build
+from annotator.builds.services import create_build, verify_build, write_build
+from annotator.builds.test_sets import lock_test_set
 from annotator.core.prompting import FULL
 from annotator.core.spans import Span
 from annotator.demo.services import NOTES, demo_schema, ensure_demo
@@ -63,6 +66,7 @@ from llm_labeler.tasks import label_run
 from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
+from tests.exchange.exports import TASKS
 from tests.exchange.test_uploads import options, upload
 from tests.quality.reading_scene import make_read
 from tests.trust.scene import make_trusted
@@ -127,6 +131,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _qualification(project, alice, people["nina"], now)
     ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
     ids |= _purges(project, alice, now)
+    ids["whole_build"] = _whole_builds(project, alice, dana, now)
     ids |= _notes(project, alice, people["bob"], now)
     ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
     ids["round_id"] = _round(project, people, now)
@@ -437,11 +442,12 @@ def _accounts(people: Mapping[str, User], project: Project, now: datetime) -> di
 
 
 def _imports(project: Project, alice: User, dana: User, now: datetime) -> dict[str, str]:
-    """Uploads in every state: looked at, with columns, with errors, another's, waiting, done, refused."""
+    """Uploads in every state: looked at, columns, another tool's, with errors, another's, waiting, done, refused."""
     brat = {name: (NOTES / name).read_bytes() for name in ("N-2007.txt", "N-2007.ann", "N-2009.txt", "N-2009.ann")}
     found = {
         "brat": upload(project, alice, {f"ward/{name}": text for name, text in brat.items()}, 2),
         "columns": upload(project, alice, {"notes.csv": CSV}),
+        "tool": upload(project, alice, {"export.json": json.dumps(TASKS)}),
         "errors": upload(project, alice, {"notes.jsonl": JSONL}),
         "anothers": upload(project, dana, {"notes.csv": CSV}),
         "waiting": upload(project, alice, {"notes.csv": CSV}),
@@ -470,9 +476,29 @@ def _builds(project: Project, dana: User, now: datetime) -> dict[str, str]:
         )
         for name, minutes in (("Ward notes, first half", 50), ("Ward notes", 1))
     ]
-    job = made[0].job
-    run_job(job_id=job.pk, work=lambda mine: write_build(job=mine, clock=lambda: now), clock=lambda: now)
+    _write(made[0], now)
     return {"build_id": made[0].public_id, "waiting_build": made[1].public_id}
+
+
+def _write(build: DatasetBuild, now: datetime) -> None:
+    run_job(job_id=build.job.pk, work=lambda mine: write_build(job=mine, clock=lambda: now), clock=lambda: now)
+
+
+def _whole_builds(project: Project, alice: User, dana: User, now: datetime) -> str:
+    """Two datasets with their files, of which the first one's test set is locked; the second is checked and given."""
+    options = BuildOptions(shares=(60, 20, 20), is_stratified=True, licence="Invented notes, free to use")
+    some = Filters(labels=("Problem", "Medication", "Anatomy"))
+    asked = (("Ward notes, all labels", options), ("Ward notes, for the model", replace(options, seed=7, filters=some)))
+    for name, wanted in asked:
+        build = create_build(
+            project=project, name=name, formats=["jsonl", "messages"], options=wanted, actor=dana, now=now
+        )
+        _write(build, now)
+        build.refresh_from_db()
+        if wanted is options:
+            lock_test_set(build=build, actor=alice, now=now)
+    verify_build(build=build, actor=dana, now=now)
+    return build.public_id
 
 
 def _purges(project: Project, alice: User, now: datetime) -> dict[str, str]:

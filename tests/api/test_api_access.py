@@ -123,6 +123,8 @@ OPERATIONS: dict[str, Row] = {
             "watch_percent": 5,
             "audits": "shown",
             "decoy_percent": 0,
+            "seconds": "on",
+            "second_percent": 10,
         },
     ),
     "agreement_get": Row("401 404 200 403 403 200", "read"),
@@ -136,6 +138,12 @@ OPERATIONS: dict[str, Row] = {
     "builds_get": Row("401 404 200 403 403 200", "build"),
     "builds_cancel": Row("401 404 200 403 403 200", "build"),
     "builds_download": Row("401 404 200 403 403 200", "build"),
+    "builds_resume": Row("401 404 200 403 403 200", "build"),
+    "builds_verify": Row("401 404 200 403 403 200", "build"),
+    "builds_compare": Row("401 404 422 403 403 422", "build"),  # there is no other
+    "test_set_get": Row("401 404 404 403 403 404", "build"),  # none is locked
+    "test_set_lock": Row("401 404 422 403 403 403", "manage", lambda ids: {"build": ids["build_id"]}),  # no part test
+    "test_set_unlock": Row("401 404 204 403 403 403", "manage"),
 }
 
 
@@ -254,6 +262,7 @@ def test_an_object_of_another_project_that_a_body_or_filter_names_is_not_there(w
     assert api.get(f"./suggestions/?run={world.other_ids['run_id']}").json()["results"] == []
 
 
+@pytest.mark.slow
 def test_an_object_that_does_not_exist_is_not_there(world: World) -> None:
     api = Api(world.people["lead"])
     found = []
@@ -266,6 +275,7 @@ def test_an_object_that_does_not_exist_is_not_there(world: World) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_an_operation_needs_its_scope_and_no_other(world: World) -> None:
     wrong = []
     for operation in operations():

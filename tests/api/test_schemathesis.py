@@ -21,11 +21,8 @@ from annotator.projects.models import Project
 from annotator.wsgi import application
 from tests.api.scene import make_objects, make_upload, token_of
 
-pytestmark = [
-    pytest.mark.django_db,
-    pytest.mark.slow,
-    pytest.mark.sqlite,  # it is about what gets past the checks of a request
-]
+# SQLite alone: it is about what gets past the checks of a request.
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -51,6 +48,7 @@ def people(alice: User, bob: User, adam: User, dana: User, charlie: User) -> dic
     return {user.username: user for user in (alice, bob, adam, dana, charlie)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_no_request_makes_a_500(project: Project, people: dict[str, User], name: str) -> None:
     headers = {"Authorization": f"Bearer {token_of(people[name])}", "Accept-Encoding": "identity"}

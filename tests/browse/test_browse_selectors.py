@@ -13,12 +13,12 @@ from annotator.browse.selectors import (
     listed_notes,
     members_of,
     n_prelabelled,
-    note_types,
     notes_with_state,
     projects_of,
     tallies,
 )
 from annotator.documents.models import Document
+from annotator.documents.selectors import note_types
 from annotator.projects.models import Membership, Project
 from annotator.review.leases import put_back
 from annotator.review.models import ReviewItem

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
-from annotator.browse.forms import starting_schema, type_key
+from annotator.browse.forms import starting_schema
 from annotator.core.schema import schema_from_json
 from annotator.documents.models import Document
+from annotator.documents.selectors import type_key
 from annotator.jobs.services import record_beat
 from annotator.projects.models import Membership, Project
 from annotator.projects.services import add_schema_version

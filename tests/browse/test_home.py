@@ -277,7 +277,7 @@ def test_it_takes_the_same_queries_for_many_projects_and_notes(
     ds = create_project(name="Theirs", schema=schema, lead=make_user("nora"), now=NOW)
     set_member(project=ds, user=alice, role=Membership.Role.DATA_SCIENTIST, actor=None, now=NOW)
     page_of(client, alice)  # the session's first request writes of its own
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         page = body(client.get(reverse("home")))
     assert page.count("Lead</td>") == 10
     assert page.count(">Continue</button>") == HELD_SHOWN

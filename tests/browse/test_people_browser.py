@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from annotator.accounts.models import User
 from annotator.projects.models import Membership, Project
 from tests.browse.scene import make_states
+from tests.patience import PATIENCE_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("bells")]
 
@@ -41,7 +42,7 @@ def test_who_is_invited_joins_with_a_new_account_in_a_browser_of_their_own(
     assert link == page.locator("#invitation-link").input_value()
 
     theirs = browser.new_context()
-    theirs.set_default_timeout(20_000)
+    theirs.set_default_timeout(PATIENCE_MS)
     guest = theirs.new_page()
     guest.goto(link)
     expect(guest.get_by_role("heading", name="Join Discharge notes")).to_be_visible()

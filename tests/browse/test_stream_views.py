@@ -10,7 +10,14 @@ from annotator.projects.models import Project, SchemaVersion
 from tests.cast import body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, suggest
 
-ASKED = {"policy": "random", "blind_percent": "20", "watch_percent": "3", "audits": "blind", "decoy_percent": "0"}
+SECOND = {"seconds": "on", "second_percent": "15"}
+ASKED = {
+    "policy": "random",
+    "blind_percent": "20",
+    "watch_percent": "3",
+    "audits": "blind",
+    "decoy_percent": "0",
+} | SECOND
 
 
 def url(project: Project) -> str:
@@ -31,6 +38,7 @@ def test_a_lead_sees_and_keeps_the_settings(
     assert "Kept. 1 reading changed: blind, or no longer blind." in page
     found = Project.objects.get(pk=project.pk)
     assert (found.policy, found.blind_percent, found.watch_percent, found.audits) == ("random", 20, 3, "blind")
+    assert (found.seconds, found.second_percent) == ("on", 15)
 
 
 def test_what_is_no_share_comes_back_with_the_form(alice_client: Client, project: Project) -> None:

@@ -158,17 +158,17 @@ def test_rows_stand_in_the_order_of_external_ids_across_pages(
     monkeypatch.setattr(selectors, "PAGE", 2)
     for external_id in ("b", "a10", "Z", "a9", "ä"):
         annotate(make_document(project, external_id=external_id, patient_id="p"), bob)
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     write_dataset(
         project=project,
         name="N",
         formats=["jsonl"],
         options=BuildOptions(),
         out=tmp_path / "out",
-        progress=lambda n_done, n_total: told.append((n_done, n_total)),
+        progress=lambda phase, n_done, n_total: told.append((phase, n_done, n_total)),
     )
     assert list(native_rows(tmp_path / "out")) == ["Z", "a10", "a9", "b", "ä"]
-    assert told == [(2, 5), (4, 5), (5, 5)]
+    assert told == [("Looking for near-duplicates", 5, 5)] + [("Writing notes", n, 5) for n in (2, 4, 5)]
 
 
 def test_a_page_of_notes_costs_six_queries(project: Project, bob: User, django_assert_num_queries: Any) -> None:
@@ -189,8 +189,8 @@ def test_a_note_reopened_meanwhile_is_left_out_and_counted(
         annotate(make_document(project, external_id=external_id), bob, ("metformin", "Medication"))
     reopened, again = AnnotationSet.objects.filter(document__external_id__in="bc").order_by("document__external_id")
 
-    def meddle(n_done: int, n_total: int) -> None:
-        if n_done == 1:
+    def meddle(phase: str, n_done: int, n_total: int) -> None:
+        if (phase, n_done) == ("Writing notes", 1):
             reopen_set(target=reopened)
             reopen_set(target=again)
             submit_set(target=again, now=NOW)
@@ -250,8 +250,9 @@ def test_a_failure_half_way_leaves_nothing(project: Project, bob: User, tmp_path
     make_scene(project, bob)
     (tmp_path / "out").mkdir()
 
-    def fail(n_done: int, n_total: int) -> None:
-        raise RuntimeError("power cut")
+    def fail(phase: str, n_done: int, n_total: int) -> None:
+        if phase == "Writing notes":
+            raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):
         write_dataset(

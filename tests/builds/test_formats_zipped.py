@@ -106,7 +106,7 @@ def test_brat_files_come_back_through_the_import_reader(tmp_path: Path) -> None:
     for given in (fever_note(), odd_note()):
         assert found[f"{given.public_id}.txt"] == given.text
         read = parse_ann(found[f"{given.public_id}.ann"])
-        assert (read.n_ignored, read.faults) == (0, ())
+        assert (read.losses, read.faults) == ({}, ())
         pieces = [" ".join(own.span.surface(given.text).split()) for own in read.spans]
         assert pieces == [" ".join(span.surface.split()) for span in given.spans]
         assert [(own.label, dict(own.attributes)) for own in read.spans] == [

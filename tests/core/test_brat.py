@@ -40,7 +40,10 @@ def test_attribute_of_an_event_goes_to_its_trigger() -> None:
 def test_counts_lines_of_other_kinds_and_passes_over_blank_ones() -> None:
     content = "T1\tA 0 1\tx\nE1\tA:T1\nE2\tA:T1\n*\tEquiv T1 T2\n#1\tAnnotatorNotes T1\thm\nN1\tRef T1 a:1\tx\n"
     found = parse_ann(content + "\n  \nA1\tsure R1\n")
-    assert (len(found.spans), found.n_ignored) == (1, 5)
+    assert (len(found.spans), dict(found.losses)) == (
+        1,
+        {"equivalences": 1, "notes of annotators": 1, "normalisations": 1},
+    )
 
 
 def test_reads_relations_of_spans_and_of_events() -> None:
@@ -140,4 +143,15 @@ def test_relations_come_back_and_remarks_are_left_to_brat() -> None:
     assert written.endswith("R1\tseen_with Arg1:T2 Arg2:T1\n#1\tAnnotatorNotes T2\twhich one?\n")
     found = parse_ann(written)
     assert [(own.type, own.head, own.tail) for own in found.relations] == [("seen_with", 1, 0)]
-    assert (found.n_ignored, found.faults) == (1, ())
+    assert (found.losses, found.faults) == ({"notes of annotators": 1}, ())
+
+
+def test_arguments_of_an_event_are_relations_from_its_trigger() -> None:
+    spans = "T1\tStart 0 1\tx\nT2\tDrug 1 2\ty\nT3\tDose 2 3\tz\n"
+    found = parse_ann(f"E1\tStart:T1 Theme:E2 Theme2:T3\n{spans}E2\tDrug:T2\n")
+    assert [(each.where, each.type, each.head, each.tail) for each in found.relations] == [
+        ("line 1", "Theme", 0, 1),
+        ("line 1", "Theme", 0, 2),
+    ]
+    assert not found.faults
+    assert parse_ann("E1\tStart\n").faults == ("line 1: an event is written 'E1<tab>TYPE:T1 ROLE:T2'",)

@@ -5,6 +5,7 @@ import pytest
 from annotator.core.wording import (
     ago_words,
     counted,
+    day_words,
     duration_words,
     memory_words,
     remaining_words,
@@ -43,6 +44,13 @@ def test_work_is_told_to_the_second_of_an_hour(seconds: float, words: str):
 )
 def test_ago_has_one_unit(seconds: float, words: str):
     assert ago_words(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("n_days", "words"), [(0, "today"), (1, "yesterday"), (2, "2 days ago"), (1200, "1,200 days ago")]
+)
+def test_days_are_told_from_today(n_days: int, words: str):
+    assert day_words(n_days) == words
 
 
 @pytest.mark.parametrize(

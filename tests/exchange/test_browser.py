@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from playwright.sync_api import Browser, Page, expect
 from annotator.accounts.models import User
 from annotator.exchange.models import Import
 from annotator.exchange.spool import spooled_source
+from annotator.jobs.models import Job
 from annotator.projects.models import Project
 from tests.cast import sign_in
+from tests.exchange.exports import TASKS
 from tests.exchange.files import write_files
-from tests.exchange.test_uploads import upload
+from tests.exchange.test_uploads import run, upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,3 +115,30 @@ def test_columns_are_mapped_without_a_script(browser: Browser, live_server: Any,
     plain.get_by_role("button", name="Import 2 notes").click()
     plain.get_by_text("Waits for a worker").wait_for()
     context.close()
+
+
+def test_an_export_of_another_tool_is_mapped_and_imported(
+    upload_page: Page, tmp_path: Path, bob: User, project: Project
+) -> None:
+    write_files(tmp_path, {"export.json": json.dumps(TASKS)})
+    upload_page.set_input_files("input[name=notes]", tmp_path / "export.json")
+    upload_page.get_by_role("button", name="Upload and look").click()
+    upload_page.get_by_role("heading", name="A look at the upload").wait_for()
+    expect(upload_page.get_by_label("Read as")).to_have_value("")
+    expect(upload_page.locator("mark", has_text="chest pain").first).to_be_visible()
+    expect(upload_page.get_by_text("Drafts: 1")).to_be_visible()
+    expect(upload_page.get_by_label("bob@ward.example")).to_have_value("annotations:bob")
+    expect(upload_page.get_by_label("ner 2.1")).to_have_value("suggestions:ner 2.1")
+    upload_page.get_by_label("eve@ward.example").select_option(label="Leave out")
+    expect(upload_page.get_by_label("Problem")).to_have_value("Problem")
+    upload_page.get_by_label("Drug").select_option(label="Medication")
+    upload_page.get_by_label("Pre-label these notes now").uncheck()
+    upload_page.get_by_role("button", name="Import 2 notes").click()
+    upload_page.get_by_text("Waits for a worker").wait_for()
+    item = Import.objects.get()
+    assert item.job is not None
+    assert run(item.job).status == Job.Status.DONE
+    upload_page.reload()
+    expect(upload_page.get_by_text("annotations of bob: 5 spans in 2 notes")).to_be_visible()
+    expect(upload_page.get_by_text("suggestions of ner 2.1: 3 spans in 2 notes")).to_be_visible()
+    expect(upload_page.get_by_text("1 reading left out")).to_be_visible()

@@ -111,7 +111,7 @@ def test_a_name_that_cannot_be_an_id_is_a_fault(tmp_path: Path) -> None:
 def test_a_path_without_notes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="there is no file or folder"):
         source_at(tmp_path / "none")
-    with pytest.raises(SourceError, match=r"has no \.txt, \.ann, \.jsonl, \.csv or \.tsv file"):
+    with pytest.raises(SourceError, match=r"has no file of notes \(\.ann, \.csv"):
         source_at(tmp_path)
     with pytest.raises(SourceError, match="neither a folder nor"):
         source_at(write_files(tmp_path, {"a.pdf": ""}) / "a.pdf")
@@ -125,3 +125,21 @@ def test_seen_ids_tell_the_first_row_and_whether_it_says_the_same() -> None:
             earlier = seen.earlier(external_id="a", digest=digest, position=3)
             assert earlier is not None
             assert (earlier.position, earlier.is_same_text) == (1, is_same)
+
+
+def test_an_index_beside_brat_files_says_what_brat_cannot(tmp_path: Path) -> None:
+    row = {
+        "file": "x1",
+        "id": "n 1",
+        "patient_id": "p-1",
+        "metadata": {"ward": 3},
+        "document_labels": {"smoking": "never"},
+    }
+    write_files(tmp_path / "train", {"x1.txt": "A", "x1.ann": "T1\tX 0 1\tA\n", "x2.txt": "B"})
+    write_rows(tmp_path / "train" / "notes.jsonl", row, "{")
+    first, second = (note for note in read(tmp_path) if isinstance(note, ForeignNote))
+    assert (first.external_id, first.patient_id, first.metadata, first.document_labels) == (
+        *("n 1", "p-1", {"ward": 3}),
+        {"smoking": "never"},
+    )
+    assert (second.external_id, count_rows(source_at(tmp_path))) == ("train/x2", 2)

@@ -53,7 +53,7 @@ def test_upload_leads_to_its_preview(lead: Client, project: Project, alice: User
     assert (item.created_by, item.status, item.result["look"]["n_rows"]) == (alice, Import.Status.PREVIEW, 1)
     assert item.result["look"]["n_other_files"] == 2
     page = lead.get(response["Location"]).content.decode()
-    assert "No chest pain." in page
+    assert "<mark>No</mark><small>X</small> chest pain." in page
     assert "2 files of other types are left out" in page
 
 
@@ -307,7 +307,7 @@ def test_result_lists_the_errors(lead: Client, project: Project, alice: User, be
 
 def test_note_text_is_escaped(lead: Client, project: Project, alice: User) -> None:
     row = '{"id": "<b>i", "patient_id": "<b>p", "note_type": "<b>t", "text": "<b>x</b>", "spans": '
-    item = upload(project, alice, {"<b>a.jsonl": row + '[{"start": 0, "end": 1, "label": "<b>l"}]}\n{'})
+    item = upload(project, alice, {"<b>a.jsonl": row + '[{"start": 0, "end": 4, "label": "<b>l"}]}\n{'})
     page = lead.get(url("import", project, item)).content.decode()
     for letter in "iptxl":
         assert f"&lt;b&gt;{letter}" in page

@@ -37,10 +37,10 @@ from annotator.suggestions.services import start_run
 from tests.cast import SCHEMA
 from tests.faults.hooks import FOLDER
 from tests.installation import SERVER, Installation
+from tests.patience import PATIENCE_SECONDS
 from tests.prepared import on_server
 
 SUGGESTIONS_A_NOTE = 2
-PATIENCE_SECONDS = 120.0
 # Points in the database's work, by how their statement begins: an event is the last that most transactions write.
 APPENDING_EVENT = f'INSERT INTO "{AuditEvent._meta.db_table}"'
 SHOWING_PROGRESS = f'UPDATE "{Job._meta.db_table}" SET "phase"'

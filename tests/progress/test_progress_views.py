@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotator.accounts.models import User
-from annotator.browse.forms import type_key
+from annotator.documents.selectors import type_key
 from annotator.progress.models import WorkDay
 from annotator.projects.models import Membership, Project
 from annotator.review.models import Decision, ReviewItem

@@ -36,9 +36,8 @@ from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests import prepared
 from tests.cast import NOW, make_member
+from tests.patience import PATIENCE_SECONDS
 
-START_SECONDS = 60.0
-ANSWER_SECONDS = 60.0
 WORDS = (
     *("patient", "reports", "chest", "pain", "and", "takes", "metformin", "daily", "without", "fever", "or", "cough"),
     *("since", "Monday", "denies", "nausea", "started", "aspirin", "after", "surgery"),
@@ -93,7 +92,7 @@ def web_server(folder: Path, environment: Mapping[str, str], *, port: int | None
     with log.open("wb") as stream:
         server = subprocess.Popen(child.argv, cwd=child.folder, env=variables, stdout=stream, stderr=stream)
     try:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not programs.is_web_up(port):
             assert server.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
@@ -246,7 +245,7 @@ class Tab:
         self, method: str, path: str, body: str | None, headers: Mapping[str, str]
     ) -> tuple[http.client.HTTPResponse, bytes]:
         if self._line is None:
-            self._line = http.client.HTTPConnection(programs.HOST, self.port, timeout=ANSWER_SECONDS)
+            self._line = http.client.HTTPConnection(programs.HOST, self.port, timeout=PATIENCE_SECONDS)
         self._line.request(method, path, body, dict(headers))
         response = self._line.getresponse()
         content = response.read()

@@ -14,9 +14,9 @@ from django.urls import reverse
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.annotations.services import AnnotationExists, NewAnnotation
-from annotator.browse.selectors import note_types
 from annotator.core.spans import Span
 from annotator.documents.models import Document
+from annotator.documents.selectors import note_types
 from annotator.progress.counting import decisions_of
 from annotator.projects.models import Project, SchemaVersion
 from annotator.readings.models import Comparison, Difference

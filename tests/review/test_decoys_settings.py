@@ -92,6 +92,7 @@ def test_decoys_are_refused_where_relations_join_every_label(
 ) -> None:
     add_schema_version(project=project, schema=schema_from_json(TIED_SCHEMA), actor=alice, now=NOW)
     asked = {"policy": "benefit", "blind_percent": 0, "watch_percent": 5, "audits": "shown", "decoy_percent": 5}
+    asked |= {"seconds": "off", "second_percent": 10}
     page = alice_client.post(reverse("browse:streams", args=[project.public_id]), asked)
     assert page.status_code == 422 and "every label of the schema is joined by a relation" in body(page).lower()
     assert Api(alice, project=project).post("./streams/", asked).status_code == 422

@@ -24,6 +24,7 @@ from annotator.review.leases import take_next, take_note
 from annotator.review.models import Decision, ReviewItem
 from tests.a11y.checks import give_axe, serious_violations
 from tests.cast import NOW, SCHEMA, make_document
+from tests.patience import PATIENCE_MS
 from tests.review.conftest import suggest
 from tests.review.scene import make_shared_project, own_database, session_of, web_server
 
@@ -102,7 +103,7 @@ def fail_with(page: Page, status: int) -> None:
 def line_context(browser: Browser) -> Iterator[BrowserContext]:
     """Not the one of `page`, whose test fails where htmx reports on the console that no answer came."""
     opened = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
     opened.on("weberror", lambda error: errors.append(str(error.error)))
     yield opened
@@ -475,7 +476,7 @@ def test_a_server_that_is_stopped_and_started_again(
         expect(tab.strip).to_contain_text("No answer from the server since")
         expect(tab.corner).to_have_text(re.compile("3 not sent"))
         with web_server(tmp_path, environment, port=served.port):
-            expect(tab.strip).to_be_hidden(timeout=60_000)
+            expect(tab.strip).to_be_hidden()
             expect(tab.page.locator("#progress")).to_contain_text("3 of 4")
             assert verdicts() == ["accept", "reject", "skip", "accept"]
             assert len(live()) == 2

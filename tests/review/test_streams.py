@@ -41,7 +41,15 @@ def blind_ids() -> str:
 
 
 def test_the_settings_are_kept_and_on_record(project: Project, alice: User) -> None:
-    wanted = Streams(policy="random", blind_percent=10, watch_percent=3, audits="blind", decoy_percent=2)
+    wanted = Streams(
+        policy="random",
+        blind_percent=10,
+        watch_percent=3,
+        audits="blind",
+        decoy_percent=2,
+        seconds="on",
+        second_percent=20,
+    )
     set_streams(project=project, streams=wanted, actor=alice, now=NOW)
     assert streams_of(Project.objects.get(pk=project.pk)) == wanted
     event = AuditEvent.objects.get(verb="project.streams")
@@ -53,6 +61,8 @@ def test_the_settings_are_kept_and_on_record(project: Project, alice: User) -> N
             "watch_percent": 3,
             "audits": "blind",
             "decoy_percent": 2,
+            "seconds": "on",
+            "second_percent": 20,
             "n_notes": 0,
         },
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
-from annotator.certificates.models import Batch, Calibrator
+from annotator.certificates.models import Batch, Calibrator, FitWish
 from annotator.core.calibration import NotEnoughCases
 from annotator.notices.models import Kind, Notice
 from annotator.projects.models import Project
@@ -16,6 +17,7 @@ from annotator.review.models import ReviewItem
 from annotator.routing import fitting
 from annotator.routing.confidence import APPLY_TASK
 from annotator.routing.fitting import (
+    FIT_LEASE,
     FIT_TASK,
     CalibratorRefused,
     adopt_calibrator,
@@ -23,8 +25,11 @@ from annotator.routing.fitting import (
     fit_by_count,
     fit_calibrator,
     fit_due,
+    fit_wished,
+    ring_wished,
 )
 from annotator.suggestions.models import Labeler
+from annotator.sweeper import sweep
 from annotator.tasks import fit_task
 from tests.cast import NOW, Bells
 from tests.routing.calibrated import decide_notes, make_calibrator
@@ -166,9 +171,63 @@ def test_a_lead_who_asks_has_a_worker_fit(labeler: Labeler, alice: User, bells: 
     with bells.after_commit():
         ask_for_fit(labeler=labeler, actor=alice, now=NOW)
     assert AuditEvent.objects.get(verb="calibrator.ask").actor == alice
-    assert bells[-1][:2] == (FIT_TASK, (labeler.pk, alice.pk))
-    fit_task(labeler.pk, alice.pk)
+    assert bells[-1][:2] == (FIT_TASK, (labeler.pk,))
+    fit_task(labeler.pk)
     assert Calibrator.objects.get().created_by == alice
+    assert not FitWish.objects.exists()
+
+
+def test_a_lost_bell_of_a_wish_is_rung_again(labeler: Labeler, alice: User, bells: Bells) -> None:
+    make_calibrator(labeler)  # so that no fit is due by count
+    Calibrator.objects.update(n_cases=60)
+    ask_for_fit(labeler=labeler, actor=alice, now=NOW)
+    bells.clear()
+    with bells.after_commit():
+        sweep(now=NOW)
+    assert (FIT_TASK, (labeler.pk,)) in [bell[:2] for bell in bells]
+    fit_task(labeler.pk)
+    bells.clear()
+    with bells.after_commit():
+        sweep(now=NOW)
+    assert FIT_TASK not in bells.tasks(), "a wish that was served rings no more"
+
+
+def test_a_wish_that_a_worker_has_taken_up_is_another_s_when_that_is_long_ago(
+    labeler: Labeler, alice: User, bells: Bells
+) -> None:
+    ask_for_fit(labeler=labeler, actor=alice, now=NOW)
+    FitWish.objects.update(begun_at=NOW)
+    assert ring_wished(now=NOW + FIT_LEASE) == 0
+    assert fit_wished(labeler_id=labeler.pk, now=NOW + FIT_LEASE) is None
+    later = NOW + FIT_LEASE + timedelta(seconds=1)
+    assert ring_wished(now=later) == 1
+    assert fit_wished(labeler_id=labeler.pk, now=later) == Calibrator.objects.get()
+
+
+def test_who_asks_while_a_wish_waits_is_served_with_it(labeler: Labeler, alice: User, bob: User, bells: Bells) -> None:
+    ask_for_fit(labeler=labeler, actor=alice, now=NOW)
+    ask_for_fit(labeler=labeler, actor=bob, now=NOW)
+    assert (FitWish.objects.get().asked_by, AuditEvent.objects.filter(verb="calibrator.ask").count()) == (alice, 1)
+
+
+def test_a_wish_goes_where_there_is_too_little_after_all(
+    labeler: Labeler, alice: User, bells: Bells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_for_fit(labeler=labeler, actor=alice, now=NOW)
+
+    def refuse(**asked: Any) -> None:
+        raise NotEnoughCases(n_right=60, n_wrong=0, n_wanted=10)
+
+    monkeypatch.setattr(fitting, "fit_calibrator", refuse)
+    assert fit_wished(labeler_id=labeler.pk, now=NOW) is None
+    assert not FitWish.objects.exists()
+
+
+def test_a_fit_by_count_leaves_a_wish_to_be_served(labeler: Labeler, alice: User, bells: Bells) -> None:
+    """It may have read what was decided before the wish."""
+    ask_for_fit(labeler=labeler, actor=alice, now=NOW)
+    assert fit_by_count(labeler_id=labeler.pk, now=NOW) is not None
+    assert FitWish.objects.exists()
 
 
 def test_the_same_decisions_give_the_same_curve(labeler: Labeler, alice: User) -> None:

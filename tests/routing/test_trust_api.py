@@ -68,7 +68,7 @@ def test_the_queries_do_not_grow_with_batches(certified: Oracle) -> None:
     certified.step()
     with CaptureQueriesContext(connection) as second:
         trust_json(trust_of(certified.project))
-    assert len(second) == len(first) == 5
+    assert len(second) == len(first) == 7
 
 
 def test_the_command_tells_it_in_lines_and_in_json(certified: Oracle) -> None:

@@ -15,7 +15,8 @@ from annotator.core.calibration import Case, fit_calibration
 from annotator.core.reliability_curve import measure_calibration
 from annotator.progress.models import LabelDay
 from annotator.projects.models import Project
-from annotator.suggestions.models import Labeler
+from annotator.review.models import FIRST_APART, ReviewItem, SecondRead
+from annotator.suggestions.models import Labeler, Suggestion
 from tests.cast import NOW
 
 # Decided suggestions of twenty notes: of those scored s about the share s is right.
@@ -130,6 +131,34 @@ def _many_cases(labels: Sequence[str]) -> list[Case]:
     return found
 
 
+def make_second_reads(batch: Batch, *, now: datetime, percent: int = 10, n: int = 12) -> None:
+    """The batch has a second reader, who was asked about `n` of the project's suggestions: of the first third, called
+    wrong, they take one back, of the others they call the last wrong; but for the very last, of which nobody was left.
+    """
+    Batch.objects.filter(pk=batch.pk).update(second_percent=percent)
+    found = list(Suggestion.objects.filter(document__project=batch.project_id).order_by("pk")[:n])
+    for number, suggestion in enumerate(found):
+        item = ReviewItem.objects.create(
+            project=batch.project,
+            document_id=suggestion.document_id,
+            suggestion=suggestion,
+            unit="second_span",
+            slot=FIRST_APART,
+            status="decided",
+        )
+        first = "wrong" if number < n // 3 else "right"
+        is_other = number in (0, n - 2)
+        is_alone = number == n - 1
+        SecondRead.objects.create(
+            batch=batch,
+            suggestion=suggestion,
+            item=None if is_alone else item,
+            first=first,
+            outcome="" if is_alone else {"wrong": "right", "right": "wrong"}[first] if is_other else first,
+            asked_at=now,
+        )
+
+
 def make_trusted(project: Project, labeler: Labeler, actor: User, *, now: datetime) -> Certificate:
     """A project whose labels are in every state: certified, revoked, being audited, below target, off; with thirteen
     weeks of decisions. The certificate is that of the first label.
@@ -145,6 +174,7 @@ def make_trusted(project: Project, labeler: Labeler, actor: User, *, now: dateti
     growing = ((180, 92, 1, 3.6), (240, 118, 2, 3.3), (310, 160, 4, 1.9), (420, 214, 9, 0.4), (560, 290, 21, -2.0))
     batch = make_batch(calibrator, certified, rungs=growing, n_members=640)
     certificate = make_certificate(batch, granted_at=now - timedelta(days=3), n_extrapolated=212, n_watched=31)
+    make_second_reads(batch, now=now)
     fallen = make_batch(calibrator, revoked, rungs=((150, 80, 1, 3.3), (220, 110, 9, -1.0)), status="ended")
     make_certificate(
         fallen,

@@ -20,7 +20,7 @@ from annotator.suggestions.models import Suggestion
 from tests.review.test_browser import sign_in_browser
 from tests.routing.scene import Oracle, make_oracle
 
-pytestmark = [pytest.mark.browser]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture

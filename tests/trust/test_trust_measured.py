@@ -39,7 +39,8 @@ def test_recall_and_time_saved_are_drawn_with_their_intervals_words_and_tables()
     )
     drawn_recall, drawn_effort = measured_pages.recall(recall), measured_pages.effort(effort)
     assert drawn_recall.plot is not None and drawn_effort.plot is not None
-    assert drawn_recall.value == "80.0%"
+    assert (drawn_recall.value, drawn_recall.sure) == ("80.0%", "95% interval 80 to 80, 20 notes")
+    assert drawn_effort.sure.endswith(", 15 notes without, 15 with")
     assert [row.name for row in drawn_recall.plot.rows] == ["Medication", "Problem"]
     assert 40 < float(drawn_effort.value.removesuffix("%")) < 60
     assert [row.is_quiet for row in drawn_effort.plot.rows] == [True, False]

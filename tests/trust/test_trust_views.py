@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.formats import date_format
 
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
-from annotator.certificates.models import AcceptanceTarget, Calibrator, Certificate
+from annotator.certificates.models import AcceptanceTarget, Calibrator, Certificate, FitWish
 from annotator.core.reliability_curve import measure_calibration
 from annotator.projects.models import Project, SchemaVersion
-from annotator.suggestions.models import Labeler
-from tests.cast import HTMX, Bells, body, make_document, sign_in
+from annotator.suggestions.models import Labeler, LabelJob
+from tests.cast import HTMX, NOW, Bells, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
 from tests.trust.scene import CASES, make_batch, make_calibrator, make_certificate, make_target
 
@@ -79,6 +80,14 @@ def test_the_page_says_what_is_certified_and_on_what_evidence(
     assert "Off" in row_of(page, "Medication")
 
 
+def test_what_is_accepted_is_told_as_a_share_of_the_labeler_s_suggestions(
+    alice_client: Client, project: Project, certificate: Certificate
+) -> None:
+    LabelJob.objects.update(n_suggestions=200)
+    Certificate.objects.update(n_accepted=30, n_extrapolated=4)
+    assert "Certificates cover <b>17%</b> of suggestions" in body(alice_client.get(url(project)))
+
+
 def test_charts_are_of_the_chosen_label_and_have_tables(
     alice_client: Client, project: Project, certificate: Certificate
 ) -> None:
@@ -109,6 +118,66 @@ def test_a_test_without_audits_gives_no_figure(
     make_batch(calibrator, "Problem", rungs=((100, 4, 0, 0.1), (200, 6, 0, 0.1)))
     row = row_of(body(alice_client.get(url(project))), "Problem")
     assert "Too few audits" in row and "–" in row
+
+
+def test_a_test_shows_the_region_that_is_next_and_not_one_that_waits_behind_it(
+    alice_client: Client, project: Project, alice: User, calibrator: Calibrator
+) -> None:
+    make_target(project, alice, "Problem")
+    make_batch(calibrator, "Problem", rungs=((100, 41, 5, 2.3), (200, 57, 6, 4.4), (300, 90, 20, -1.0)))
+    row = row_of(body(alice_client.get(url(project))), "Problem")
+    assert "Collecting" in row and ">41<" in row and ">57<" not in row
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("not_certified", "<b>Problem is below its target.</b> No region of its test met the target."),
+        ("no_gain", "<b>Problem is not tested.</b> Nothing would be won at this target."),
+    ],
+)
+def test_a_test_that_ended_without_a_certificate_says_why(
+    alice_client: Client, project: Project, alice: User, calibrator: Calibrator, reason: str, words: str
+) -> None:
+    make_target(project, alice, "Problem")
+    make_batch(calibrator, "Problem", status="ended", reason=reason)
+    assert words in body(alice_client.get(url(project)))
+    make_target(project, alice, "Problem", status="off")
+    assert words not in body(alice_client.get(url(project))), "nothing is wanted any more"
+
+
+def test_risk_is_drawn_of_the_label_that_has_most_to_tell(
+    alice_client: Client, project: Project, certificate: Certificate
+) -> None:
+    other = body(alice_client.get(url(project), {"label": "Medication"}))
+    assert "<p>Other labels together</p>" in other.split('id="risk-title"')[1], "it goes with them"
+    make_batch(certificate.batch.calibrator, "Medication")
+    risk = body(alice_client.get(url(project))).split('id="risk-title"')[1].split("</section>")[0]
+    assert "<p>Problem</p>" in risk and "now: 20% at 1.7%" in risk
+
+
+def test_calibration_is_told_of_the_groups_that_have_a_figure(
+    alice_client: Client, project: Project, calibrator: Calibrator
+) -> None:
+    report = calibrator.report
+    known = report["overall"]
+    unknown = known | {key: {"value": None, "interval": None, "caveat": "few"} for key in ("ece", "brier", "auroc")}
+    groups = {"label": {"Problem": unknown}, "section": {"pmh": known, "none": known, "plan": unknown}}
+    Calibrator.objects.update(report=report | {"groups": groups})
+    page = body(alice_client.get(url(project))).split('id="groups-title"')[1].split("</section>")[0]
+    assert ">PMH<" in page and ">Before any heading<" in page and "Plan" not in page
+    assert "1 more with too few decisions for a figure" in page
+    assert ">Label<" not in page, "a group without a figure has no table"
+    Calibrator.objects.update(report=report | {"groups": {"label": {"Problem": unknown}}})
+    assert "groups-title" not in body(alice_client.get(url(project)))
+
+
+def test_too_few_decisions_say_how_many_there_are(
+    alice_client: Client, project: Project, calibrator: Calibrator
+) -> None:
+    few = json.loads(json.dumps(asdict(measure_calibration(CASES[:15], n_resamples=50))))
+    Calibrator.objects.update(report=few)
+    assert "15 suggestions in 3 notes so far." in body(alice_client.get(url(project)))
 
 
 def test_a_revoked_certificate_is_told_of(alice_client: Client, project: Project, certificate: Certificate) -> None:
@@ -162,6 +231,24 @@ def test_a_target_that_cannot_be_is_refused(
     assert not AcceptanceTarget.objects.exists()
 
 
+def test_a_wish_for_a_fit_stands_on_the_page_until_it_is_served(
+    alice_client: Client, project: Project, alice: User, calibrator: Calibrator
+) -> None:
+    assert "Fit again" in body(alice_client.get(url(project)))
+    wish = FitWish.objects.create(labeler=calibrator.labeler, asked_by=alice, asked_at=NOW)
+    page = body(alice_client.get(url(project)))
+    assert f"asked for {date_format(NOW, 'j M, H:i')} by alice" in page and "Fit again" not in page
+    wish.delete()
+    assert "Fit again" in body(alice_client.get(url(project)))
+
+
+def test_a_lead_whose_labeler_has_too_few_decisions_is_told_so(
+    alice_client: Client, project: Project, calibrator: Calibrator, bells: Bells
+) -> None:
+    assert "Not fitted" in body(alice_client.post(url(project, "calibrate"), follow=True))
+    assert not FitWish.objects.exists()
+
+
 def test_an_unknown_label_is_not_there(alice_client: Client, project: Project) -> None:
     assert alice_client.get(url(project, "target"), {"label": "Nothing"}).status_code == 404
 
@@ -197,9 +284,9 @@ def test_the_page_costs_the_same_however_much_there_is(
     alice_client: Client, project: Project, alice: User, certificate: Certificate, django_assert_max_num_queries: Any
 ) -> None:
     alice_client.get(url(project))
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):
         alice_client.get(url(project))
     make_target(project, alice, "Medication")
     make_certificate(make_batch(certificate.batch.calibrator, "Medication"))
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(25):
         alice_client.get(url(project))

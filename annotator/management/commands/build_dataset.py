@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from annotator.accounts.selectors import user_named
+from annotator.builds.criteria import STATES, STREAMS, FilterError, Filters
 from annotator.builds.formats import FORMATS
-from annotator.builds.options import PARTS, BuildOptions, OptionError
+from annotator.builds.options import PARTS, BuildOptions, OptionError, default_options
+from annotator.builds.selectors import locked_test_set
 from annotator.builds.services import record_export, write_dataset
 from annotator.builds.writing import BuildRefused
+from annotator.documents.selectors import type_key
 from annotator.projects.models import Project
 from annotator.projects.selectors import project_named
+from annotator.quality.evidence import evidence_of
 
 
 class Command(BaseCommand):
@@ -27,8 +32,26 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=defaults.seed, help="of the split (default: %(default)s)")
         parser.add_argument(
             "--shares",
-            default="/".join(str(share) for share in defaults.shares),
-            help="per cent of the patients for train/dev/test (default: %(default)s)",
+            help="per cent of the patients for train/dev/test (default: 80/10/10; 90/10/0 while a test set is locked, "
+            "whose patients are in test anyway)",
+        )
+        parser.add_argument("--no-stratify", action="store_true", help="do not spread labels evenly over the parts")
+        parser.add_argument(
+            "--keep-twins", action="store_true", help="keep patients whose notes say nearly the same in one part"
+        )
+        parser.add_argument("--licence", default="", help="what the notes' owner allows, for the card")
+        for name, known in (("state", STATES), ("stream", STREAMS)):
+            parser.add_argument(
+                f"--{name}", action="append", default=[], choices=list(known), help="only such notes (may be repeated)"
+            )
+        parser.add_argument("--type", action="append", default=[], help="only notes of this type (may be repeated)")
+        parser.add_argument("--label", action="append", default=[], help="only spans of this label (may be repeated)")
+        for name, when in (("since", "on that day or later"), ("until", "on that day or before")):
+            parser.add_argument(
+                f"--{name}", type=date.fromisoformat, metavar="YYYY-MM-DD", help=f"only notes finished {when}"
+            )
+        parser.add_argument(
+            "--min-agreement", type=int, default=0, metavar="PER_CENT", help="strict F1 of a note's readers"
         )
         parser.add_argument(
             "--window", type=int, default=defaults.window, help="characters of a chat row (default: %(default)s)"
@@ -52,10 +75,11 @@ class Command(BaseCommand):
                 project=project,
                 name=options["name"] or project.name,
                 formats=[name.strip() for name in options["format"].split(",") if name.strip()],
-                options=_build_options(options),
+                options=_build_options(project, options),
                 out=options["out"],
+                evidence=evidence_of(project, timezone.now()),
             )
-        except (BuildRefused, OptionError) as error:
+        except (BuildRefused, OptionError, FilterError) as error:
             raise CommandError(str(error)) from error
         record_export(project=project, manifest=manifest, now=timezone.now())
         self._report(project, manifest, options["out"])
@@ -73,9 +97,11 @@ class Command(BaseCommand):
         self.stdout.write(f"data sha256 {manifest['data_sha256']}")
 
 
-def _build_options(options: dict[str, Any]) -> BuildOptions:
+def _build_options(project: Project, options: dict[str, Any]) -> BuildOptions:
+    defaults = default_options(is_locked=locked_test_set(project) is not None)
+    given = options["shares"] or "/".join(str(share) for share in defaults.shares)
     try:
-        train, dev, test = (int(share) for share in options["shares"].split("/"))
+        train, dev, test = (int(share) for share in given.split("/"))
     except ValueError as error:
         raise CommandError(f"--shares {options['shares']}: three whole numbers like 80/10/10 are wanted") from error
     annotator = ""
@@ -91,4 +117,16 @@ def _build_options(options: dict[str, Any]) -> BuildOptions:
         annotator=annotator,
         has_comments=options["comments"],
         is_human_only=options["human_only"],
+        is_stratified=not options["no_stratify"],
+        keeps_twins=options["keep_twins"],
+        licence=" ".join(options["licence"].split()),
+        filters=Filters(
+            states=tuple(options["state"]),
+            streams=tuple(options["stream"]),
+            note_types=tuple(type_key(name) for name in options["type"]),
+            labels=tuple(options["label"]),
+            since=options["since"],
+            until=options["until"],
+            min_agreement=options["min_agreement"],
+        ).normal(),
     )

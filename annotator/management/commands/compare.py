@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from annotator.annotations.models import AnnotationSet
+from annotator.annotations.models import APART, AnnotationSet
 from annotator.documents.models import Document
 from annotator.exchange.terminal import project_given
 from annotator.readings.comparing import compare_notes
@@ -24,7 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         submitted = AnnotationSet.objects.filter(status=AnnotationSet.Status.SUBMITTED)
-        submitted = submitted.exclude(kind=AnnotationSet.Kind.TRIAL)
+        submitted = submitted.exclude(kind__in=APART)
         documents = Document.objects.filter(
             project=project_given(options["project"]), pk__in=submitted.values("document")
         )

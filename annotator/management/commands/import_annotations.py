@@ -17,20 +17,23 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         terminal.add_source_arguments(parser)
         parser.add_argument("--annotator", required=True, metavar="NAME", help="user name; made if it is new")
+        terminal.add_voice_arguments(parser)
         terminal.add_map_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         project = terminal.project_given(options["project"])
         try:
-            report = import_annotations(
-                project=project,
-                source=terminal.source_given(options["path"]),
-                annotator=options["annotator"],
-                label_map=terminal.label_map_given(options["map"]),
-                actor=None,
-                now=timezone.now(),
-                progress=terminal.progress_on(self.stdout),
-            )
+            with terminal.source_given(options["path"], options) as source:
+                report = import_annotations(
+                    project=project,
+                    source=source,
+                    annotator=options["annotator"],
+                    label_map=terminal.label_map_given(options["map"]),
+                    voices=terminal.voices_given(options),
+                    actor=None,
+                    now=timezone.now(),
+                    progress=terminal.progress_on(self.stdout),
+                )
         except ImportRefused as refusal:
             raise terminal.refused(refusal) from refusal
         fill_slots(sets=AnnotationSet.objects.filter(document__project=project))

@@ -15,19 +15,23 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         terminal.add_source_arguments(parser)
         parser.add_argument("--labeler", required=True, metavar="NAME", help="the model or tool that made the spans")
+        terminal.add_voice_arguments(parser)
         terminal.add_map_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        project = terminal.project_given(options["project"])
         try:
-            report = import_suggestions(
-                project=terminal.project_given(options["project"]),
-                source=terminal.source_given(options["path"]),
-                labeler=options["labeler"],
-                label_map=terminal.label_map_given(options["map"]),
-                actor=None,
-                now=timezone.now(),
-                progress=terminal.progress_on(self.stdout),
-            )
+            with terminal.source_given(options["path"], options) as source:
+                report = import_suggestions(
+                    project=project,
+                    source=source,
+                    labeler=options["labeler"],
+                    label_map=terminal.label_map_given(options["map"]),
+                    voices=terminal.voices_given(options),
+                    actor=None,
+                    now=timezone.now(),
+                    progress=terminal.progress_on(self.stdout),
+                )
         except ImportRefused as refusal:
             raise terminal.refused(refusal) from refusal
         terminal.write_summary(self.stdout, report)

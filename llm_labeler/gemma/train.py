@@ -4,7 +4,7 @@ The loss is on the answer only. Its softmax runs over the tokens that the batch 
 weighted for the whole vocabulary (importance sampling; Jean et al. 2015, arXiv:1412.2007): over all 262,144 tokens it
 would cost more than the model itself. The sample is drawn anew for every batch, so that no token stays untrained.
 
-    python -m llm_labeler.finetune --base FOLDER --rows 2000 --seed 1 --out adapter/
+    python -m llm_labeler.gemma.train --base FOLDER --rows 2000 --seed 1 --out adapter/
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llm_labeler.gemma import BASE_ID, CHAT_TEMPLATE
+from llm_labeler.chat import answered_text, prompt_text
+from llm_labeler.gemma import BASE_ID
 from llm_labeler.synthetic.notes import TrainingRow, notes, rows
 from llm_labeler.synthetic.rules import load_grammar
 
@@ -50,11 +51,9 @@ class Encoded:
 def encode(row: TrainingRow, tokenizer: Any) -> Encoded:
     """The row as the model sees it, with the end of turn behind the answer."""
     turns = [{"role": "user", "content": row.prompt}]
-    prompt = tokenizer.apply_chat_template(
-        turns, chat_template=CHAT_TEMPLATE, add_generation_prompt=True, tokenize=False
-    )
+    prompt, whole = prompt_text(tokenizer, turns), answered_text(tokenizer, turns, row.answer)
     given = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    learnt = tokenizer(f"{row.answer}<end_of_turn>", add_special_tokens=False)["input_ids"]
+    learnt = tokenizer(whole.removeprefix(prompt), add_special_tokens=False)["input_ids"]
     return Encoded([*given, *learnt], len(given))
 
 
@@ -151,7 +150,7 @@ def save(model: Any, out: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m llm_labeler.finetune", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m llm_labeler.gemma.train", description=__doc__)
     parser.add_argument("--base", type=Path, required=True, help="folder of the base model, as safetensors")
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter")
     parser.add_argument("--start", type=Path, help="folder of an adapter to go on from")
