@@ -18,7 +18,7 @@ from annotator.projects.models import Project, SchemaVersion
 
 MANIFEST_FORM = "marginalia-dataset-1"
 _LASTING = (
-    *("form", "number", "project", "template_sha256", "formats", "options", "parts", "n_notes", "n_spans"),
+    *("form", "number", "project", "template_sha256", "formats", "offsets", "options", "parts", "n_notes", "n_spans"),
     *("provenance", "certificates", "left_out", "losses", "checks", "files", "data_sha256", "twins", "test_set"),
 )
 
@@ -111,6 +111,7 @@ def manifest_of(
         },
         "template_sha256": prompting.template_digest(),
         "formats": sorted(formats),
+        "offsets": {name: FORMATS[name].OFFSETS for name in sorted(formats)},
         "options": tally.options.to_json(),
         "parts": {part: _part_facts(tally, part) for part in PARTS},
         "n_notes": tally.notes.total(),

@@ -115,14 +115,14 @@ def test_formats_stand_by_what_they_are_for_and_one_that_is_missing_cannot_be_ti
     further = [found for name, found in formats.FORMATS.items() if name not in formats.DEFAULT_FORMATS]
     places = [page.index(f'aria-label="{group}"') for group in dict.fromkeys(found.GROUP for found in further)]
     assert places == sorted(places)
-    assert '<details class="format-more"><summary>More formats: parquet, trl' in page
+    assert '<details class="fold"><summary>More formats: parquet, trl' in page
     boxes = {match[1]: match[0] for match in re.finditer(r'<input[^>]* value="([a-z-]+)"[^>]*>', page)}
     assert boxes.keys() >= set(formats.FORMATS)
     assert {name for name in formats.FORMATS if "disabled" in boxes[name]} == {"parquet"}
     assert {name for name in formats.FORMATS if "checked" in boxes[name]} == {"jsonl", "messages"}
     assert page.count("is not installed here") == 1
     refused = body(dana_client.post(url("create", project.public_id), {**FORM, "formats": ["csv"], "name": ""}))
-    assert '<details class="format-more" open>' in refused
+    assert '<details class="fold" open>' in refused
 
 
 def test_new_for_htmx_is_the_checks_for_what_the_form_holds(dana_client: Client, project: Project, bob: User) -> None:

@@ -115,7 +115,7 @@ def as_lines(text: str, quotes: Quotes) -> tuple[str, Quotes]:
         ("csv", in_csv, as_given),
     ],
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(given=odd_notes())
 def test_every_piece_of_every_span_comes_back(
     name: str,

@@ -57,13 +57,9 @@ class Format(Protocol):
 
 
 # A group's formats stand together.
-_MODULES: tuple[Format, ...] = (
-    *(jsonl, parquet),
-    *(messages, trl, spacy, conll),
-    *(brat, xmi, bioc, label_studio),
-    csv,
-)
-FORMATS: dict[str, Format] = {module.NAME: module for module in _MODULES}
+FORMATS: dict[str, Format] = {
+    module.NAME: module for module in (jsonl, parquet, messages, trl, spacy, conll, brat, xmi, bioc, label_studio, csv)
+}
 DEFAULT_FORMATS = (jsonl.NAME, messages.NAME)
 
 

@@ -42,7 +42,7 @@ class ConllWriter:
         if len(kept) < len(pieces):
             losses["spans or pieces that share a token with a longer one"] += len(pieces) - len(kept)
         tags = ["O"] * len(tokens)
-        joined = set()  # tokens that the one before them is in one span with
+        joined: set[int] = set()  # tokens that the one before them is in one span with
         for found in kept:
             label = self._labels.of(found.label)
             tags[found.start : found.end] = [f"B-{label}", *[f"I-{label}"] * (found.end - found.start - 1)]

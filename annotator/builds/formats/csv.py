@@ -56,8 +56,8 @@ class CsvWriter:
         if unknown := said.keys() - set(self._asked):
             self._context.losses["labels of whole notes that the schema no longer has"] += len(unknown)
         metadata = compact_json(sorted_json(note.metadata)) if note.metadata else ""
-        about = [note.id, note.patient_id, note.note_type, note.text, metadata, len(note.spans)]
-        self._write("notes", part, [[*about, *(said.get(name, "") for name in self._asked)]])
+        about: list[str | int] = [note.id, note.patient_id, note.note_type, note.text, metadata, len(note.spans)]
+        self._write("notes", part, [about + [said.get(name, "") for name in self._asked]])
         self._write("spans", part, (self._span(note, place, found) for place, found in enumerate(note.spans)))
         self._write(
             "relations",
