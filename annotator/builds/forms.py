@@ -20,10 +20,11 @@ from annotator.builds.options import (
     OptionError,
     default_options,
 )
+from annotator.core.prompting import COMPACT, FULL
 from annotator.core.wording import sentence
 from annotator.documents.selectors import type_key
 
-MORE = ("keep_twins", "comments", "window", "seed", "licence")
+MORE = ("keep_twins", "comments", "window", "template", "seed", "licence")
 FILTERS = ("states", "streams", "note_types", "since", "until", "min_agreement", "labels")
 
 
@@ -55,6 +56,12 @@ class BuildForm(forms.Form):
         min_value=SMALLEST_WINDOW,
         max_value=LARGEST_WINDOW,
         help_text="Characters of a note in one chat row. Use the labeler's own.",
+    )
+    template = forms.ChoiceField(
+        label="Prompt",
+        choices=[(FULL, "Full, for MedGemma and the like"), (COMPACT, "Compact, for the small model")],
+        required=False,
+        help_text="In whose words chat rows ask: use the labeler's own.",
     )
     seed = forms.IntegerField(min_value=0, max_value=2**31 - 1, help_text="Equal seeds make equal parts.")
     comments = forms.BooleanField(
@@ -168,7 +175,7 @@ class BuildForm(forms.Form):
         options = default_options(is_locked=is_locked)
         shares = dict(zip(PARTS, options.shares, strict=True))
         given = {"name": name, "formats": list(DEFAULT_FORMATS), "window": options.window, "seed": options.seed}
-        return given | {"stratified": options.is_stratified} | shares
+        return given | {"template": options.template, "stratified": options.is_stratified} | shares
 
     @staticmethod
     def filled(name: str, formats: Sequence[str], options: BuildOptions) -> dict[str, Any]:
@@ -178,6 +185,7 @@ class BuildForm(forms.Form):
             "formats": [found for found in formats if found in FORMATS],
             **dict(zip(PARTS, options.shares, strict=True)),
             "window": options.window,
+            "template": options.template,
             "seed": options.seed,
             "annotator": options.annotator,
             "comments": options.has_comments,
@@ -196,6 +204,7 @@ class BuildForm(forms.Form):
                     seed=data["seed"],
                     shares=(data["train"], data["dev"], data["test"]),
                     window=data["window"],
+                    template=data.get("template") or FULL,
                     annotator=data.get("annotator", ""),
                     has_comments=data.get("comments", False),
                     is_human_only=data.get("human_only", False),

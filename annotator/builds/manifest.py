@@ -109,7 +109,7 @@ def manifest_of(
             "digest": schema_version.digest,
             "definition": tally.schema.to_json() if tally.options.filters.labels else schema_version.definition,
         },
-        "template_sha256": prompting.template_digest(),
+        "template_sha256": prompting.template_digest(tally.options.template),
         "formats": sorted(formats),
         "offsets": {name: FORMATS[name].OFFSETS for name in sorted(formats)},
         "options": tally.options.to_json(),

@@ -8,6 +8,7 @@ from typing import Any
 
 from annotator.builds.criteria import Filters
 from annotator.core.chunks import OVERLAP, WINDOW
+from annotator.core.prompting import FULL, TEMPLATES
 
 PARTS = ("train", "dev", "test")
 SMALLEST_WINDOW, LARGEST_WINDOW = 200, 8000
@@ -20,7 +21,8 @@ class OptionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """`shares` of the patients go to train, dev and test, in per cent; `window` is in code points.
+    """`shares` of the patients go to train, dev and test, in per cent; `window` is in code points; chat rows ask in the
+    words of `template`, one of TEMPLATES.
 
     `annotator` is the public id of the person whose annotations are taken where several people read a note; empty:
     such notes are left out. `has_comments`: what readers wrote about notes goes out too, in formats that hold it. It is
@@ -32,6 +34,7 @@ class BuildOptions:
     seed: int = 0
     shares: tuple[int, int, int] = (80, 10, 10)
     window: int = WINDOW
+    template: str = FULL
     annotator: str = ""
     has_comments: bool = False
     is_human_only: bool = False
@@ -51,6 +54,8 @@ class BuildOptions:
             raise OptionError(f"shares are {given}: three whole numbers that make 100 are wanted")
         if not SMALLEST_WINDOW <= self.window <= LARGEST_WINDOW:
             raise OptionError(f"window is {self.window}: {SMALLEST_WINDOW} to {LARGEST_WINDOW} characters are wanted")
+        if self.template not in TEMPLATES:
+            raise OptionError(f"there is no such prompt template: one of {', '.join(TEMPLATES)} is wanted")
         if not 0 <= self.seed < 2**31:
             raise OptionError(f"seed is {self.seed}: 0 to {2**31 - 1} is wanted")
         if len(self.licence) > LONGEST_LICENCE or self.licence != " ".join(self.licence.split()):
@@ -61,6 +66,7 @@ class BuildOptions:
             "seed": self.seed,
             "shares": dict(zip(PARTS, self.shares, strict=True)),
             "window": self.window,
+            "template": self.template,
             "annotator": self.annotator,
             "comments": self.has_comments,
             "human_only": self.is_human_only,
@@ -79,6 +85,7 @@ class BuildOptions:
             window=data["window"],
             annotator=data["annotator"],
             # What follows is not in builds of before there was such a thing.
+            template=data.get("template", FULL),
             has_comments=data.get("comments", False),
             is_human_only=data.get("human_only", False),
             is_stratified=data.get("stratified", False),

@@ -21,6 +21,7 @@ from annotator.builds.options import (
     OptionError,
     default_options,
 )
+from annotator.core.prompting import FULL, TEMPLATES
 from annotator.core.schema import PALETTE
 from annotator.core.wording import sentence
 from annotator.documents.selectors import type_key
@@ -84,6 +85,9 @@ class NewBuildSerializer(StrictSerializer):
         max_value=LARGEST_WINDOW,
         help_text="Code points of a note in one chat row.",
     )
+    template = serializers.ChoiceField(
+        list(TEMPLATES), default=_DEFAULTS.template, help_text="In which words chat rows ask: the labeler's own."
+    )
     seed = serializers.IntegerField(
         default=_DEFAULTS.seed, min_value=0, max_value=2**31 - 1, help_text="Equal seeds make equal parts."
     )
@@ -119,6 +123,7 @@ class NewBuildSerializer(StrictSerializer):
                 seed=attrs["seed"],
                 shares=tuple(shares[part] for part in PARTS) if shares else defaults.shares,
                 window=attrs["window"],
+                template=attrs["template"],
                 annotator=attrs.get("annotator", ""),
                 has_comments=attrs["comments"],
                 is_human_only=attrs["human_only"],
@@ -160,6 +165,7 @@ class BuildOptionsSerializer(serializers.Serializer):
     seed = serializers.IntegerField()
     shares = SharesSerializer()
     window = serializers.IntegerField()
+    template = serializers.CharField(default=FULL)
     annotator = serializers.CharField(allow_blank=True)
     comments = serializers.BooleanField(default=False)
     human_only = serializers.BooleanField(default=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from annotator.builds.options import BuildOptions, OptionError
 from annotator.core import prompting
 from annotator.core.chunks import OVERLAP, WINDOW, chunks
 from tests.builds.notes import FEVER, SCHEMA, check_golden, fever_note, note, span, texts_of, write_notes
@@ -35,6 +36,14 @@ def test_trl_rows_are_the_messages_cut_before_the_answer(tmp_path: Path) -> None
     assert [row["prompt"] + row["completion"] for row in trl] == [row["messages"] for row in chat]
     assert [row["window"] for row in trl] == [[window.start, window.end] for window in chunks(text, WINDOW, OVERLAP)]
     assert len(trl) > 2
+
+
+def test_rows_ask_in_the_words_of_the_template(tmp_path: Path) -> None:
+    write_notes("messages", tmp_path, [("train", fever_note())], template=prompting.COMPACT)
+    (row,) = [json.loads(line) for line in (tmp_path / "train.messages.jsonl").open(encoding="utf-8")]
+    assert row["messages"][:-1] == prompting.render_messages(SCHEMA, FEVER, template=prompting.COMPACT)
+    with pytest.raises(OptionError, match="no such prompt template"):
+        BuildOptions(template="other")
 
 
 @pytest.mark.parametrize("name", ["trl", "messages"])

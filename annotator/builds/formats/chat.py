@@ -25,7 +25,7 @@ class Exchange:
 def check_schema(context: BuildContext) -> None:
     """Raises FormatError where no prompt can be written for the schema."""
     try:
-        prompting.render_messages(context.schema, "")
+        prompting.render_messages(context.schema, "", template=context.options.template)
     except prompting.PromptError as error:
         raise FormatError(str(error)) from error
 
@@ -44,7 +44,7 @@ def exchanges(*, note: NoteRecord, context: BuildContext) -> Iterator[Exchange]:
     )
     for window, items in answered:
         yield Exchange(
-            prompt=prompting.render_messages(schema, note.text[window.start : window.end]),
+            prompt=prompting.render_messages(schema, note.text[window.start : window.end], template=options.template),
             answer={"role": "assistant", "content": prompting.render_answer(items, schema=schema)},
             facts={"id": note.id, "window": [window.start, window.end]},
         )

@@ -14,6 +14,7 @@ from annotator.builds.options import PARTS, BuildOptions, OptionError, default_o
 from annotator.builds.selectors import locked_test_set
 from annotator.builds.services import record_export, write_dataset
 from annotator.builds.writing import BuildRefused
+from annotator.core.prompting import TEMPLATES
 from annotator.documents.selectors import type_key
 from annotator.projects.models import Project
 from annotator.projects.selectors import project_named
@@ -55,6 +56,12 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--window", type=int, default=defaults.window, help="characters of a chat row (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--template",
+            choices=TEMPLATES,
+            default=defaults.template,
+            help="in which words chat rows ask; the small model wants the compact one (default: %(default)s)",
         )
         parser.add_argument(
             "--annotator", metavar="USERNAME", help="take this person's annotations where several people read a note"
@@ -114,6 +121,7 @@ def _build_options(project: Project, options: dict[str, Any]) -> BuildOptions:
         seed=options["seed"],
         shares=(train, dev, test),
         window=options["window"],
+        template=options["template"],
         annotator=annotator,
         has_comments=options["comments"],
         is_human_only=options["human_only"],
