@@ -7,7 +7,6 @@ disabled. Alice's second project is empty.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,18 +21,11 @@ from annotator.adjudication.services import take
 from annotator.annotations.models import Annotation, AnnotationSet
 from annotator.annotations.services import NewAnnotation
 from annotator.browse.disagreements import disagreements_of, place_of
-from annotator.builds.criteria import Filters
-from annotator.builds.models import DatasetBuild
-from annotator.builds.options import BuildOptions
 from annotator.builds.pools import freeze_pool
-from annotator.builds.services import create_build, verify_build, write_build
-from annotator.builds.test_sets import lock_test_set
 from annotator.core.prompting import FULL
 from annotator.core.spans import Span
 from annotator.demo.services import NOTES, demo_schema, ensure_demo
 from annotator.documents.models import Document
-from annotator.exchange import uploads
-from annotator.exchange.models import Import
 from annotator.exchange.services import import_annotations
 from annotator.exchange.sources import in_order, source_at
 from annotator.jobs.models import Job
@@ -63,11 +55,10 @@ from annotator.suggestions.pools import wish_for
 from annotator.suggestions.services import begin_job, claim_jobs
 from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
+from tests.a11y.files import builds, imports, whole_builds
 from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
-from tests.exchange.exports import TASKS
-from tests.exchange.test_uploads import options, upload
 from tests.quality.reading_scene import make_read
 from tests.trust.scene import make_trusted
 
@@ -80,15 +71,6 @@ Mark "type 2 diabetes", not "known type 2 diabetes".
 A symptom that belongs to a named disease is a Problem of its own.
 Mark a drug class only where no drug is named."""
 CHANGED = GUIDELINE.replace(" and possessives", ", possessives and severity") + "\nHeadings are never marked."
-CSV = "ROW_ID,SUBJECT_ID,WARD,TEXT\n7,P-1,W3,No chest pain since Monday.\n8,P-2,W4,Metformin was stopped.\n"
-JSONL = "".join(
-    json.dumps(row) + "\n"
-    for row in (
-        {"id": "n1", "patient_id": "P-3", "text": "Cough and fever for two days. Amoxicillin 500 mg."},
-        {"id": "n1", "patient_id": "P-3", "text": "Another note of the same id."},
-        {"id": "n2", "patient_id": "P-4"},
-    )
-)
 _SAID = (
     (True, "flag", ""),
     (True, "comment", "The guideline says nothing of a span like this one."),
@@ -129,9 +111,9 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     _review(project, people["bob"], now)
     _guideline(project, alice, now)
     ids |= _qualification(project, alice, people["nina"], now)
-    ids |= _accounts(people, project, now) | _imports(project, alice, dana, now) | _builds(project, dana, now)
+    ids |= _accounts(people, project, now) | imports(project, alice, dana, now) | builds(project, dana, now)
     ids |= _purges(project, alice, now)
-    ids["whole_build"] = _whole_builds(project, alice, dana, now)
+    ids["whole_build"] = whole_builds(project, alice, dana, now)
     ids |= _notes(project, alice, people["bob"], now)
     ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
     ids["round_id"] = _round(project, people, now)
@@ -439,66 +421,6 @@ def _accounts(people: Mapping[str, User], project: Project, now: datetime) -> di
         "reset": reset_link(username="bob", actor=None, now=now).rstrip("/").rpartition("/")[2],
         "nothing": "a" * 43,
     }
-
-
-def _imports(project: Project, alice: User, dana: User, now: datetime) -> dict[str, str]:
-    """Uploads in every state: looked at, columns, another tool's, with errors, another's, waiting, done, refused."""
-    brat = {name: (NOTES / name).read_bytes() for name in ("N-2007.txt", "N-2007.ann", "N-2009.txt", "N-2009.ann")}
-    found = {
-        "brat": upload(project, alice, {f"ward/{name}": text for name, text in brat.items()}, 2),
-        "columns": upload(project, alice, {"notes.csv": CSV}),
-        "tool": upload(project, alice, {"export.json": json.dumps(TASKS)}),
-        "errors": upload(project, alice, {"notes.jsonl": JSONL}),
-        "anothers": upload(project, dana, {"notes.csv": CSV}),
-        "waiting": upload(project, alice, {"notes.csv": CSV}),
-        "done": upload(project, alice, {"more/N-3001.txt": "No fever.", "more/N-3002.txt": "Aspirin 75 mg daily."}),
-        "refused": upload(project, alice, {"notes.jsonl": JSONL}),
-    }
-    Import.objects.filter(project=project).update(created_at=now - timedelta(minutes=20))
-    for name in ("waiting", "done", "refused"):
-        uploads.start_import(item=found[name], options=options(), actor=alice, now=now)
-    for name in ("done", "refused"):
-        job = Import.objects.get(pk=found[name].pk).job
-        run_job(job_id=job.pk, work=lambda mine: uploads.run_import(job=mine, clock=lambda: now), clock=lambda: now)
-    return {f"import_{name}": item.public_id for name, item in found.items()} | {"import_id": found["brat"].public_id}
-
-
-def _builds(project: Project, dana: User, now: datetime) -> dict[str, str]:
-    """A dataset that is written, and one that waits."""
-    made = [
-        create_build(
-            project=project,
-            name=name,
-            formats=["brat", "conll", "csv", "jsonl", "messages"],
-            options=BuildOptions(shares=(60, 20, 20)),
-            actor=dana,
-            now=now - timedelta(minutes=minutes),
-        )
-        for name, minutes in (("Ward notes, first half", 50), ("Ward notes", 1))
-    ]
-    _write(made[0], now)
-    return {"build_id": made[0].public_id, "waiting_build": made[1].public_id}
-
-
-def _write(build: DatasetBuild, now: datetime) -> None:
-    run_job(job_id=build.job.pk, work=lambda mine: write_build(job=mine, clock=lambda: now), clock=lambda: now)
-
-
-def _whole_builds(project: Project, alice: User, dana: User, now: datetime) -> str:
-    """Two datasets with their files, of which the first one's test set is locked; the second is checked and given."""
-    options = BuildOptions(shares=(60, 20, 20), is_stratified=True, licence="Invented notes, free to use")
-    some = Filters(labels=("Problem", "Medication", "Anatomy"))
-    asked = (("Ward notes, all labels", options), ("Ward notes, for the model", replace(options, seed=7, filters=some)))
-    for name, wanted in asked:
-        build = create_build(
-            project=project, name=name, formats=["jsonl", "messages"], options=wanted, actor=dana, now=now
-        )
-        _write(build, now)
-        build.refresh_from_db()
-        if wanted is options:
-            lock_test_set(build=build, actor=alice, now=now)
-    verify_build(build=build, actor=dana, now=now)
-    return build.public_id
 
 
 def _purges(project: Project, alice: User, now: datetime) -> dict[str, str]:
