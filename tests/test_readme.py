@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -29,6 +31,16 @@ def commands() -> Iterator[list[str]]:
         yield [quoted or plain for quoted, plain in re.findall(r'"([^"]*)"|(\S+)', line.partition("#")[0])]
 
 
+def task(text: str, **labels: str) -> dict[str, Any]:
+    """A task of Label Studio in which each person marks the word "fever"."""
+    marked = {"start": text.index("fever"), "end": text.index("fever") + 5}
+    answers = [
+        {"completed_by": who, "result": [{"type": "labels", "value": {**marked, "labels": [label]}}]}
+        for who, label in labels.items()
+    ]
+    return {"id": 1, "data": {"text": text}, "annotations": answers}
+
+
 @pytest.mark.django_db
 def test_the_commands_work_in_their_order(bells: Bells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_user("lead")
@@ -37,6 +49,8 @@ def test_the_commands_work_in_their_order(bells: Bells, tmp_path: Path, monkeypa
     ann = "T1\tDisease 3 13\tchest pain\nT2\tAge 18 20\t60\n"
     write_files(tmp_path / "notes", {"a.txt": "No chest pain, is 60.", "a.ann": ann})
     (tmp_path / "schema.json").write_text((FOLDER / "schema.json").read_text())
+    with zipfile.ZipFile(tmp_path / "export.zip", "w") as export:
+        export.writestr("export.json", json.dumps([task("No fever. Aspirin 75 mg.", anna="Problem", ben="Dose")]))
     write_rows(tmp_path / "model.jsonl", {"id": "a", "spans": [{"start": 3, "end": 13, "label": "Problem"}]})
     said = StringIO()
     for name, *arguments in commands():
@@ -47,4 +61,4 @@ def test_the_commands_work_in_their_order(bells: Bells, tmp_path: Path, monkeypa
     assert kim.is_active
     assert kim.memberships.get().role == "annotator"
     manifest = json.loads((tmp_path / "dataset" / MANIFEST).read_text())
-    assert (manifest["n_notes"], manifest["n_spans"], manifest["formats"]) == (1, 1, ["jsonl", "messages"])
+    assert (manifest["n_notes"], manifest["n_spans"], manifest["formats"]) == (2, 2, ["jsonl", "messages"])
