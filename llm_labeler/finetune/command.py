@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from annotator.core.prompting import COMPACT, FULL, template_digest
@@ -68,7 +68,7 @@ def run(given: argparse.Namespace) -> int:
             f"weights are trained.\nAbout {outlook.seconds / 60:.0f} min and {outlook.peak_bytes / 1e9:.1f} GB on "
             f"{base.model.device}, measured with the longest rows ({outlook.longest} tokens)."
         )
-        print(json.dumps(outlook.to_json()))  # noqa: T201
+        print(json.dumps(asdict(outlook)))  # noqa: T201
         return 0
     trained = training.go(is_resumed=given.resume, tell=lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     if trained.is_stopped:

@@ -65,9 +65,6 @@ class Outlook:
     peak_bytes: int
     seconds: float
 
-    def to_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
 
 class Run:
     """One base, one dataset, one recipe. Raises FinetuneError for what cannot be trained on."""
@@ -176,7 +173,8 @@ class Run:
             return found
         if self.out.exists() and any(self.out.iterdir()):
             raise FinetuneError(f"{self.out} is not empty: --resume goes on with a run, a new one wants a new folder")
-        self.out.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.out.chmod(0o700)
         _write(path, self.facts)
         return None
 

@@ -16,7 +16,6 @@ import random
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from llm_labeler.chat import answered_text, prompt_text
+from llm_labeler.finetune.rows import Example, encode
 from llm_labeler.gemma import BASE_ID
 from llm_labeler.synthetic.notes import TrainingRow, notes, rows
 from llm_labeler.synthetic.rules import load_grammar
@@ -40,28 +39,11 @@ MAX_TOKENS = 640
 _SHARD = 64  # batches whose rows are sorted by length together
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """Token ids of prompt and answer; the first `n_prompt` are given, the others are learnt."""
-
-    ids: list[int]
-    n_prompt: int
-
-
-def encode(row: TrainingRow, tokenizer: Any) -> Encoded:
-    """The row as the model sees it, with the end of turn behind the answer."""
-    turns = [{"role": "user", "content": row.prompt}]
-    prompt, whole = prompt_text(tokenizer, turns), answered_text(tokenizer, turns, row.answer)
-    given = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    learnt = tokenizer(whole.removeprefix(prompt), add_special_tokens=False)["input_ids"]
-    return Encoded([*given, *learnt], len(given))
-
-
-def batches(encoded: Iterable[Encoded], chance: random.Random) -> Iterator[list[Encoded]]:
+def batches(encoded: Iterable[Example], chance: random.Random) -> Iterator[list[Example]]:
     """Batches of about BATCH_TOKENS tokens of rows of like length, in random order."""
     source = iter(encoded)
     while shard := list(islice(source, _SHARD * 8)):
-        found: list[list[Encoded]] = [[]]
+        found: list[list[Example]] = [[]]
         for row in sorted(shard, key=lambda row: len(row.ids)):
             if found[-1] and (len(found[-1]) + 1) * len(row.ids) > BATCH_TOKENS:
                 found.append([])
@@ -70,7 +52,7 @@ def batches(encoded: Iterable[Encoded], chance: random.Random) -> Iterator[list[
         yield from found
 
 
-def answer_loss(model: Any, batch: Sequence[Encoded], generator: torch.Generator) -> torch.Tensor:
+def answer_loss(model: Any, batch: Sequence[Example], generator: torch.Generator) -> torch.Tensor:
     """Mean negative log-likelihood of the answers' tokens."""
     longest = max(len(row.ids) for row in batch)
     ids = torch.zeros((len(batch), longest), dtype=torch.long)
@@ -91,6 +73,10 @@ def answer_loss(model: Any, batch: Sequence[Encoded], generator: torch.Generator
     logits = states @ weight[torch.cat([held, drawn])].T
     logits[:, len(held) :] += math.log((weight.shape[0] - len(held)) / len(drawn))
     return cross_entropy(logits, torch.searchsorted(held, targets))
+
+
+def _messages(row: TrainingRow) -> list[dict[str, str]]:
+    return [{"role": "user", "content": row.prompt}, {"role": "assistant", "content": row.answer}]
 
 
 def learning_rate(progress: float) -> float:
@@ -119,7 +105,7 @@ def train(
     model.train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.0)
-    encoded = [row for row in (encode(row, tokenizer) for row in found) if len(row.ids) <= MAX_TOKENS]
+    encoded = [row for row in (encode(_messages(row), tokenizer) for row in found) if len(row.ids) <= MAX_TOKENS]
     plan = list(batches(encoded, random.Random(seed)))  # noqa: S311
     generator = torch.Generator().manual_seed(seed)
     began = time.monotonic()

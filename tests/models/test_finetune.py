@@ -82,6 +82,7 @@ def test_a_run_lowers_the_loss_and_its_adapter_is_read_by_the_labeler(
     assert told["eval_loss"] == pytest.approx(min(looks), abs=1e-4)
     assert told["rows"] == {"train": 24, "dev": 1}
     assert told["build"]["manifest_sha256"] == hashlib.sha256((build / "manifest.json").read_bytes()).hexdigest()
+    assert out.stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in out.iterdir()) == ["adapter", "progress.jsonl", "run.json", "training.json"]
     assert PeftConfig.from_pretrained(str(out / "adapter")).base_model_name_or_path == tiny_gemma.name
     assert all(path.suffix != ".bin" for path in (out / "adapter").iterdir())

@@ -10,15 +10,16 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
+from llm_labeler.finetune.rows import Example
 from llm_labeler.gemma import train
 from llm_labeler.gemma.adapter_gguf import write_adapter
-from llm_labeler.gemma.train import Encoded, answer_loss, batches, learning_rate
+from llm_labeler.gemma.train import answer_loss, batches, learning_rate
 
 CONFIG = Gemma3TextConfig(
     vocab_size=400, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
     num_key_value_heads=1, head_dim=16, max_position_embeddings=128, sliding_window=16,
 )  # fmt: skip
-BATCH = [Encoded([2, 7, 9, 11, 13, 17], 3), Encoded([2, 8, 9, 12, 14], 2)]
+BATCH = [Example([2, 7, 9, 11, 13, 17], 3), Example([2, 8, 9, 12, 14], 2)]
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_training_lowers_the_loss(model: torch.nn.Module) -> None:
 
 def test_batches_hold_every_row_once_and_stay_within_their_size() -> None:
     chance = random.Random(3)
-    rows = [Encoded([2] * chance.randint(20, 300), 10) for _ in range(900)]
+    rows = [Example([2] * chance.randint(20, 300), 10) for _ in range(900)]
     found = list(batches(rows, random.Random(1)))
     assert sorted(map(id, rows)) == sorted(id(row) for batch in found for row in batch)
     assert all(len(batch) * max(len(row.ids) for row in batch) <= train.BATCH_TOKENS for batch in found)
