@@ -19,7 +19,7 @@ _KINDS = ("done", "running", "waiting")  # of the bar's parts, for PARTS
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the list: `status` ok, warn or bad, which means that the build would be refused."""
+    """One line of the list: `status` ok, warn, bad (the build would be refused) or later (not known yet)."""
 
     status: str
     text: str
@@ -74,7 +74,7 @@ def _checks(
         why = "They are told of in the dataset's checks, since finding them takes reading every note."
         if options.keeps_twins:
             why = "They will stay in one part."
-        checks.append(Check("ok", "Near-duplicates are looked for as it is written", None, why))
+        checks.append(Check("later", "Near-duplicates are looked for as it is written", None, why))
     if n_unnamed:
         why = "Each counts as a patient of its own, so one patient could be in two parts."
         checks.append(Check("warn", "Notes name no patient", n_unnamed, why))
