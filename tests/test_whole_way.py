@@ -33,9 +33,11 @@ def sign_in(page: Page, installation: Installation) -> None:
     assert path is not None, printed
     page.goto(f"http://127.0.0.1:{installation.port}{path[0]}")
     page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(re.compile("/accounts/password/"))
     for field in page.locator("input[type=password]").all():
         field.fill(PASSWORD)
     page.get_by_role("button", name=re.compile("password", re.IGNORECASE)).click()
+    page.wait_for_url(f"http://127.0.0.1:{installation.port}/")
     expect(page.get_by_role("button", name="Account of lead")).to_be_visible()
 
 

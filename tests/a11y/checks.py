@@ -46,7 +46,9 @@ WATCH = """() => {
   const seen = new Set();
   const way = { order: [], faults: [] };
   const onFocus = ({ target }) => {
-    way.order.push(stops.indexOf(target));
+    const at = stops.indexOf(target); // -1: the page has put it there since
+    // The browser tells of the same place twice where its window comes to the front meanwhile.
+    if (at >= 0 && at !== way.order.at(-1)) way.order.push(at);
     if (seen.has(target)) return;
     seen.add(target);
     if (!name(target)) way.faults.push(`no name: ${told(target)}`);
