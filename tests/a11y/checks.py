@@ -8,16 +8,21 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 BAD = {"serious", "critical"}
-STOPS_AT_ONCE = 12
+PRESSES_A_STOP = 4  # of a field for a day
 # Without the rules whose findings would all be left out below: a rule says how bad what it finds is.
 RUN = """([options, bad]) => {
   const mild = axe._audit.rules.filter(({ impact }) => impact && !bad.includes(impact));
   return axe.run({ rules: Object.fromEntries(mild.map(({ id }) => [id, { enabled: false }])), ...options });
 }"""
-# Where Tab must go, how each place looks while it has no focus, and a record of where it went.
-WATCH = """() => {
+# Where Tab must go, how each place looks while it has no focus, and a record of where it went. It begins before the
+# first place, or behind the last: past an end the browser takes the focus itself, and gives it back when it likes.
+WATCH = """(isBack) => {
   document.activeElement?.blur?.();
-  const root = document.querySelector("dialog[open]") ?? document;
+  const root = document.querySelector("dialog[open]") ?? document.body;
+  const begin = document.createElement("span");
+  begin.tabIndex = -1;
+  begin.style.position = "fixed";
+  root[isBack ? "append" : "prepend"](begin);
   const looks = (element) => {
     const { parentElement: parent } = element;
     const around = [element, ...element.children, parent, ...(parent?.children ?? []), parent?.parentElement];
@@ -41,25 +46,32 @@ WATCH = """() => {
   };
   const told = (element) => element.outerHTML.slice(0, 140);
   const kinds = "a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]";
-  const stops = [...root.querySelectorAll(kinds)].filter(isStop);
+  const standing = () => [...root.querySelectorAll(kinds)].filter(isStop);
+  const stops = standing();
   const calm = new Map(stops.map((stop) => [stop, looks(stop)]));
   const seen = new Set();
-  const way = { order: [], faults: [] };
+  const faults = [];
   const onFocus = ({ target }) => {
-    const at = stops.indexOf(target); // -1: the page has put it there since
-    // The browser tells of the same place twice where its window comes to the front meanwhile.
-    if (at >= 0 && at !== way.order.at(-1)) way.order.push(at);
-    if (seen.has(target)) return;
+    if (target === begin || seen.has(target)) return;
     seen.add(target);
-    if (!name(target)) way.faults.push(`no name: ${told(target)}`);
-    if (looks(target) === calm.get(target)) way.faults.push(`no visible focus: ${told(target)}`);
+    if (!name(target)) faults.push(`no name: ${told(target)}`);
+    if (looks(target) === calm.get(target)) faults.push(`no visible focus: ${told(target)}`);
   };
+  begin.focus();
   document.addEventListener("focusin", onFocus);
-  window.tabWay = way;
+  // At least so many presses lie before the end; where the page has taken the place away, one.
+  window.leftOfTabWay = () => {
+    const now = standing();
+    const at = now.indexOf(document.activeElement);
+    if (at < 0) return 1;
+    return isBack ? at : now.length - 1 - at;
+  };
   window.endTabWay = () => {
     document.removeEventListener("focusin", onFocus);
+    const at = told(document.activeElement);
+    begin.remove();
     const left = stops.filter((stop) => stop.isConnected && !seen.has(stop));
-    return [...way.faults, ...left.map((stop) => `not reached: ${told(stop)}`)];
+    return [at, [...faults, ...left.map((stop) => `not reached: ${told(stop)}`)]];
   };
   return stops.length;
 }"""
@@ -84,26 +96,20 @@ def serious_violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
 
 
 def tab_faults(page: Page, key: str) -> list[str]:
-    """What is wrong with the way that `key` (Tab or Shift+Tab) leads: it comes back to where it began, past the end of
-    the page, after it was at each place that takes the focus; each has a name, and looks other than without the focus.
+    """What is wrong with the way that `key` (Tab or Shift+Tab) leads: it comes to the end of the page, or dialog, after
+    it was at each place that takes the focus; each has a name, and looks other than without the focus.
     """
-    n_stops = page.evaluate(WATCH)
-    order: list[int] = []
     *held, key_itself = key.split("+")
+    n_left = n_stops = page.evaluate(WATCH, bool(held))
+    n_pressed = 0
     for modifier in held:
         page.keyboard.down(modifier)
-    for _ in range(4 * n_stops // STOPS_AT_ONCE + 2):  # a field for a day takes the key four times
-        for _ in range(STOPS_AT_ONCE):
+    while n_left and n_pressed < PRESSES_A_STOP * n_stops:
+        for _ in range(n_left):
             page.keyboard.down(key_itself)  # held: again and again without being let go
-        order = page.evaluate("tabWay.order")
-        if is_round(order):
-            break
+        n_pressed += n_left
+        n_left = page.evaluate("leftOfTabWay()")
     for each in (key_itself, *held):
         page.keyboard.up(each)
-    faults: list[str] = page.evaluate("endTabWay()")
-    return faults if is_round(order) else [f"a trap: {key} goes to {order[-4:]} of {n_stops}", *faults]
-
-
-def is_round(order: list[int]) -> bool:
-    """Whether the way has come back to where it began."""
-    return order[:1] != [] and order[0] in order[1:]
+    at, faults = page.evaluate("endTabWay()")
+    return [f"a trap: {key} stays at {at}", *faults] if n_left else list(faults)
