@@ -112,7 +112,7 @@ class ServerPermission(models.Model):
 
 
 class Promotion(models.Model):
-    """A lead's word that new runs of the project use this labeler. The newest holds; without one, the installation's."""
+    """A lead's word that new runs of a project use this labeler. The newest holds; without one, the installation's."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="promotions")
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="promotions")
