@@ -44,10 +44,12 @@ from annotator.suggestions.models import (
     LabelJob,
     LabelRun,
     PoolWish,
+    Promotion,
     PromptExample,
     ServerPermission,
     Suggestion,
 )
+from annotator.training.models import LabelerComparison, TrainingPoint, TrainingRun
 
 __all__ = [
     "AcceptanceTarget",
@@ -90,12 +92,14 @@ __all__ = [
     "LabelJob",
     "LabelRun",
     "Labeler",
+    "LabelerComparison",
     "LockedGroup",
     "LockedTestSet",
     "Membership",
     "Notice",
     "PoolWish",
     "Project",
+    "Promotion",
     "PromptExample",
     "Qualification",
     "ReaderPair",
@@ -115,6 +119,8 @@ __all__ = [
     "Suggestion",
     "TokenRatings",
     "Tombstone",
+    "TrainingPoint",
+    "TrainingRun",
     "Trial",
     "TrialNote",
     "User",

@@ -69,6 +69,7 @@ DATA_DIR = runtime.data_folder(Path(os.environ.get("MARGINALIA_DATA") or BASE_DI
 SOCKET_DIR = runtime.socket_folder(DATA_DIR)
 SPOOL_DIR = runtime.data_folder(DATA_DIR / "spool")
 BUILDS_DIR = runtime.data_folder(DATA_DIR / "builds")
+MODELS_DIR = runtime.data_folder(DATA_DIR / "models")
 AUDIT_HEADS_DIR = runtime.data_folder(Path(os.environ.get("AUDIT_HEADS_DIR") or DATA_DIR / "audit-heads").absolute())
 SECRET_KEY = runtime.secret("SECRET_KEY") or runtime.secret_key(DATA_DIR)
 DEBUG = False

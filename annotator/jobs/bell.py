@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 MAIN_QUEUE = "main"
 LABEL_QUEUE = "label"
 ROUTE_QUEUE = "route"
+TRAIN_QUEUE = "train"
 
 # A person waits while a bell is rung, so bells have connections of their own, which give up soon. Those that workers
 # listen on keep trying. One more attempt, at once: the pool may hold a connection to a broker that was restarted.

@@ -20,6 +20,8 @@ class Job(models.Model):
         RULE = "rule"
         REPORT = "report"
         ROUND = "round"
+        TRAINING = "training"
+        COMPARISON = "comparison"
 
     class Status(models.TextChoices):
         QUEUED = "queued"

@@ -34,6 +34,11 @@ class Kind(models.TextChoices):
     ROUND_HANDED_BACK = "round_handed_back"
     DECOYS_ON = "decoys_on"
     DECOYS_OFF = "decoys_off"
+    TRAINING_DONE = "training_done"
+    TRAINING_FAILED = "training_failed"
+    COMPARISON_DONE = "comparison_done"
+    COMPARISON_FAILED = "comparison_failed"
+    PROMOTED = "promoted"
 
 
 class Notice(models.Model):

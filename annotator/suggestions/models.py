@@ -111,8 +111,26 @@ class ServerPermission(models.Model):
         constraints = [models.UniqueConstraint(fields=["project", "server"], name="server_permission_once")]
 
 
+class Promotion(models.Model):
+    """A lead's word that new runs of a project use this labeler. The newest holds; without one, the installation's."""
+
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="promotions")
+    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="promotions")
+    previous = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="+")
+    comparison = models.CharField(max_length=16, blank=True, help_text="public id of the one that it rests on")
+    promoted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    promoted_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "-id"], name="promotion_newest")]
+
+
 class LabelRun(models.Model):
-    """One labeler sent over a set of notes."""
+    """One labeler sent over a set of notes. What a run for a comparison finds is measured, and goes to no reviewer."""
+
+    class Purpose(models.TextChoices):
+        WORK = "work", "For review"
+        COMPARISON = "comparison", "For a comparison"
 
     class Status(models.TextChoices):
         RUNNING = "running", "Running"
@@ -123,6 +141,7 @@ class LabelRun(models.Model):
     public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
     number = models.PositiveIntegerField()
     labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, related_name="runs")
+    purpose = models.CharField(max_length=12, choices=Purpose, default=Purpose.WORK)
     status = models.CharField(max_length=20, choices=Status, default=Status.RUNNING)
     trouble = models.CharField(
         max_length=500, blank=True, help_text="what its notes wait for, where the model is away; never note text"
