@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
 from functools import cache, partial
 
 from celery import Task, shared_task
@@ -20,9 +21,11 @@ from annotator.suggestions.models import Labeler, LabelJob
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
 from annotator.suggestions.recording import NewSuggestion
 from llm_labeler.backends import Backend, BackendAway, BackendError, load_backend
+from llm_labeler.backends.trained import Shelf, TrainedModel, is_there
 from llm_labeler.labelled import LabelledSpan
 from llm_labeler.pipeline import Decoding, LabelResult, label_notes
 
+TRAINED = "trained"
 logger = logging.getLogger(__name__)
 
 
@@ -170,7 +173,7 @@ def _backends(labeler: Labeler) -> tuple[Backend, Backend | None]:
 
     Raises WrongModel where this worker would read in another way than the labeler says, and BackendError.
     """
-    backend = _backend(labeler.backend)
+    backend = _trained(labeler) if labeler.backend == TRAINED else _backend(labeler.backend)
     if (backend.model_id, backend.revision) != (labeler.model_id, labeler.revision):
         raise WrongModel(
             f"the run wants {labeler.model_id} {labeler.revision}, "
@@ -187,6 +190,22 @@ def _backends(labeler: Labeler) -> tuple[Backend, Backend | None]:
         raise WrongModel("the run was made for another version of this program: start a new run")
     second = decoding.get("second")
     return backend, _backend(second) if second else None
+
+
+def _trained(labeler: Labeler) -> Backend:
+    """A model that was trained here, kept in this process while its files are there. Raises BackendError."""
+    config = labeler.decoding["config"]
+    model = TrainedModel(kind=config["kind"], run=config["run"], base=config["base"], revision=labeler.revision)
+    if not is_there(model, settings.MODELS_DIR):
+        _shelf.drop(model)
+    return _shelf.get(model)
+
+
+def _load_trained(model: TrainedModel) -> Backend:
+    return load_backend(TRAINED, models=settings.MODELS_DIR, runtime=settings.TORCH_PLACEMENT, **asdict(model))
+
+
+_shelf = Shelf(_load_trained)
 
 
 @cache

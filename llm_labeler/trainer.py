@@ -106,7 +106,7 @@ def _argv(
     return (
         *(sys.executable, "-m", "llm_labeler", COMMANDS[kind], str(build.absolute())),
         *("--out", str(out.absolute()), "--while-stdin"),
-        *(("--base", base) if kind == LORA else ()),
+        *((f"--base={base}",) if kind == LORA else ()),
         *(("--resume",) if is_resumed else ()),
         *options,
     )

@@ -20,13 +20,13 @@ from llm_labeler.backends.digests import file_digest, folder_digest
 from llm_labeler.pipeline import label_note
 from tests.llm_labeler.datasets import NAME, SCHEMA, note, notes, write_dataset, write_files
 
-QUICK = ("--steps", "30", "--look-every", "15", "--batch-words", "80", "--learning-rate", "0.003")
-TEXT = "She complains of chest pain since Monday.\nTakes metformin every day."
+QUICK = ("--steps", "40", "--look-every", "20", "--batch-words", "80")
+TEXT = "Miller complains of chest pain since Monday.\nTakes metformin every day."
 
 
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
-    return write_dataset(tmp_path / "build", {"train": notes(20), "dev": notes(4, seed=1), "test": notes(4, seed=2)})
+    return write_dataset(tmp_path / "build", {"train": notes(30), "dev": notes(4, seed=1), "test": notes(4, seed=2)})
 
 
 def train(build: Path, out: Path, *more: str) -> int:
@@ -50,7 +50,7 @@ def test_a_pipeline_learns_the_labels_and_reads_notes_that_it_never_saw(
     assert train(build, out) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == json.loads((out / "training.json").read_text())
-    assert (told["kind"], told["base"], told["n_rows"]) == ("spacy", "", 20)
+    assert (told["kind"], told["base"], told["n_rows"]) == ("spacy", "", 30)
     assert told["dataset"] == file_digest(build / "manifest.json")
     assert told["revision"] == folder_digest(out / "pipeline")
     assert told["labels"] == ["Problem", "Medication"]
@@ -58,7 +58,7 @@ def test_a_pipeline_learns_the_labels_and_reads_notes_that_it_never_saw(
     assert told["best"]["dev_f1"] > 0.8
     assert found_by(out / "pipeline") == [("chest pain", "Problem"), ("metformin", "Medication")]
     points = lines(out)
-    assert [point["step"] for point in points] == [0, 15, 30]
+    assert [point["step"] for point in points] == [0, 20, 40]
     assert points[-1]["loss"] < points[0]["loss"]
     assert set(points[0]) == {"step", "n_steps", "epoch", "loss", "dev_loss", "dev_f1", "seconds", "seconds_left"}
     assert max(point["dev_f1"] for point in points) == told["best"]["dev_f1"]
@@ -130,7 +130,7 @@ def test_a_run_that_is_stopped_begins_again_and_says_so(
 
     def stop(path: Path, point: Any) -> None:
         added(path, point)
-        if point.step == 15:
+        if point.step == 20:
             os.kill(os.getpid(), signal.SIGTERM)
 
     added = spacy_training.add_point
@@ -144,7 +144,7 @@ def test_a_run_that_is_stopped_begins_again_and_says_so(
     assert "recipe" in capsys.readouterr().err
     assert train(build, tmp_path / "run", "--resume") == 0
     assert "begins again" in capsys.readouterr().err
-    assert [point["step"] for point in lines(tmp_path / "run")] == [0, 15, 30]
+    assert [point["step"] for point in lines(tmp_path / "run")] == [0, 20, 40]
     assert train(build, tmp_path / "run", "--resume") == 1, "done is done"
     assert train(build, tmp_path / "same") == 0
     assert train(build, tmp_path / "other", "--seed", "1") == 0

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from annotator.core.prompting import COMPACT, Item, answer_schema, render_answer, render_messages, template_digest
 from annotator.core.schema import Label, Schema
 from llm_labeler.__main__ import main
-from llm_labeler.backends import Request
+from llm_labeler.backends import BackendError, Request, load_backend
 from llm_labeler.backends.transformers import load
 from llm_labeler.backends.weights import load_base
 from llm_labeler.finetune.datasets import DEV, TRAIN
@@ -210,3 +210,24 @@ def test_what_cannot_be_trained_says_why(
     build = write_build(tmp_path / "other", parts, template=template)
     assert finetune(build, tiny_gemma, tmp_path / "run", *more) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors", "training.json"])
+def test_a_trained_adapter_is_read_with_its_base_and_refused_when_changed(
+    tiny_gemma: Path, build: Path, tmp_path: Path, name: str
+) -> None:
+    run = "abcdefgh23456789"
+    out = tmp_path / "models" / run
+    assert finetune(build, tiny_gemma, out) == 0
+    revision = json.loads((out / "training.json").read_text())["revision"]
+    given = {"models": tmp_path / "models", "kind": "lora", "run": run, "base": str(tiny_gemma), "revision": revision}
+    backend = load_backend("trained", **given, runtime={"device": "cpu", "batch_size": 1})
+    assert (backend.model_id, backend.revision) == (f"{tiny_gemma}+{run}", revision)
+    request = Request(messages=row("rash")["messages"][:-1], schema=answer_schema(SCHEMA), max_tokens=4)
+    assert backend.generate([request])[0][0].tokens
+    with pytest.raises(BackendError, match="are not those that training"):
+        load_backend("trained", **given | {"revision": "0" * 40 + revision[40:]})
+    changed = next(path for path in out.rglob(name))
+    changed.write_bytes(b"{" + changed.read_bytes())
+    with pytest.raises(BackendError, match=r"are not whole|are not those"):
+        load_backend("trained", **given)
