@@ -32,7 +32,7 @@ LABELER_REVISION  of openai: which version of the model the server has, for the 
 LABELER_CONCURRENCY  of openai: requests at once (default: 8)
 LABELER_THREADS   of gemma: of llama.cpp (default: 1 on two cores, half of more)
 LABEL_WORKERS     processes that read notes, under `make run` (default: 1)
-TRAIN_WORKERS     processes that train models, under `make run`: 0 or 1 (default: 1)
+TRAIN_WORKERS     processes that train models, under `make run` (default: 1)
 WEB_PROCESSES     web processes of four threads each (default: 2)
 MARGINALIA_CACHE  where the small model is kept between installations (default: ~/.cache/marginalia)
 """
@@ -70,7 +70,7 @@ DATA_DIR = runtime.data_folder(Path(os.environ.get("MARGINALIA_DATA") or BASE_DI
 SOCKET_DIR = runtime.socket_folder(DATA_DIR)
 SPOOL_DIR = runtime.data_folder(DATA_DIR / "spool")
 BUILDS_DIR = runtime.data_folder(DATA_DIR / "builds")
-MODELS_DIR = runtime.data_folder(DATA_DIR / "models")
+MODELS_DIR = runtime.data_folder(DATA_DIR / "models", is_written=False)
 AUDIT_HEADS_DIR = runtime.data_folder(Path(os.environ.get("AUDIT_HEADS_DIR") or DATA_DIR / "audit-heads").absolute())
 SECRET_KEY = runtime.secret("SECRET_KEY") or runtime.secret_key(DATA_DIR)
 DEBUG = False

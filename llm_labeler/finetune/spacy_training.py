@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class SpacyRun:
             "dataset": self.dataset.digest,
             "dataset_name": self.dataset.name,
             "base": "",
-            "spacy": spacy.__version__,
+            "spacy": metadata.version("spacy"),
             "recipe": self.recipe.to_json(),
             "longest": self.longest,
             "n_rows": len(self.train.found),

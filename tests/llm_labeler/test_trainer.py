@@ -64,8 +64,13 @@ def children() -> list[int]:
 
 def test_the_numbers_are_told_as_they_come_and_the_facts_in_the_end(build: Path, out: Path) -> None:
     points: list[Point] = []
-    asked: list[bool] = []
-    ended = train(build, out, on_point=points.append, may_go_on=lambda: not asked.append(True))
+    asked: list[int] = []
+
+    def may_go_on() -> bool:
+        asked.append(len(points))
+        return True
+
+    ended = train(build, out, on_point=points.append, may_go_on=may_go_on)
     assert (ended.status, ended.message) == ("done", "")
     assert ended.facts == json.loads((out / "training.json").read_text())
     assert ended.facts["recipe"]["seed"] == 3
