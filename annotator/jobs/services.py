@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from annotator.accounts.models import User
-from annotator.jobs.bell import ring
+from annotator.jobs.bell import MAIN_QUEUE, TRAIN_QUEUE, ring
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.jobs.patience import patiently
 from annotator.notices.models import Kind
@@ -27,7 +27,10 @@ TASKS = {
     Job.Kind.RULE: "annotator.run_rule",
     Job.Kind.REPORT: "annotator.run_report",
     Job.Kind.ROUND: "annotator.run_round",
+    Job.Kind.TRAINING: "llm_labeler.train",
 }
+# A training takes hours: whoever trains does nothing else.
+_QUEUES = {Job.Kind.TRAINING: TRAIN_QUEUE}
 _FAILED = {
     Job.Kind.IMPORT: Kind.IMPORT_FAILED,
     Job.Kind.BUILD: Kind.BUILD_FAILED,
@@ -44,6 +47,10 @@ class JobCancelled(Exception):
     """A person asked for the job to stop."""
 
 
+class JobPutOff(Exception):
+    """The worker is told to end: another, or the same one later, takes the job up again, and no attempt is counted."""
+
+
 class JobRefused(Exception):
     """The job cannot be done as asked; the message is shown to the person who started it."""
 
@@ -57,7 +64,8 @@ def create_job(
 
 def start_job(job: Job) -> None:
     """Tell a worker of the job, after commit."""
-    ring(TASKS[Job.Kind(job.kind)], job.pk)
+    kind = Job.Kind(job.kind)
+    ring(TASKS[kind], job.pk, queue=_QUEUES.get(kind, MAIN_QUEUE))
 
 
 def claim_job(*, job_id: int, now: datetime, worker: str = "") -> Job | None:
@@ -107,8 +115,8 @@ def finish_job(*, job: Job, now: datetime) -> None:
 def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], datetime], worker: str = "") -> None:
     """Claim the job and do `work(job)`; `work` finishes it in its own last transaction.
 
-    A refusal and a cancel end the job; any other exception hands it back (three attempts in all) and is raised. A job
-    that was purged under the worker's hands is no failure.
+    A refusal and a cancel end the job; JobPutOff queues it again; any other exception hands it back (three attempts in
+    all) and is raised. A job that was purged under the worker's hands is no failure.
     """
     job = claim_job(job_id=job_id, now=clock(), worker=worker)
     if job is None:
@@ -120,6 +128,8 @@ def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], dat
             _fail(job, clock(), str(refusal))
         except JobCancelled:
             _end(job, Job.Status.CANCELLED, clock(), "")
+        except JobPutOff:
+            patiently(lambda: _put_off(job))
     except JobLost:
         return
     except Exception as error:
@@ -196,6 +206,12 @@ def record_beat(
 def record_stop(*, name: str, now: datetime) -> None:
     """Note that the worker `name` stopped as it was told to."""
     WorkerBeat.objects.filter(name=name).update(stopped_at=now)
+
+
+def _put_off(job: Job) -> None:
+    """Safe to repeat. The sweeper rings, once there is a worker again."""
+    mine = Job.objects.filter(pk=job.pk, run_token=job.run_token, status=Job.Status.RUNNING)
+    mine.update(status=Job.Status.QUEUED, lease_expires_at=None, attempts=F("attempts") - 1)
 
 
 def _hand_back(job: Job, now: datetime, reason: str) -> None:
