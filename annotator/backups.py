@@ -4,6 +4,7 @@
     database.sqlite3   all tables; those of a PostgreSQL installation too, copied at one moment
     secret_key         what sessions and second factors were signed and encrypted with
     builds/            the files of the datasets
+    models/            the weights of the trainings that are done; any other begins again where it is restored
     audit-heads/       the heads of the audit chains, day by day
 
 It holds notes: it is as private as the data folder. Uploads that wait for their import are not in it.
@@ -29,7 +30,9 @@ from django.db import connection
 from annotator import copying, databases, runtime
 from annotator.audit.models import AuditChain
 
-MANIFEST, DATABASE, KEY, BUILDS, HEADS = "manifest.json", "database.sqlite3", "secret_key", "builds", "audit-heads"
+MANIFEST, DATABASE, KEY = "manifest.json", "database.sqlite3", "secret_key"
+BUILDS, MODELS, HEADS = "builds", "models", "audit-heads"
+_TRAINED = "training.json"  # what a training that is done has written last
 FORMAT = 1
 
 
@@ -47,6 +50,7 @@ def write_backup(*, folder: Path, now: datetime) -> Path:
         _write_database(part / DATABASE)
         _write_text(part / KEY, settings.SECRET_KEY)
         _copy_folder(Path(settings.BUILDS_DIR), part / BUILDS)
+        _copy_models(Path(settings.MODELS_DIR), part / MODELS)
         _copy_folder(Path(settings.AUDIT_HEADS_DIR), part / HEADS)
         manifest = {
             "format": FORMAT,
@@ -108,8 +112,9 @@ def scratch_copy(backup: Path, manifest: dict[str, Any]) -> Iterator[str]:
 
 
 def restore_files(backup: Path) -> str | None:
-    """Put datasets, heads and key in their places; what remains to be done by hand for the key, if anything."""
+    """Put datasets, models, heads and key in their places; what remains to be done by hand for the key, if anything."""
     _copy_folder(backup / BUILDS, Path(settings.BUILDS_DIR))
+    _copy_folder(backup / MODELS, Path(settings.MODELS_DIR))
     _copy_folder(backup / HEADS, Path(settings.AUDIT_HEADS_DIR))
     key = (backup / KEY).read_text()
     if runtime.secret("SECRET_KEY") is None:
@@ -174,6 +179,12 @@ def _copy_folder(source: Path, target: Path) -> None:
             shutil.copyfile(path, place)
         except FileNotFoundError:
             place.unlink(missing_ok=True)
+
+
+def _copy_models(source: Path, target: Path) -> None:
+    target.mkdir(mode=0o700)
+    for done in sorted(source.glob(f"*/{_TRAINED}")):
+        _copy_folder(done.parent, target / done.parent.name)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -40,15 +40,17 @@ Scene = dict[str, int]
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Datasets and heads of this test's own; the folder that backups go to."""
-    for name, folder in (("BUILDS_DIR", "builds"), ("AUDIT_HEADS_DIR", "heads")):
+    """Datasets, models and heads of this test's own; the folder that backups go to."""
+    for name, folder in (("BUILDS_DIR", "builds"), ("MODELS_DIR", "models"), ("AUDIT_HEADS_DIR", "heads")):
         (tmp_path / folder).mkdir()
         monkeypatch.setattr(settings, name, tmp_path / folder)
     return tmp_path / "backups"
 
 
 def make_scene() -> None:
-    """A project with a note that Bob has annotated, a chain of events, and a file of a dataset."""
+    """A project with a note that Bob has annotated, a chain of events, a file of a dataset, a model that is trained
+    and one that is not yet.
+    """
     alice, bob = make_user("alice"), make_user("bob")
     project = create_project(name="Letters", schema=schema_from_json(SCHEMA), lead=alice, now=NOW)
     record_event(project="", actor=alice, verb="account.sign_in", object_id=alice.public_id, now=NOW)
@@ -58,6 +60,10 @@ def make_scene() -> None:
     make_set(document, bob, problem)
     (Path(settings.BUILDS_DIR) / "abc").mkdir(exist_ok=True)
     (Path(settings.BUILDS_DIR) / "abc" / "train.jsonl").write_text(CANARY)
+    for name, files in (("done", ("training.json", "pipeline/model")), ("going-on", ("pipeline/model",))):
+        (Path(settings.MODELS_DIR) / name / "pipeline").mkdir(parents=True, exist_ok=True)
+        for file in files:
+            (Path(settings.MODELS_DIR) / name / file).write_text(CANARY)
 
 
 def backup(folder: Path) -> Path:
@@ -68,8 +74,9 @@ def backup(folder: Path) -> Path:
 
 def empty() -> None:
     call_command("flush", interactive=False, verbosity=0)
-    for path in sorted(Path(settings.BUILDS_DIR).rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
+    for folder in (settings.BUILDS_DIR, settings.MODELS_DIR):
+        for path in sorted(Path(folder).rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
 
 
 def test_a_restored_backup_is_what_was_there(folders: Path, bells: Bells) -> None:
@@ -92,6 +99,8 @@ def test_a_restored_backup_is_what_was_there(folders: Path, bells: Bells) -> Non
     assert document.metadata == {"ward": "é", "n": 1.5, "none": None}
     assert document.created_at == NOW
     assert (Path(settings.BUILDS_DIR) / "abc" / "train.jsonl").read_text() == CANARY
+    assert (Path(settings.MODELS_DIR) / "done" / "pipeline" / "model").read_text() == CANARY
+    assert not (Path(settings.MODELS_DIR) / "going-on").exists()
     assert "1 documents, 0 suggestions, 1 annotations, 2 audit chains" in said.getvalue()
     make_user("carol")  # keys go on where they were
 
@@ -104,7 +113,13 @@ def test_a_backup_is_private_and_whole_and_has_its_key(folders: Path, bells: Bel
     manifest = json.loads((made / "manifest.json").read_text())
     assert manifest["database"] == connection.vendor
     assert manifest["counts"]["annotator_document"] == 1
-    assert {file["name"] for file in manifest["files"]} == {"database.sqlite3", "secret_key", "builds/abc/train.jsonl"}
+    assert {file["name"] for file in manifest["files"]} == {
+        "database.sqlite3",
+        "secret_key",
+        "builds/abc/train.jsonl",
+        "models/done/training.json",
+        "models/done/pipeline/model",
+    }
     assert (made / "secret_key").read_text() == settings.SECRET_KEY
     assert [path.name for path in folders.iterdir()] == [made.name]
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from annotator.accounts.models import User
-from annotator.jobs.bell import ring
+from annotator.jobs.bell import MAIN_QUEUE, TRAIN_QUEUE, ring
 from annotator.jobs.models import Job, WorkerBeat
 from annotator.jobs.patience import patiently
 from annotator.notices.models import Kind
@@ -27,11 +27,15 @@ TASKS = {
     Job.Kind.RULE: "annotator.run_rule",
     Job.Kind.REPORT: "annotator.run_report",
     Job.Kind.ROUND: "annotator.run_round",
+    Job.Kind.TRAINING: "llm_labeler.train",
 }
+# Where another worker than the main one does it.
+_QUEUES = {Job.Kind.TRAINING: TRAIN_QUEUE}
 _FAILED = {
     Job.Kind.IMPORT: Kind.IMPORT_FAILED,
     Job.Kind.BUILD: Kind.BUILD_FAILED,
     Job.Kind.ROUND: Kind.ROUND_FAILED,
+    Job.Kind.TRAINING: Kind.TRAINING_FAILED,
 }
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 
@@ -57,7 +61,8 @@ def create_job(
 
 def start_job(job: Job) -> None:
     """Tell a worker of the job, after commit."""
-    ring(TASKS[Job.Kind(job.kind)], job.pk)
+    kind = Job.Kind(job.kind)
+    ring(TASKS[kind], job.pk, queue=_QUEUES.get(kind, MAIN_QUEUE))
 
 
 def claim_job(*, job_id: int, now: datetime, worker: str = "") -> Job | None:
