@@ -24,6 +24,7 @@ from annotator.quality import api as quality
 from annotator.review import api as review
 from annotator.routing import api as routing
 from annotator.suggestions import api as suggestions
+from annotator.training import api as training
 from annotator.web.api import ApiView, operation
 
 app_name = "api"
@@ -122,5 +123,10 @@ urlpatterns = [
     path(f"{_PROJECT}builds/<id:build_id>/compare/", builds.BuildCompare.as_view(), name="build_compare"),
     path(f"{_PROJECT}test-set/", builds.TestSet.as_view(), name="test_set"),
     path(f"{_PROJECT}builds/<id:build_id>/files/<str:name>/", builds.BuildFile.as_view(), name="build_file"),
+    path(f"{_PROJECT}trainings/", training.Trainings.as_view(), name="trainings"),
+    path(f"{_PROJECT}trainings/<id:training_id>/", training.Training.as_view(), name="training"),
+    path(f"{_PROJECT}trainings/<id:training_id>/cancel/", training.TrainingCancel.as_view(), name="training_cancel"),
+    path(f"{_PROJECT}trainings/<id:training_id>/resume/", training.TrainingResume.as_view(), name="training_resume"),
+    path(f"{_PROJECT}trainings/<id:training_id>/log/", training.TrainingLog.as_view(), name="training_log"),
     re_path("", Nothing.as_view(), name="nothing"),
 ]

@@ -255,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         "NoticeKind": "annotator.notices.models.Kind",
         "ReviewStatus": "annotator.review.models.ReviewItem.Status",
         "RunStatus": "annotator.suggestions.models.LabelRun.Status",
+        "TrainingKind": "annotator.training.models.TrainingRun.Kind",
     },
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "pattern": "^[a-z2-7]{16}$"}},
     "ENABLE_DJANGO_DEPLOY_CHECK": False,

@@ -24,12 +24,14 @@ from annotator.routing import steps as routing
 from annotator.routing.confidence import ring_unapplied
 from annotator.routing.fitting import fit_due, ring_wished
 from annotator.suggestions import services as suggestions
+from annotator.training.services import sweep_models
 
 EVERY_SECONDS = 30
 logger = logging.getLogger(__name__)
 _STEPS: tuple[Callable[[datetime], object], ...] = (
     lambda now: sweep_spool(now=now),
     lambda now: sweep_builds(),
+    lambda now: sweep_models(),
     lambda now: sweep_failures(now=now),
     lambda now: sweep_sessions(now=now),
     lambda now: tell_due(now=now),

@@ -14,6 +14,7 @@ from annotator.annotations.comments import add_comment
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation, open_set
 from annotator.browse.disagreements import place_of
+from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.pools import freeze_pool
 from annotator.builds.services import create_build, write_build
@@ -33,6 +34,8 @@ from annotator.suggestions.models import Suggestion
 from annotator.suggestions.pools import wish_for
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
+from annotator.training.models import TrainingRun
+from annotator.training.services import start_training
 from tests.browse.settled import settle
 from tests.cast import NOW, make_document, make_notice, make_round, make_set, make_user
 from tests.trust.scene import make_batch, make_calibrator, make_certificate
@@ -53,6 +56,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
     held = take_note(document=document, reviewer=reader, now=timezone.now())
     _submitted(project, reader)
     trial_id = _trial(project, reader)
+    build_id = _build(project, uploader)
     certificate = make_certificate(make_batch(make_calibrator(suggestion.job.run.labeler)))
     return {
         "project_id": project.public_id,
@@ -68,7 +72,8 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "notice_id": make_notice(project, reader).public_id,
         "import_id": _import(project, uploader),
         "adjudication_id": make_adjudicated(project, reader),
-        "build_id": _build(project, uploader),
+        "build_id": build_id,
+        "training_id": make_training(project, build_id, uploader),
         "trial_id": trial_id,
         "example_id": _example(project, reader),
         "certificate_id": certificate.public_id,
@@ -174,3 +179,16 @@ def _build(project: Project, actor: User) -> str:
     assert build.job is not None
     run_job(job_id=build.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
     return build.public_id
+
+
+def make_training(project: Project, build_id: str, actor: User) -> str:
+    """A training that waits for a worker."""
+    return start_training(
+        project=project,
+        build=DatasetBuild.objects.get(public_id=build_id),
+        kind=TrainingRun.Kind.SPACY,
+        base="",
+        recipe={},
+        actor=actor,
+        now=NOW,
+    ).public_id

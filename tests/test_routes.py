@@ -195,6 +195,13 @@ ROUTES: dict[str, Row] = {
     "builds:compare": Row(get="302 404 200 403 403 200", post=NO),
     "builds:lock": Row(get=NO, post="302 404 409 403 403 403"),
     "builds:unlock": Row(get=NO, post="302 404 303 403 403 403"),
+    "training:trainings": Row(get="302 404 200 403 403 200", post=NO),
+    "training:new": Row(get="302 404 200 403 403 200", post="302 404 422 403 403 422"),
+    "training:run": Row(get="302 404 200 403 403 200", post=NO),
+    "training:cancel": Row(get=NO, post="302 404 303 403 403 303"),
+    "training:resume": Row(get=NO, post="302 404 303 403 403 303"),
+    "training:remove": Row(get="302 404 200 403 403 403", post="302 404 409 403 403 403"),  # it is not finished
+    "training:log": Row(get="302 404 404 403 403 404", post=NO),  # it has said nothing yet
     "purges:data": Row(get="302 404 200 403 403 403", post=NO),
     "purges:retention": Row(get=NO, post="302 404 303 403 403 403"),
     "purges:find": Row(get=NO, post="302 404 422 403 403 403"),
@@ -249,6 +256,7 @@ def world(
     monkeypatch: pytest.MonkeyPatch,
 ) -> World:
     monkeypatch.setattr(settings, "BUILDS_DIR", tmp_path)
+    monkeypatch.setattr(settings, "MODELS_DIR", tmp_path / "models")
     people = dict(zip(ROLES, (None, charlie, alice, bob, adam, dana), strict=True))
     return World(
         people=people,

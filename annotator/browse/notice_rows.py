@@ -229,6 +229,15 @@ def _decoys_off(notice: Notice, membership: Membership) -> _Said:
     )
 
 
+def _training_done(notice: Notice, membership: Membership) -> _Said:
+    said = f"Training {notice.detail['number']:,} is done"
+    return said, "Its labeler can read notes, and be compared on the locked test set."
+
+
+def _training_failed(notice: Notice, membership: Membership) -> _Said:
+    return "A training failed", "Its page says why, and resumes it."
+
+
 def _due(notice: Notice) -> str:
     return f", due on {_day_named(notice)}" if "due_on" in notice.detail else ""
 
@@ -262,5 +271,7 @@ TOLD: dict[Kind, Told] = {
     Kind.ROUND_FAILED: Told("alert", _round_failed, "browse:round", Action.MANAGE, tone="bad"),
     Kind.DECOYS_ON: Told("eye", _decoys_on, "review:start", Action.REVIEW),
     Kind.DECOYS_OFF: Told("eye", _decoys_off, "review:start", Action.REVIEW),
+    Kind.TRAINING_DONE: Told("check", _training_done, "training:run", Action.BUILD),
+    Kind.TRAINING_FAILED: Told("alert", _training_failed, "training:run", Action.BUILD, tone="bad"),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

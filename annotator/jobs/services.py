@@ -35,6 +35,7 @@ _FAILED = {
     Job.Kind.IMPORT: Kind.IMPORT_FAILED,
     Job.Kind.BUILD: Kind.BUILD_FAILED,
     Job.Kind.ROUND: Kind.ROUND_FAILED,
+    Job.Kind.TRAINING: Kind.TRAINING_FAILED,
 }
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 

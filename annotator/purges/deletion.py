@@ -49,10 +49,12 @@ from annotator.suggestions.models import (
     LabelJob,
     LabelRun,
     PoolWish,
+    Promotion,
     PromptExample,
     ServerPermission,
     Suggestion,
 )
+from annotator.training.models import LabelerComparison, TrainingRun
 
 _Table = tuple[type[Model], str, str]
 
@@ -104,6 +106,7 @@ OF_PROJECTS: tuple[_Table, ...] = (
     (FitWish, "labeler__project", "n_fit_wishes"),
     (Calibrator, "project", "n_calibrators"),
     (AcceptanceTarget, "project", "n_acceptance_targets"),
+    (Promotion, "project", "n_promotions"),
     (LabelRun, "project", "n_runs"),
     (Labeler, "project", "n_labelers"),
     (ExamplePool, "project", "n_example_pools"),
@@ -138,12 +141,20 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     return _delete_all(OF_NOTES, ids)
 
 
-_Work = type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport] | type[RoundJob]
+_Work = (
+    type[Import]
+    | type[DatasetBuild]
+    | type[RuleRun]
+    | type[AgreementReport]
+    | type[RoundJob]
+    | type[LabelerComparison]
+    | type[TrainingRun]
+)
 
 
 def delete_work(table: _Work, project: Project) -> int:
-    """Delete the project's imports, builds, applied rules, reports or the work on its rounds, each with its job; how
-    many.
+    """Delete the project's imports, builds, applied rules, reports, trainings, comparisons or the work on its rounds,
+    each with its job; how many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """
@@ -156,7 +167,7 @@ def delete_work(table: _Work, project: Project) -> int:
 
 
 def delete_project(project: Project) -> Counter[str]:
-    """Delete the project, which has no note, import, build or report any more; how many rows of what."""
+    """Delete the project, which has no note, import, build, training or report any more; how many rows of what."""
     counts = _delete_all(OF_PROJECTS, [project.pk])
     counts["n_notices"] = _delete(Notice.objects.filter(project=project.public_id))  # nobody's count holds them now
     project.delete()

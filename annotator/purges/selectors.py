@@ -13,6 +13,7 @@ from annotator.jobs.models import Job
 from annotator.projects.models import Membership, Project
 from annotator.purges.models import Tombstone
 from annotator.review.models import Decision
+from annotator.training.models import TrainingRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Toll:
     n_annotations: int
     n_decisions: int
     n_builds: int
+    n_trainings: int
 
 
 def doomed_by_patient(*, project: Project, patient_id: str) -> Doomed | None:
@@ -66,12 +68,14 @@ def doomed_notes(*, project: Project, doomed: Doomed) -> QuerySet[Document]:
 
 
 def toll_of(*, project: Project, notes: QuerySet[Document]) -> Toll:
-    """What goes with these notes. Four queries."""
+    """What goes with these notes. Five queries."""
+    builds = builds_holding(project=project, notes=notes)
     return Toll(
         n_notes=notes.count(),
         n_annotations=Annotation.objects.filter(set__document__in=notes).count(),
         n_decisions=Decision.objects.filter(note_item__document__in=notes).count(),
-        n_builds=builds_holding(project=project, notes=notes).count(),
+        n_builds=builds.count(),
+        n_trainings=TrainingRun.objects.filter(build__in=builds.order_by().values("pk"), files_removed_at=None).count(),
     )
 
 

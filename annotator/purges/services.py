@@ -42,6 +42,8 @@ from annotator.quality.models import AgreementReport
 from annotator.review.models import Decision, ReviewItem, RoundJob
 from annotator.routing.ending import end_all, end_purged
 from annotator.suggestions.models import LabelJob, LabelRun
+from annotator.training.models import LabelerComparison, TrainingRun
+from annotator.training.services import sweep_models, withdraw_weights
 
 BATCH = 50
 TRY_AGAIN_AFTER = timedelta(minutes=10)
@@ -67,8 +69,10 @@ def purge_notes(*, project: Project, doomed: Doomed, actor: User | None, now: da
             raise PurgeRefused("there is no such note in the project")
         return asked
     tombstone = _bury(project, doomed.subject, Tombstone.Cause.ASKED, actor, now, notes, doomed.patient_id)
-    n_builds = withdraw_files(builds=builds_holding(project=project, notes=notes), now=now)
-    _count(tombstone, Counter(n_builds=n_builds))
+    builds = list(builds_holding(project=project, notes=notes).values_list("pk", flat=True))
+    n_trainings = withdraw_weights(runs=TrainingRun.objects.filter(build__in=builds), now=now)
+    n_builds = withdraw_files(builds=DatasetBuild.objects.filter(pk__in=builds), now=now)
+    _count(tombstone, Counter(n_builds=n_builds, n_trainings=n_trainings))
     stop_builds(project=project, now=now)
     names = notes.order_by().values_list("patient_id", "external_id")
     groups = {group_of(patient_id=patient_id, external_id=external_id) for patient_id, external_id in names}
@@ -106,6 +110,7 @@ def purge_project(
         status=LabelRun.Status.CANCELLED, finished_at=now
     )
     _cancel_labelling(LabelJob.objects.filter(run__project=project), now)
+    withdraw_weights(runs=TrainingRun.objects.filter(project=project), now=now)
     Project.objects.filter(pk=project.pk).update(slug=_slug(tombstone), name=NAME, retain_until=None)
     count_again(users=members)
     return tombstone
@@ -172,6 +177,7 @@ def run_purge(*, job: Job, clock: Callable[[], datetime]) -> None:
     advance("Datasets")
     _delete_graves(tombstone)
     sweep_builds()
+    sweep_models()
     Tombstone.objects.filter(pk=tombstone.pk).update(patient_id="")
     advance("Clearing the disk")
     clear_disk()
@@ -283,6 +289,8 @@ def _delete_graves(tombstone: Tombstone) -> None:
             Project.objects.select_for_update().get(pk=project.pk)  # wholly: nothing may come to refer to it now
             counts = Counter(
                 n_rule_runs=delete_work(RuleRun, project),
+                n_comparisons_of_labelers=delete_work(LabelerComparison, project),
+                n_trainings=delete_work(TrainingRun, project),
                 n_builds=delete_work(DatasetBuild, project),
                 n_agreement_reports=delete_work(AgreementReport, project),
                 n_round_jobs=delete_work(RoundJob, project),

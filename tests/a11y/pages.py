@@ -34,6 +34,7 @@ NO_PAGE = {
     "builds:download",
     "progress:people_csv",
     "quality:agreement_csv",
+    "training:log",
     "trust:evidence",
 }
 

@@ -1,4 +1,4 @@
-"""What every test of the REST API has: an empty spool, empty builds, and nobody who has asked before."""
+"""What every test of the REST API has: an empty spool, no builds and models, and nobody who has asked before."""
 
 from __future__ import annotations
 
@@ -12,4 +12,5 @@ from django.core.cache import cache
 def clean_slate(settings: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.SPOOL_DIR = tmp_path_factory.mktemp("spool")
     settings.BUILDS_DIR = tmp_path_factory.mktemp("builds")
+    settings.MODELS_DIR = tmp_path_factory.mktemp("models")
     cache.clear()

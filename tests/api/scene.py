@@ -30,7 +30,7 @@ from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from annotator.web.ids import new_public_id
 from tests.cast import NOW, make_document, make_notice, make_round, make_set
-from tests.objects import make_adjudicated
+from tests.objects import make_adjudicated, make_training
 from tests.review.certified import make_certificate
 
 CANARY = "Zebrafever"
@@ -159,6 +159,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
     make_document(project, text=f"{CANARY} in a round.", external_id=f"mrn-round-{project.slug}")
     own = open_set(document=document, annotator=reader)
     comment = add_comment(target=own, author=reader, about=None, kind="discuss", body=CANARY, now=NOW)
+    build_id = make_build(project, uploader)
     return {
         "project_id": project.public_id,
         "document_id": document.public_id,
@@ -169,7 +170,8 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "adjudication_id": make_adjudicated(project, reader),
         "round_id": make_round(project, reader, reader).public_id,
         "import_id": make_upload(project, uploader),
-        "build_id": make_build(project, uploader),
+        "build_id": build_id,
+        "training_id": make_training(project, build_id, uploader),
         "certificate_id": make_certificate(suggestions[0].job.run.labeler).public_id,
         "name": "manifest.json",
     }

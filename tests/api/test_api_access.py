@@ -141,6 +141,14 @@ OPERATIONS: dict[str, Row] = {
     "builds_resume": Row("401 404 200 403 403 200", "build"),
     "builds_verify": Row("401 404 200 403 403 200", "build"),
     "builds_compare": Row("401 404 422 403 403 422", "build"),  # there is no other
+    "trainings_list": Row("401 404 200 403 403 200", "build"),
+    "trainings_start": Row(
+        "401 404 201 403 403 201", "build", lambda ids: {"build": ids["build_id"], "kind": "spacy", "recipe": {}}
+    ),
+    "trainings_get": Row("401 404 200 403 403 200", "build"),
+    "trainings_cancel": Row("401 404 200 403 403 200", "build"),
+    "trainings_resume": Row("401 404 200 403 403 200", "build"),
+    "trainings_log": Row("401 404 404 403 403 404", "build"),  # it has said nothing yet
     "test_set_get": Row("401 404 404 403 403 404", "build"),  # none is locked
     "test_set_lock": Row("401 404 422 403 403 403", "manage", lambda ids: {"build": ids["build_id"]}),  # no part test
     "test_set_unlock": Row("401 404 204 403 403 403", "manage"),

@@ -32,6 +32,7 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.RUN_DONE: {"number": 7, "n_done": 1200, "n_failed": 0},
     Kind.RUN_FAILED: {"number": 7, "n_done": 1200, "n_failed": 3},
     Kind.RUN_WAITS: {"number": 7},
+    Kind.TRAINING_DONE: {"number": 3, "kind": "spacy"},
     Kind.BUILD_DONE: {"number": 4, "n_notes": 1, "n_spans": 2},
     Kind.IMPORT_DONE: {"n_added": 12},
     Kind.ROUND_ASSIGNED: {"number": 2, "due_on": "2026-12-12"},
@@ -51,6 +52,7 @@ SUBJECTS = {
     "build": "build_id",
     "import": "import_id",
     "certificate": "certificate_id",
+    "training": "training_id",
 }
 
 
@@ -81,6 +83,8 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
         "3 notes failed in pre-labelling run 7",
         "Some suggestions are decoys from now on</button><small>Discharge notes · About 3 decoys for a hundred",
         "Dataset 4 is ready</button><small>Discharge notes · 1 note, 2 spans.",
+        "Training 3 is done</button><small>Discharge notes · Its labeler can read notes",
+        "A training failed",
         "A note in your hands was taken over",
         "Your role is lead now",
         "1 note is assigned to you</button><small>Discharge notes · In round 2, due on 12 December.",

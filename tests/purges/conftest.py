@@ -12,10 +12,11 @@ from annotator.purges import services
 
 @pytest.fixture(autouse=True)
 def folders(settings: Any, tmp_path: Path) -> Path:
-    """The folder with the spool and the builds."""
-    for name in ("spool", "builds"):
+    """The folder with the spool, the builds and the models."""
+    for name in ("spool", "builds", "models"):
         (tmp_path / name).mkdir(mode=0o700)
     settings.SPOOL_DIR, settings.BUILDS_DIR = tmp_path / "spool", tmp_path / "builds"
+    settings.MODELS_DIR = tmp_path / "models"
     return tmp_path
 
 

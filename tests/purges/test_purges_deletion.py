@@ -10,6 +10,7 @@ from annotator.projects.models import Project
 from annotator.purges import deletion
 from annotator.quality.models import AgreementReport
 from annotator.review.models import RoundJob
+from annotator.training.models import LabelerComparison, TrainingPoint, TrainingRun
 
 
 def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
@@ -18,6 +19,9 @@ def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
     handled += [
         Import,
         RuleRun,
+        LabelerComparison,
+        TrainingPoint,  # goes with its training
+        TrainingRun,
         DatasetBuild,
         AgreementReport,
         RoundJob,
