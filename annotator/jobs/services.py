@@ -27,11 +27,13 @@ TASKS = {
     Job.Kind.RULE: "annotator.run_rule",
     Job.Kind.REPORT: "annotator.run_report",
     Job.Kind.ROUND: "annotator.run_round",
+    Job.Kind.COMPARISON: "annotator.run_comparison",
 }
 _FAILED = {
     Job.Kind.IMPORT: Kind.IMPORT_FAILED,
     Job.Kind.BUILD: Kind.BUILD_FAILED,
     Job.Kind.ROUND: Kind.ROUND_FAILED,
+    Job.Kind.COMPARISON: Kind.COMPARISON_FAILED,
 }
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 
@@ -42,6 +44,12 @@ class JobLost(Exception):
 
 class JobCancelled(Exception):
     """A person asked for the job to stop."""
+
+
+class JobWaits(Exception):
+    """What the job needs is not there yet. It is queued as if nobody had begun it, and rung for when there is more, or
+    by the sweeper.
+    """
 
 
 class JobRefused(Exception):
@@ -107,8 +115,8 @@ def finish_job(*, job: Job, now: datetime) -> None:
 def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], datetime], worker: str = "") -> None:
     """Claim the job and do `work(job)`; `work` finishes it in its own last transaction.
 
-    A refusal and a cancel end the job; any other exception hands it back (three attempts in all) and is raised. A job
-    that was purged under the worker's hands is no failure.
+    A refusal and a cancel end the job, one that waits is put back; any other exception hands it back (three attempts in
+    all) and is raised. A job that was purged under the worker's hands is no failure.
     """
     job = claim_job(job_id=job_id, now=clock(), worker=worker)
     if job is None:
@@ -120,6 +128,8 @@ def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], dat
             _fail(job, clock(), str(refusal))
         except JobCancelled:
             _end(job, Job.Status.CANCELLED, clock(), "")
+        except JobWaits:
+            _put_back(job, clock())
     except JobLost:
         return
     except Exception as error:
@@ -207,6 +217,15 @@ def _hand_back(job: Job, now: datetime, reason: str) -> None:
     else:
         with suppress(JobLost):
             _fail(job, now, reason)
+
+
+def _put_back(job: Job, now: datetime) -> None:
+    """Queue a job that cannot begin yet; one that was asked to stop meanwhile is cancelled."""
+    mine = Job.objects.filter(pk=job.pk, run_token=job.run_token, status=Job.Status.RUNNING)
+    if not mine.update(
+        status=Job.Status.QUEUED, attempts=F("attempts") - 1, started_at=None, lease_expires_at=None, worker=""
+    ):
+        _end(job, Job.Status.CANCELLED, now, "")
 
 
 @transaction.atomic

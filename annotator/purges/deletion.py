@@ -53,6 +53,7 @@ from annotator.suggestions.models import (
     ServerPermission,
     Suggestion,
 )
+from annotator.training.models import ComparedSpan, LabelerComparison
 
 _Table = tuple[type[Model], str, str]
 
@@ -81,6 +82,7 @@ OF_NOTES: tuple[_Table, ...] = (
     (WatchedSuggestion, "suggestion__document", "n_watched_suggestions"),
     (BatchMember, "suggestion__document", "n_batch_members"),
     (CalibratorCase, "suggestion__document", "n_calibrator_cases"),
+    (ComparedSpan, "document", "n_compared_spans"),
     (Suggestion, "document", "n_suggestions"),
     (Candidate, "document", "n_candidates"),
     (LabelJob, "document", "n_label_jobs"),
@@ -138,12 +140,14 @@ def delete_notes(document_ids: Iterable[int]) -> Counter[str]:
     return _delete_all(OF_NOTES, ids)
 
 
-_Work = type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport] | type[RoundJob]
+_Work = (
+    type[Import] | type[DatasetBuild] | type[RuleRun] | type[AgreementReport] | type[RoundJob] | type[LabelerComparison]
+)
 
 
 def delete_work(table: _Work, project: Project) -> int:
-    """Delete the project's imports, builds, applied rules, reports or the work on its rounds, each with its job; how
-    many.
+    """Delete the project's imports, builds, applied rules, reports, comparisons of labelers or the work on its rounds,
+    each with its job; how many.
 
     Whoever works on one has lost it. Its job is locked first, as they do.
     """

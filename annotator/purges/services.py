@@ -42,6 +42,7 @@ from annotator.quality.models import AgreementReport
 from annotator.review.models import Decision, ReviewItem, RoundJob
 from annotator.routing.ending import end_all, end_purged
 from annotator.suggestions.models import LabelJob, LabelRun
+from annotator.training.models import LabelerComparison
 
 BATCH = 50
 TRY_AGAIN_AFTER = timedelta(minutes=10)
@@ -286,6 +287,7 @@ def _delete_graves(tombstone: Tombstone) -> None:
                 n_builds=delete_work(DatasetBuild, project),
                 n_agreement_reports=delete_work(AgreementReport, project),
                 n_round_jobs=delete_work(RoundJob, project),
+                n_labeler_comparisons=delete_work(LabelerComparison, project),
             )
             counts += delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:

@@ -10,6 +10,7 @@ from annotator.projects.models import Project
 from annotator.purges import deletion
 from annotator.quality.models import AgreementReport
 from annotator.review.models import RoundJob
+from annotator.training.models import LabelerComparison
 
 
 def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
@@ -21,6 +22,7 @@ def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
         DatasetBuild,
         AgreementReport,
         RoundJob,
+        LabelerComparison,
         *(each[0] for each in deletion.OF_PROJECTS),
         Project,
     ]
