@@ -49,7 +49,7 @@ from annotator.suggestions.models import (
     ServerPermission,
     Suggestion,
 )
-from annotator.training.models import LabelerComparison, TrainingPoint, TrainingRun
+from annotator.training.models import ComparedSpan, LabelerComparison, TrainingPoint, TrainingRun
 
 __all__ = [
     "AcceptanceTarget",
@@ -71,6 +71,7 @@ __all__ = [
     "Certificate",
     "Choice",
     "Comment",
+    "ComparedSpan",
     "Comparison",
     "CountedProject",
     "DatasetBuild",

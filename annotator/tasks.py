@@ -23,6 +23,8 @@ from annotator.review.round_jobs import run_round
 from annotator.routing import confidence, fitting
 from annotator.routing.services import route_job
 from annotator.routing.steps import step_project
+from annotator.suggestions.services import READ_TASK
+from annotator.training.comparing import ring_comparisons, run_comparison
 
 
 @shared_task(name="annotator.run_import", bind=True)
@@ -54,6 +56,17 @@ def report_task(self: Task, job_id: int) -> None:
 @shared_task(name="annotator.run_round", bind=True)
 def round_task(self: Task, job_id: int) -> None:
     _run(self, job_id, lambda job: run_round(job=job, clock=timezone.now))
+
+
+@shared_task(name="annotator.run_comparison", bind=True)
+def comparison_task(self: Task, job_id: int) -> None:
+    _run(self, job_id, lambda job: run_comparison(job=job, clock=timezone.now))
+
+
+@shared_task(name=READ_TASK)
+def read_task(run_id: int) -> None:
+    """A run for a comparison has ended."""
+    ring_comparisons(run_id=run_id)
 
 
 @shared_task(name="annotator.route_jobs")

@@ -84,7 +84,7 @@ def guidance(*, project: Project, labels: Sequence[str]) -> tuple[Guideline, str
 
 def newest_jobs(file: CaseFile) -> list[LabelJob]:
     """The newest reading of the note by each labeler. One query."""
-    jobs = LabelJob.objects.filter(document=file.adjudication.document_id, status=LabelJob.Status.DONE)
+    jobs = LabelJob.for_review.filter(document=file.adjudication.document_id, status=LabelJob.Status.DONE)
     newest: dict[str, LabelJob] = {}
     for job in jobs.select_related("run__labeler").order_by("-run__number"):
         newest.setdefault(job.run.labeler.name, job)

@@ -28,8 +28,10 @@ _TEXTS = ("set__document__text", "set__document__metadata")
 
 
 def suggestions_for(membership: Membership) -> QuerySet[Suggestion]:
-    """The project's suggestions with note and run, but for those that wait for a blind reading or audit. One query."""
-    found = Suggestion.objects.filter(document__project=membership.project).select_related(
+    """The project's suggestions for review with note and run, but for those that wait for a blind reading or audit. One
+    query.
+    """
+    found = Suggestion.for_review.filter(document__project=membership.project).select_related(
         "job__run", "job__imported", "document"
     )
     if may(role=membership.role, action=Action.REVIEW):

@@ -138,6 +138,15 @@ def _build_failed(notice: Notice, membership: Membership) -> _Said:
     return "A dataset could not be written", "Its page says why."
 
 
+def _comparison_done(notice: Notice, membership: Membership) -> _Said:
+    notes = counted(notice.detail["n_notes"], "note")
+    return f"Comparison {notice.detail['number']:,} is done", f"Both labelers were measured on {notes} of the test set."
+
+
+def _comparison_failed(notice: Notice, membership: Membership) -> _Said:
+    return "A comparison of labelers failed", "Its page says why."
+
+
 def _import_done(notice: Notice, membership: Membership) -> _Said:
     return "An import has ended", f"{counted(notice.detail['n_added'], 'note')} added."
 
@@ -256,6 +265,8 @@ TOLD: dict[Kind, Told] = {
     Kind.RUN_WAITS: Told("pause", _run_waits, "suggestions:run", Action.READ_NOTES, tone="warn"),
     Kind.BUILD_DONE: Told("check", _build_done, "builds:build", Action.BUILD),
     Kind.BUILD_FAILED: Told("alert", _build_failed, "builds:build", Action.BUILD, tone="bad"),
+    Kind.COMPARISON_DONE: Told("check", _comparison_done, "training:comparison", Action.MEASURE),
+    Kind.COMPARISON_FAILED: Told("alert", _comparison_failed, "training:comparison", Action.MEASURE, tone="bad"),
     Kind.IMPORT_DONE: Told("check", _import_done, "exchange:import", Action.IMPORT),
     Kind.IMPORT_FAILED: Told("alert", _import_failed, "exchange:import", Action.IMPORT, tone="bad"),
     Kind.ROLE: Told("lock", _role, "browse:overview", Action.VIEW),

@@ -91,7 +91,7 @@ def notes_with_state(project: Project) -> QuerySet[Any]:
     certified where certificates have accepted all that was suggested in it, and nobody has read it.
     """
     items = ReviewItem.objects.filter(project=project, unit=ReviewItem.Unit.NOTE)
-    jobs = LabelJob.objects.filter(run__project=project)
+    jobs = LabelJob.for_review.filter(run__project=project)
     sets = AnnotationSet.objects.filter(
         document__project=project,
         annotator__isnull=False,
@@ -171,7 +171,7 @@ def listed_notes(
 
 def n_prelabelled(project: Project) -> int:
     """How many notes a labeler has read. One query."""
-    jobs = LabelJob.objects.filter(run__project=project, status=LabelJob.Status.DONE)
+    jobs = LabelJob.for_review.filter(run__project=project, status=LabelJob.Status.DONE)
     return jobs.aggregate(n=Count("document", distinct=True))["n"]
 
 

@@ -27,6 +27,7 @@ from annotator.projects.selectors import current_schema, memberships_of
 from annotator.projects.services import ProjectError, create_project
 from annotator.readings.models import Adjudication
 from annotator.suggestions.labelers import new_documents
+from annotator.suggestions.models import LabelRun
 from annotator.suggestions.pages import worker_row
 from annotator.suggestions.selectors import run_progress, runs_of
 from annotator.web.http import render_either, see_other
@@ -73,7 +74,7 @@ def overview(request: HttpRequest, project_id: str) -> HttpResponse:
     project, now = membership.project, timezone.now()
     counts = selectors.count_notes(project)
     members = selectors.members_of(project)
-    newest = runs_of(project).first()
+    newest = runs_of(project).filter(purpose=LabelRun.Purpose.WORK).first()
     is_manned = has_worker(queue=LABEL_QUEUE, now=now)
     line = pages.run_line(newest, run_progress(run_id=newest.pk), has_worker=is_manned) if newest else None
     schema_version = current_schema(project)

@@ -150,9 +150,9 @@ def done_by(user: User, *, day: datetime, week: datetime) -> Done:
 def runs_to_look_at(memberships: Sequence[Membership]) -> list[RunState]:
     """In the projects that the person leads: runs that go on, and newest runs with failed notes. Two queries."""
     projects = projects_where(memberships, Action.RUN)
-    newest = LabelRun.objects.filter(project=OuterRef("project")).order_by("-number").values("pk")[:1]
+    newest = LabelRun.for_review.filter(project=OuterRef("project")).order_by("-number").values("pk")[:1]
     runs = list(
-        LabelRun.objects.filter(project__in=projects)
+        LabelRun.for_review.filter(project__in=projects)
         .filter(Q(status=LabelRun.Status.RUNNING) | Q(pk=Subquery(newest)))
         .select_related("project")
         .order_by("-created_at", "-pk")

@@ -13,7 +13,7 @@ from itertools import islice, zip_longest
 
 from annotator.accounts.models import User
 from annotator.builds.records import NoteRecord
-from annotator.builds.selectors import ReadySet, note_pages, readiness
+from annotator.builds.selectors import ReadySet, digest_of, locked_groups, note_pages, readiness
 from annotator.builds.windows import answered_windows
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
@@ -46,12 +46,18 @@ def freeze_pool(*, project: Project, actor: User | None, now: datetime, seed: in
     """A pool of what people have finished now, in the newest schema; the newest pool itself where it would be the same.
 
     Windows with a place that is asked for come first, the oldest wish first; one that no window can hold goes on
-    waiting. Reads at most MAX_NOTES notes. Raises PoolRefused.
+    waiting. Patients of a locked test set are left out: what a prompt shows is not tested on. Reads at most MAX_NOTES
+    notes. Raises PoolRefused.
     """
     version = current_schema(project)
     wishes = list(waiting_wishes(project).order_by("pk"))
     wished = dict.fromkeys(wish.document_id for wish in wishes)
-    ready = readiness(project=project, is_human_only=True).sets
+    locked = locked_groups(project)
+    ready = [
+        found
+        for found in readiness(project=project, is_human_only=True).sets
+        if digest_of(project, found.patient_id, found.external_id) not in locked
+    ]
     by_document = {found.document_id: found for found in ready}
     sets = [by_document[document] for document in wished if document in by_document][:MAX_NOTES]
     others = [found for found in ready if found.document_id not in wished]

@@ -18,7 +18,7 @@ from annotator.annotations.models import APART, Annotation, AnnotationSet, Comme
 from annotator.annotations.selectors import has_certified
 from annotator.builds.criteria import NO_FILTERS, Filters
 from annotator.builds.filtering import left_out_by
-from annotator.builds.models import DatasetBuild, LockedTestSet
+from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
 from annotator.builds.records import (
     CertificateRecord,
     CommentRecord,
@@ -29,6 +29,7 @@ from annotator.builds.records import (
     SpanRecord,
     ValueRecord,
 )
+from annotator.builds.splits import group_digest, group_of
 from annotator.certificates.models import Certificate
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
@@ -213,6 +214,18 @@ def locked_test_set(project: Project) -> LockedTestSet | None:
     """The project's locked test set, with who locked it and `n_groups`, its patients. One query."""
     found = LockedTestSet.objects.filter(project=project).select_related("locked_by")
     return found.annotate(n_groups=Count("groups")).first()
+
+
+def locked_groups(project: Project) -> set[str]:
+    """The digests of the groups in the project's locked test set; empty where none is locked. One query."""
+    rows = LockedGroup.objects.filter(test_set__project=project).order_by()
+    return set(rows.values_list("digest", flat=True))
+
+
+def digest_of(project: Project, patient_id: str, external_id: str) -> str:
+    """What names a note's group in a locked test set."""
+    group = group_of(patient_id=patient_id, external_id=external_id)
+    return group_digest(project=project.public_id, group=group)
 
 
 def builds_of(project: Project) -> QuerySet[DatasetBuild]:

@@ -139,15 +139,14 @@ def evaluate(
     notes: Sequence[EvaluatedNote], labels: Sequence[str], *, seed: int = 0, n_resamples: int = N_RESAMPLES
 ) -> Evaluation:
     """The measures of `notes` over `labels`, in that order; what has another label is left out."""
-    tallies: list[dict[str, _Tally]] = []
+    tallies: list[dict[str, Tally]] = []
     spans: list[_Judged] = []
     for place, note in enumerate(notes):
-        gold = [labelled for labelled in note.gold if labelled.label in labels]
-        judged = _judged(place, gold, [each for each in note.found if each.label in labels])
+        gold, judged = _of_labels(place, note, labels)
         tallies.append(_tallied(gold, judged))
         spans += judged
-    columns = {label: _Columns.of(tally.get(label, _Tally()) for tally in tallies) for label in labels}
-    columns[_ALL] = _Columns.of(reduce(_Tally.plus, tally.values(), _Tally()) for tally in tallies)
+    columns = {label: _Columns.of(tally.get(label, Tally()) for tally in tallies) for label in labels}
+    columns[_ALL] = _Columns.of(reduce(Tally.plus, tally.values(), Tally()) for tally in tallies)
     statistics: dict[tuple[str, str], Statistic] = {}
     for label, column in columns.items():
         statistics[_STRICT, label], statistics[_OVERLAP, label] = column.strict_f1, column.overlap_f1
@@ -171,6 +170,12 @@ def evaluate(
     )
 
 
+def note_tallies(note: EvaluatedNote, labels: Sequence[str]) -> dict[str, Tally]:
+    """The note's counts by label, of those of `labels` that occur in it."""
+    gold, judged = _of_labels(0, note, labels)
+    return _tallied(gold, judged)
+
+
 class _Judged(NamedTuple):
     found: FoundSpan
     note: int
@@ -178,16 +183,16 @@ class _Judged(NamedTuple):
     is_overlap: bool
 
 
-class _Tally(NamedTuple):
-    """Counts of one label in one note."""
+class Tally(NamedTuple):
+    """Counts of one label in one note; `n_strict` and `n_overlap` are right."""
 
     n_found: int = 0
     n_gold: int = 0
     n_strict: int = 0
     n_overlap: int = 0
 
-    def plus(self, other: _Tally) -> _Tally:
-        return _Tally(*map(add, self, other))
+    def plus(self, other: Tally) -> Tally:
+        return Tally(*map(add, self, other))
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +205,9 @@ class _Columns:
     n_overlap: Sequence[int]
 
     @classmethod
-    def of(cls, tallies: Iterable[_Tally]) -> _Columns:
+    def of(cls, tallies: Iterable[Tally]) -> _Columns:
         rows = list(tallies)
-        return cls(*([row[place] for row in rows] for place in range(len(_Tally._fields))))
+        return cls(*([row[place] for row in rows] for place in range(len(Tally._fields))))
 
     @property
     def strict_f1(self) -> Statistic:
@@ -223,19 +228,24 @@ class _Columns:
         return weighted_ratio([2 * n for n in n_right], list(map(add, self.n_found, self.n_gold)))
 
 
+def _of_labels(place: int, note: EvaluatedNote, labels: Sequence[str]) -> tuple[list[Labelled], list[_Judged]]:
+    gold = [labelled for labelled in note.gold if labelled.label in labels]
+    return gold, _judged(place, gold, [each for each in note.found if each.label in labels])
+
+
 def _judged(note: int, gold: Sequence[Labelled], found: Sequence[FoundSpan]) -> list[_Judged]:
     places = [Labelled(each.span, each.label) for each in found]
     matches = zip(found, strict_matches(gold, places), overlap_matches(gold, places), strict=True)
     return [_Judged(each, note, is_strict, is_overlap) for each, is_strict, is_overlap in matches]
 
 
-def _tallied(gold: Sequence[Labelled], judged: Sequence[_Judged]) -> dict[str, _Tally]:
+def _tallied(gold: Sequence[Labelled], judged: Sequence[_Judged]) -> dict[str, Tally]:
     n_gold = Counter(labelled.label for labelled in gold)
     n_found = Counter(each.found.label for each in judged)
     n_strict = Counter(each.found.label for each in judged if each.is_strict)
     n_overlap = Counter(each.found.label for each in judged if each.is_overlap)
     return {
-        label: _Tally(n_found[label], n_gold[label], n_strict[label], n_overlap[label]) for label in n_gold | n_found
+        label: Tally(n_found[label], n_gold[label], n_strict[label], n_overlap[label]) for label in n_gold | n_found
     }
 
 

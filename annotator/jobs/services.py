@@ -28,6 +28,7 @@ TASKS = {
     Job.Kind.REPORT: "annotator.run_report",
     Job.Kind.ROUND: "annotator.run_round",
     Job.Kind.TRAINING: "llm_labeler.train",
+    Job.Kind.COMPARISON: "annotator.run_comparison",
 }
 # A training takes hours: whoever trains does nothing else.
 _QUEUES = {Job.Kind.TRAINING: TRAIN_QUEUE}
@@ -36,6 +37,7 @@ _FAILED = {
     Job.Kind.BUILD: Kind.BUILD_FAILED,
     Job.Kind.ROUND: Kind.ROUND_FAILED,
     Job.Kind.TRAINING: Kind.TRAINING_FAILED,
+    Job.Kind.COMPARISON: Kind.COMPARISON_FAILED,
 }
 _OPEN = (Job.Status.QUEUED, Job.Status.RUNNING, Job.Status.CANCELLING)
 
@@ -49,7 +51,9 @@ class JobCancelled(Exception):
 
 
 class JobPutOff(Exception):
-    """The worker is told to end: another, or the same one later, takes the job up again, and no attempt is counted."""
+    """The job cannot go on now: what it needs is not there yet, or its worker is told to end. It is queued as if nobody
+    had begun it, and no attempt is counted.
+    """
 
 
 class JobRefused(Exception):
@@ -130,7 +134,7 @@ def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], dat
         except JobCancelled:
             _end(job, Job.Status.CANCELLED, clock(), "")
         except JobPutOff:
-            patiently(lambda: _put_off(job))
+            patiently(lambda: _put_off(job, clock()))
     except JobLost:
         return
     except Exception as error:
@@ -209,10 +213,13 @@ def record_stop(*, name: str, now: datetime) -> None:
     WorkerBeat.objects.filter(name=name).update(stopped_at=now)
 
 
-def _put_off(job: Job) -> None:
-    """Safe to repeat. The sweeper rings, once there is a worker again."""
+def _put_off(job: Job, now: datetime) -> None:
+    """The sweeper rings, where nothing else does. A job that was asked to stop meanwhile is cancelled."""
     mine = Job.objects.filter(pk=job.pk, run_token=job.run_token, status=Job.Status.RUNNING)
-    mine.update(status=Job.Status.QUEUED, lease_expires_at=None, attempts=F("attempts") - 1)
+    if not mine.update(
+        status=Job.Status.QUEUED, attempts=F("attempts") - 1, started_at=None, lease_expires_at=None, worker=""
+    ):
+        _end(job, Job.Status.CANCELLED, now, "")
 
 
 def _hand_back(job: Job, now: datetime, reason: str) -> None:

@@ -54,7 +54,7 @@ from annotator.suggestions.models import (
     ServerPermission,
     Suggestion,
 )
-from annotator.training.models import LabelerComparison, TrainingRun
+from annotator.training.models import ComparedSpan, LabelerComparison, TrainingRun
 
 _Table = tuple[type[Model], str, str]
 
@@ -83,6 +83,7 @@ OF_NOTES: tuple[_Table, ...] = (
     (WatchedSuggestion, "suggestion__document", "n_watched_suggestions"),
     (BatchMember, "suggestion__document", "n_batch_members"),
     (CalibratorCase, "suggestion__document", "n_calibrator_cases"),
+    (ComparedSpan, "document", "n_compared_spans"),
     (Suggestion, "document", "n_suggestions"),
     (Candidate, "document", "n_candidates"),
     (LabelJob, "document", "n_label_jobs"),

@@ -294,6 +294,7 @@ def _delete_graves(tombstone: Tombstone) -> None:
                 n_builds=delete_work(DatasetBuild, project),
                 n_agreement_reports=delete_work(AgreementReport, project),
                 n_round_jobs=delete_work(RoundJob, project),
+                n_labeler_comparisons=delete_work(LabelerComparison, project),
             )
             counts += delete_project(project)
             if tombstone.subject == Tombstone.Subject.PROJECT:

@@ -66,7 +66,7 @@ def _readings_of_people(documents: Collection[int]) -> tuple[Mapping[int, dict[s
 
 def _readings_of_labelers(documents: Collection[int]) -> Mapping[int, dict[str, Reading]]:
     """The readings of runs that are done with the note, by note and labeler."""
-    jobs = LabelJob.objects.filter(document__in=documents, status=LabelJob.Status.DONE).order_by()
+    jobs = LabelJob.for_review.filter(document__in=documents, status=LabelJob.Status.DONE).order_by()
     rows = list(jobs.values_list("pk", "document_id", "run__labeler__name", "run__number"))
     found = found_by_jobs([job for job, *_ in rows])
     readings: dict[int, dict[str, Reading]] = defaultdict(dict)

@@ -132,7 +132,7 @@ def _revealed_at(items: Collection[int]) -> Mapping[int, datetime]:
 
 def _jobs_at(shown_at: Mapping[int, datetime | None]) -> dict[int, int]:
     """By note the newest reading by a labeler that was routed when the note was revealed."""
-    rows = LabelJob.objects.filter(
+    rows = LabelJob.for_review.filter(
         document__in=list(shown_at), status=LabelJob.Status.DONE, routed_at__isnull=False
     ).order_by("pk")
     jobs: dict[int, int] = {}

@@ -22,7 +22,7 @@ from annotator.projects.access import Action, may
 from annotator.projects.models import Membership, Project
 from annotator.readings.models import MODEL, person_key
 from annotator.review.models import Decision, ReviewItem
-from annotator.suggestions.models import Labeler, LabelJob, Suggestion
+from annotator.suggestions.models import Labeler, LabelJob, LabelRun, Suggestion
 
 # More notes say little more, and would keep the page waiting.
 MOST_NOTES = 200
@@ -70,9 +70,11 @@ class GoldNotes:
 
 
 def labelers_with_notes(project: Project) -> list[LabelerChoice]:
-    """The labelers that have read notes of the project, the one that read last first. One query."""
+    """The labelers that have read notes of the project for review, the one that read last first. One query."""
     rows = (
-        Labeler.objects.filter(project=project, runs__jobs__status=LabelJob.Status.DONE)
+        Labeler.objects.filter(
+            project=project, runs__purpose=LabelRun.Purpose.WORK, runs__jobs__status=LabelJob.Status.DONE
+        )
         .select_related("schema_version")
         .annotate(n_read=Count("runs__jobs__document", distinct=True), last_run=Max("runs__number"))
         .order_by("-last_run")
@@ -89,20 +91,20 @@ def gold_notes(*, project: Project, labeler: Labeler, source: GoldSource) -> Gol
     ready = readiness(project=project, is_human_only=True)
     sets = {found.document_id: found.set_id for found in ready.sets}
     jobs = _last_jobs(labeler, among=sets)
-    decided = _decided(project)
-    decided_notes = {document_id for document_id, _ in decided}
+    decided = decided_notes(project)
+    reviewed_notes = {document_id for document_id, _ in decided}
     reviewed = {
         found.document_id
         for found in ready.sets
-        if (found.document_id in decided_notes if found.is_gold else (found.document_id, found.annotator) in decided)
+        if (found.document_id in reviewed_notes if found.is_gold else (found.document_id, found.annotator) in decided)
     }
     chosen = [document for document in jobs if source == GoldSource.ALL or document not in reviewed]
     n_finished = len(chosen)
     del chosen[MOST_NOTES:]
     labels = labeler.schema_version.schema.label_names
-    gold, n_other_labels = _gold([sets[document] for document in chosen], labels)
-    found = _found([jobs[document] for document in chosen])
-    lost = _lost([jobs[document] for document in chosen])
+    gold, n_other_labels = gold_spans([sets[document] for document in chosen], labels)
+    found = found_spans([jobs[document] for document in chosen])
+    lost = lost_quotes([jobs[document] for document in chosen])
     texts = dict(Document.objects.filter(pk__in=list(lost)).values_list("pk", "text"))
     return GoldNotes(
         notes=tuple(
@@ -140,7 +142,7 @@ def names_of_readers(membership: Membership, report: Mapping[str, Any]) -> dict[
 def _last_jobs(labeler: Labeler, *, among: Collection[int]) -> dict[int, int]:
     """The last reading of each of the notes by the labeler, in the notes' random order."""
     rows = (
-        LabelJob.objects.filter(run__labeler=labeler, status=LabelJob.Status.DONE)
+        LabelJob.for_review.filter(run__labeler=labeler, status=LabelJob.Status.DONE)
         .order_by("run__number")
         .values_list("document__blind_key", "document_id", "pk")
     )
@@ -148,13 +150,13 @@ def _last_jobs(labeler: Labeler, *, among: Collection[int]) -> dict[int, int]:
     return {document: job for document, (_, job) in sorted(last.items(), key=lambda item: (item[1][0], item[0]))}
 
 
-def _decided(project: Project) -> set[tuple[int, str]]:
+def decided_notes(project: Project) -> set[tuple[int, str]]:
     """Who decided in which note: they read it with suggestions on the page."""
     decisions = Decision.objects.filter(project=project, note_item__unit=ReviewItem.Unit.NOTE).order_by()
     return set(decisions.values_list("note_item__document_id", "reviewer__public_id").distinct())
 
 
-def _gold(sets: Sequence[int], labels: Collection[str]) -> tuple[Mapping[int, list[Labelled]], int]:
+def gold_spans(sets: Sequence[int], labels: Collection[str]) -> tuple[Mapping[int, list[Labelled]], int]:
     """The gold spans by set, and how many have another label."""
     rows = Annotation.objects.filter(set_id__in=sets, status=Annotation.Status.LIVE).order_by()
     gold: dict[int, list[Labelled]] = defaultdict(list)
@@ -166,7 +168,7 @@ def _gold(sets: Sequence[int], labels: Collection[str]) -> tuple[Mapping[int, li
     return gold, counts[False]
 
 
-def _found(jobs: Sequence[int]) -> Mapping[int, list[FoundSpan]]:
+def found_spans(jobs: Sequence[int]) -> Mapping[int, list[FoundSpan]]:
     """The spans with a place by note."""
     rows = Suggestion.objects.filter(job_id__in=jobs).exclude(alignment=Unaligned).order_by()
     found: dict[int, list[FoundSpan]] = defaultdict(list)
@@ -177,7 +179,7 @@ def _found(jobs: Sequence[int]) -> Mapping[int, list[FoundSpan]]:
     return found
 
 
-def _lost(jobs: Sequence[int]) -> Mapping[int, list[str]]:
+def lost_quotes(jobs: Sequence[int]) -> Mapping[int, list[str]]:
     """The quotes without a place by note."""
     rows = Suggestion.objects.filter(job_id__in=jobs, alignment=Unaligned).order_by()
     lost: dict[int, list[str]] = defaultdict(list)

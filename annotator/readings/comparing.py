@@ -129,7 +129,7 @@ def _readers(document_ids: Collection[int]) -> dict[int, _Readers]:
             found[document].gold = _Read(row, at or _UNKNOWN)
         else:
             found[document].people[person_key(reader)] = _Read(row, at or _UNKNOWN)
-    jobs = LabelJob.objects.filter(document__in=list(found), status=LabelJob.Status.DONE).order_by("pk")
+    jobs = LabelJob.for_review.filter(document__in=list(found), status=LabelJob.Status.DONE).order_by("pk")
     newest = {
         (document, name): (labeler, _Read(row, at or _UNKNOWN))
         for row, document, name, labeler, at in jobs.values_list(

@@ -160,7 +160,7 @@ def _signals(model: Suggestion) -> dict[str, Any]:
 
 def _models(project: Project, job: LabelJob, rng: Random) -> list[Suggestion]:
     """The suggestions that decoys are like, in the order in which they are drawn."""
-    of_labeler = Suggestion.objects.filter(
+    of_labeler = Suggestion.for_review.filter(
         job__run__labeler=job.run.labeler_id,
         alignment=Suggestion.Alignment.EXACT,
         label__in=free_labels(current_schema(project).schema),

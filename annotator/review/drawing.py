@@ -136,7 +136,7 @@ def lock_notes(documents: Collection[int]) -> None:
 
 def routed(documents: Collection[int]) -> set[int]:
     """Which of these notes a labeler has read, so that somebody may read them."""
-    jobs = LabelJob.objects.filter(document__in=documents, routed_at__isnull=False)
+    jobs = LabelJob.for_review.filter(document__in=documents, routed_at__isnull=False)
     return set(jobs.values_list("document", flat=True))
 
 

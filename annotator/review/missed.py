@@ -100,14 +100,14 @@ def _found(view: NoteView, finished: Collection[int]) -> dict[str, list[Found]]:
     scored first; without words that people rejected under that label in `finished` sets. Two queries.
     """
     text = view.document.text
-    newer = LabelJob.objects.filter(
+    newer = LabelJob.for_review.filter(
         document=OuterRef("document"),
         run__labeler__name=OuterRef("job__run__labeler__name"),
         status=LabelJob.Status.DONE,
         pk__gt=OuterRef("job"),
     )
     rows = (
-        Candidate.objects.filter(~Exists(newer), document=view.document)
+        Candidate.for_review.filter(~Exists(newer), document=view.document)
         .filter(label__in=view.schema.label_names)
         .exclude(fragments__contains=";")
         .order_by("-score", "start", "pk")

@@ -46,8 +46,13 @@ class _Waiting(NamedTuple):
 
 def confidence_of(labeler: Labeler) -> Confidence | None:
     """What gives a label and a raw score of the labeler its confidence; None where it has no calibrator. One query."""
-    found = Calibrator.objects.filter(labeler=labeler, status=Calibrator.Status.CURRENT).first()
-    return None if found is None else _confidence(found)
+    found = calibrator_of(labeler)
+    return None if found is None else confidence_by(found)
+
+
+def calibrator_of(labeler: Labeler) -> Calibrator | None:
+    """The labeler's calibrator that is in use. One query."""
+    return Calibrator.objects.filter(labeler=labeler, status=Calibrator.Status.CURRENT).first()
 
 
 def reason_for_review(*, alignment: str, score: float, confidence: float | None) -> str:
@@ -99,7 +104,7 @@ def ring_unapplied() -> int:
     return len(left)
 
 
-def _confidence(calibrator: Calibrator) -> Confidence:
+def confidence_by(calibrator: Calibrator) -> Confidence:
     calibration = Calibration.from_json(calibrator.curves)
     return lambda label, score: calibration.confidence(label=label, score=score)
 
@@ -123,7 +128,7 @@ def _apply(calibrator: Calibrator, page: dict[int, int]) -> None:
         "suggestion__alignment",
     )
     rows = [*waiting.values_list(*columns), *_decoys(calibrator, items)]
-    confidence, changed, documents = _confidence(calibrator), [], set()
+    confidence, changed, documents = confidence_by(calibrator), [], set()
     for row in map(_Waiting._make, rows):
         value = confidence(row.label, row.score)
         reason = row.reason

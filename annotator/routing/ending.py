@@ -132,7 +132,7 @@ def reason_to_end(batch: Batch) -> str:
     members = BatchMember.objects.filter(batch=batch, suggestion__document=OuterRef("document"))
     if batch.second_percent is not None and is_alone(batch.project):
         return NO_SECOND
-    others = LabelJob.objects.filter(
+    others = LabelJob.for_review.filter(
         Q(run__finished_at=None) | Q(run__finished_at__gt=batch.frozen_at - _ROUTED_WITHIN),
         Exists(members),
         run__project=batch.project_id,

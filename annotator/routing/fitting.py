@@ -169,7 +169,7 @@ def fit_due() -> int:
     """
     n_rung = 0
     people = list(User.objects.values_list("pk", flat=True))
-    names = LabelRun.objects.order_by().values("project", "labeler__name").annotate(newest=Max("pk"))
+    names = LabelRun.for_review.order_by().values("project", "labeler__name").annotate(newest=Max("pk"))
     in_use = Labeler.objects.filter(runs__in=names.values("newest")).select_related("project")
     for labeler in in_use.order_by("pk"):
         last = Calibrator.objects.filter(labeler=labeler).order_by("-number").first()

@@ -129,14 +129,14 @@ def _is_due_again(last: Batch, target: AcceptanceTarget) -> bool:
     if Certificate.objects.filter(batch=last).exclude(status=Certificate.Status.ENDED).exists():
         return False
     since = last.ended_at or last.frozen_at
-    return LabelRun.objects.filter(labeler=last.calibrator.labeler_id, finished_at__gt=since).exists()
+    return LabelRun.for_review.filter(labeler=last.calibrator.labeler_id, finished_at__gt=since).exists()
 
 
 def _refuse_unready(calibrator: Calibrator) -> None:
     """Raises FreezeRefused while suggestions are still to come: a batch is the better the larger it is."""
     if calibrator.status != Calibrator.Status.CURRENT:
         raise FreezeRefused("this calibrator is not in use")
-    runs = LabelRun.objects.filter(labeler=calibrator.labeler_id)
+    runs = LabelRun.for_review.filter(labeler=calibrator.labeler_id)
     unrouted = LabelJob.objects.filter(run__in=runs, status=LabelJob.Status.DONE, routed_at=None)
     if runs.filter(status=LabelRun.Status.RUNNING).exists() or unrouted.exists():
         raise FreezeRefused("the labeler is still reading notes")

@@ -31,7 +31,7 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
         return queued_as(suggestion, confidence)
 
     queued = [queue(suggestion) for suggestion in found]
-    same_labeler = LabelJob.objects.filter(document=job.document, run__labeler__name=job.run.labeler.name)
+    same_labeler = LabelJob.for_review.filter(document=job.document, run__labeler__name=job.run.labeler.name)
     older_jobs = list(same_labeler.filter(pk__lt=job.pk).values_list("pk", flat=True))
     is_outdated = same_labeler.filter(pk__gt=job.pk, routed_at__isnull=False).exists()
     priority = note_priority(scores=[entry.chance for entry in queued], n_chars=job.document.n_chars)

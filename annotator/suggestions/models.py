@@ -1,13 +1,30 @@
 from __future__ import annotations
 
+from typing import TypeVar
+
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Guideline, Project, SchemaVersion
 from annotator.web.ids import new_public_id
+
+_Row = TypeVar("_Row", bound=models.Model)
+
+
+class ForReview(models.Manager[_Row]):
+    """Those of runs that are for review. What a run for a comparison read is measured and nothing else: to routing, to
+    reviewers and to trust it is as if the notes had not been read. Who asks what a labeler has read asks here.
+    """
+
+    def __init__(self, *, run: str = "") -> None:
+        super().__init__()
+        self._purpose = f"{run}__purpose" if run else "purpose"
+
+    def get_queryset(self) -> QuerySet[_Row]:
+        return super().get_queryset().filter(**{self._purpose: LabelRun.Purpose.WORK})
 
 
 class ExamplePool(models.Model):
@@ -150,6 +167,9 @@ class LabelRun(models.Model):
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
 
+    objects = models.Manager["LabelRun"]()
+    for_review = ForReview["LabelRun"]()
+
     class Meta:
         ordering = ["project", "-number"]
         constraints = [models.UniqueConstraint(fields=["project", "number"], name="label_run_number")]
@@ -158,7 +178,8 @@ class LabelRun(models.Model):
 class LabelJob(models.Model):
     """One note of a run. The row is the queue; a Celery message only says that there is work.
 
-    `run_token` and `lease_expires_at` belong to the worker that claimed the note, and fence its commit.
+    `run_token` and `lease_expires_at` belong to the worker that claimed the note, and fence its commit. A note that was
+    read for a comparison counts as routed, to nobody, from then on.
     """
 
     class Status(models.TextChoices):
@@ -183,6 +204,9 @@ class LabelJob(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     routed_at = models.DateTimeField(null=True)
+
+    objects = models.Manager["LabelJob"]()
+    for_review = ForReview["LabelJob"](run="run")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["run", "document"], name="label_job_once")]
@@ -220,6 +244,9 @@ class Suggestion(models.Model):
     signals = models.JSONField(default=dict)
     audit_key = models.FloatField()
 
+    objects = models.Manager["Suggestion"]()
+    for_review = ForReview["Suggestion"](run="job__run")
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -250,6 +277,9 @@ class Candidate(models.Model):
     end = models.PositiveIntegerField()
     surface = models.TextField()
     score = models.FloatField()
+
+    objects = models.Manager["Candidate"]()
+    for_review = ForReview["Candidate"](run="job__run")
 
     class Meta:
         constraints = [

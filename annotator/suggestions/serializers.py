@@ -50,6 +50,9 @@ class RunSerializer(serializers.Serializer):
     id = serializers.CharField(source="public_id")
     number = serializers.IntegerField()
     status = serializers.ChoiceField(LabelRun.Status.choices)
+    purpose = serializers.ChoiceField(
+        LabelRun.Purpose.choices, help_text="What a run for a comparison finds goes to no reviewer."
+    )
     labeler = LabelerSerializer()
     trouble = serializers.CharField(allow_blank=True, help_text="Why the run waits for its model; empty if it doesn't.")
     progress = serializers.SerializerMethodField()

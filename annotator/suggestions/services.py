@@ -41,6 +41,7 @@ from annotator.suggestions.telling import hold_up, tell_of_end
 
 LABEL_TASK = "llm_labeler.label_run"
 ROUTE_TASK = "annotator.route_jobs"
+READ_TASK = "annotator.compare_when_read"
 CLAIM_SIZE = 8
 FIRST_BELLS = 32
 LEASE = timedelta(minutes=10)
@@ -95,14 +96,20 @@ def labeler_for(*, project: Project, schema_version: SchemaVersion, spec: Labele
 
 @transaction.atomic
 def start_run(
-    *, project: Project, labeler: Labeler, documents: QuerySet[Document], actor: User | None, now: datetime
+    *,
+    project: Project,
+    labeler: Labeler,
+    documents: QuerySet[Document],
+    actor: User | None,
+    now: datetime,
+    purpose: LabelRun.Purpose = LabelRun.Purpose.WORK,
 ) -> LabelRun:
     """A run of `labeler` over `documents`, one queued job each.
 
     Raises RunRefused where there is no note, where the labeler's examples are not all there any more, or where the
     notes would go to a server that they may not go to.
     """
-    run = _create_run(project=project, labeler=labeler, actor=actor, now=now)
+    run = _create_run(project=project, labeler=labeler, actor=actor, now=now, purpose=purpose)
     ids = documents.order_by("pk").values_list("pk", flat=True)
     LabelJob.objects.bulk_create(
         (LabelJob(run=run, document_id=pk) for pk in ids.iterator(chunk_size=2000)), batch_size=500
@@ -126,6 +133,7 @@ def start_run(
             "backend": labeler.backend,
             "server": remote_server(labeler),
             "n_documents": n_jobs,
+            "purpose": run.purpose,
         },
     )
     _ring_for(run, n_jobs=n_jobs)
@@ -133,8 +141,8 @@ def start_run(
 
 
 def unread_documents(*, project: Project, labeler: Labeler) -> QuerySet[Document]:
-    """The project's notes that no run of `labeler` has read or is going to read."""
-    taken = LabelJob.objects.filter(run__labeler=labeler).exclude(status__in=[Status.CANCELLED, Status.FAILED])
+    """The project's notes that no run of `labeler` has read for review or is going to."""
+    taken = LabelJob.for_review.filter(run__labeler=labeler).exclude(status__in=[Status.CANCELLED, Status.FAILED])
     return Document.objects.filter(project=project).exclude(pk__in=taken.values("document_id"))
 
 
@@ -228,6 +236,7 @@ def commit_job(
         n_unaligned=n_unaligned,
         n_truncated=n_truncated,
         n_problems=n_problems,
+        routed_at=now if job.run.purpose == LabelRun.Purpose.COMPARISON else None,
     )
     if not held:
         return False
@@ -235,7 +244,8 @@ def commit_job(
     add_candidates(job=job, rows=candidate_rows(text=job.document.text, found=others, suggested=rows))
     LabelRun.objects.filter(pk=job.run_id).exclude(trouble="").update(trouble="")
     _close_if_finished(run_id=job.run_id, now=now)
-    ring(ROUTE_TASK, job.pk, queue=ROUTE_QUEUE)
+    if job.run.purpose == LabelRun.Purpose.WORK:
+        ring(ROUTE_TASK, job.pk, queue=ROUTE_QUEUE)
     return True
 
 
@@ -408,13 +418,21 @@ def _done_job(run: LabelRun, document_id: int, rows: Sequence[SuggestionRow], no
     )
 
 
-def _create_run(*, project: Project, labeler: Labeler, actor: User | None, now: datetime) -> LabelRun:
+def _create_run(
+    *,
+    project: Project,
+    labeler: Labeler,
+    actor: User | None,
+    now: datetime,
+    purpose: LabelRun.Purpose = LabelRun.Purpose.WORK,
+) -> LabelRun:
     lock_projects(project)
     newest = project.label_runs.order_by("-number").first()
     return LabelRun.objects.create(
         project=project,
         labeler=labeler,
         number=newest.number + 1 if newest else 1,
+        purpose=purpose,
         created_by=actor,
         created_at=now,
     )
@@ -442,4 +460,7 @@ def _close_if_finished(*, run_id: int, now: datetime) -> None:
     run = LabelRun.objects.select_for_update().filter(pk=run_id).first()
     if run is not None and run.status == LabelRun.Status.RUNNING and not left.exists():
         LabelRun.objects.filter(pk=run_id).update(status=LabelRun.Status.DONE, finished_at=now)
-        tell_of_end(run, now=now)
+        if run.purpose == LabelRun.Purpose.COMPARISON:
+            ring(READ_TASK, run_id)  # the comparison tells who asked for it; its job waits in the database
+        else:
+            tell_of_end(run, now=now)

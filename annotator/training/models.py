@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 
 from annotator.builds.models import DatasetBuild
+from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler, LabelRun
@@ -78,3 +79,31 @@ class LabelerComparison(models.Model):
     class Meta:
         ordering = ["project", "-number"]
         constraints = [models.UniqueConstraint(fields=["project", "number"], name="labeler_comparison_number")]
+
+
+class ComparedSpan(models.Model):
+    """A span by which one of the two labelers of a comparison does better: a gold span that it alone found to the
+    letter, or a span that touches no gold span of its label, which the other alone made.
+
+    `around` is what gold and both say there, as [fragments, label], when they were compared. No text is kept.
+    """
+
+    class Deed(models.TextChoices):
+        FOUND = "found", "Found"
+        FALSE = "false", "False"
+
+    comparison = models.ForeignKey(LabelerComparison, on_delete=models.PROTECT, related_name="spans")
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="+")
+    is_won = models.BooleanField(help_text="the candidate does better here")
+    deed = models.CharField(max_length=10, choices=Deed)
+    label = models.CharField(max_length=40)
+    fragments = models.CharField(max_length=500, help_text="'START END;START END', code points")
+    around = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["comparison", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["comparison", "document", "is_won", "deed", "label", "fragments"], name="compared_span_once"
+            )
+        ]

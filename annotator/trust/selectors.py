@@ -123,7 +123,7 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
 
 def current_labeler(project: Project) -> Labeler | None:
     """The labeler that read a note last; None where none has. One query."""
-    newest = LabelJob.objects.filter(run__project=project, status=LabelJob.Status.DONE).order_by("-run_id")
+    newest = LabelJob.for_review.filter(run__project=project, status=LabelJob.Status.DONE).order_by("-run_id")
     found = newest.values_list("run__labeler_id", flat=True).first()
     return Labeler.objects.filter(pk=found).first() if found is not None else None
 
@@ -132,7 +132,7 @@ def n_suggested(labeler: Labeler | None) -> int:
     """How many suggestions the labeler has made, added up from its notes: counting them takes seconds among a million.
     One query.
     """
-    done = LabelJob.objects.filter(run__labeler=labeler, status=LabelJob.Status.DONE)
+    done = LabelJob.for_review.filter(run__labeler=labeler, status=LabelJob.Status.DONE)
     return done.aggregate(n=Sum("n_suggestions"))["n"] or 0
 
 

@@ -25,6 +25,7 @@ def test_every_table_that_points_at_notes_or_projects_has_its_place() -> None:
         DatasetBuild,
         AgreementReport,
         RoundJob,
+        LabelerComparison,
         *(each[0] for each in deletion.OF_PROJECTS),
         Project,
     ]

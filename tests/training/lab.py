@@ -1,0 +1,125 @@
+"""A locked test set of finished notes, a current labeler that has read them, and a candidate that has not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from annotator.accounts.models import User
+from annotator.annotations.services import NewAnnotation
+from annotator.builds.models import LockedGroup, LockedTestSet
+from annotator.builds.selectors import digest_of
+from annotator.core.spans import Span
+from annotator.documents.models import Document
+from annotator.jobs.services import run_job
+from annotator.projects.models import Project
+from annotator.suggestions.models import Labeler, LabelRun
+from annotator.suggestions.recording import NewSuggestion, suggestion_row
+from annotator.suggestions.services import LabelerSpec, begin_job, claim_jobs, commit_job, import_run, labeler_for
+from annotator.training.comparing import run_comparison, start_comparison
+from annotator.training.models import LabelerComparison
+from tests.cast import NOW, make_document, make_set
+
+# Of each note. Gold is the first two; the candidate finds both, the current labeler the first and a part of the second.
+NOTE = "Assessment: no chest pain today.\nStill on metformin 500 mg, patient {}.\nPlan: return in a week."
+PAIN, DRUG, PART, WRONG = Span.of(15, 25), Span.of(42, 51), Span.of(42, 45), Span.of(0, 10)
+N_NOTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    project: Project
+    documents: list[Document]
+    candidate: Labeler
+    current: Labeler
+
+
+def make_labeler(project: Project, name: str, **fields: object) -> Labeler:
+    spec = LabelerSpec(**({"name": name, "backend": "spacy", "model_id": name, "revision": "1"} | fields))  # type: ignore[arg-type]
+    version = project.schema_versions.latest("number")
+    return labeler_for(project=project, schema_version=version, spec=spec, now=NOW)
+
+
+def lock(project: Project, documents: Sequence[Document], lead: User) -> LockedTestSet:
+    """As if a dataset had these notes' patients in its part test."""
+    locked = LockedTestSet.objects.create(project=project, build_number=1, locked_by=lead, locked_at=NOW)
+    digests = sorted({digest_of(project, found.patient_id, found.external_id) for found in documents})
+    LockedGroup.objects.bulk_create(LockedGroup(test_set=locked, digest=digest) for digest in digests)
+    return locked
+
+
+def suggested(document: Document, span: Span | None, label: str, score: float = 0.8) -> NewSuggestion:
+    return NewSuggestion(
+        span=span,
+        surface=span.surface(document.text) if span else "aspirin",
+        label=label,
+        attributes={},
+        alignment="exact" if span else "unaligned",
+        score=score,
+    )
+
+
+def found_by_current(document: Document) -> list[NewSuggestion]:
+    """One right, one with other bounds, one false, and one that is invented."""
+    return [
+        suggested(document, PAIN, "Problem", 0.9),
+        suggested(document, PART, "Medication", 0.6),
+        suggested(document, WRONG, "Problem", 0.3),
+        suggested(document, None, "Medication"),
+    ]
+
+
+def found_by_candidate(document: Document) -> list[NewSuggestion]:
+    return [suggested(document, PAIN, "Problem", 0.9), suggested(document, DRUG, "Medication", 0.7)]
+
+
+def make_lab(project: Project, *, lead: User, reader: User, n_notes: int = N_NOTES) -> Lab:
+    """The notes as an import left them, locked; two notes a patient."""
+    documents = [
+        make_document(
+            project, text=NOTE.format(number), external_id=f"note-{number:02}", patient_id=f"patient-{number // 2:02}"
+        )
+        for number in range(n_notes)
+    ]
+    for document in documents:
+        make_set(
+            document,
+            reader,
+            NewAnnotation(span=PAIN, label="Problem", attributes={}),
+            NewAnnotation(span=DRUG, label="Medication", attributes={}),
+        )
+    lock(project, documents, lead)
+    current = make_labeler(project, "Rules")
+    rows = [(found.pk, [suggestion_row(new) for new in found_by_current(found)]) for found in documents]
+    import_run(project=project, labeler=current, suggestions=rows, actor=None, now=NOW)
+    return Lab(project, documents, make_labeler(project, "Trained"), current)
+
+
+def start(lab: Lab, actor: User, *, now: datetime = NOW) -> LabelerComparison:
+    return start_comparison(project=lab.project, candidate=lab.candidate, current=lab.current, actor=actor, now=now)
+
+
+def read_all(run: LabelRun, *, now: datetime = NOW, failing: Sequence[int] = ()) -> None:
+    """As a worker reads; the notes `failing`, by row id, cannot be read."""
+    while jobs := claim_jobs(run_id=run.pk, worker="label-1@here", now=now):
+        for job in jobs:
+            begin_job(job=job, now=now)
+            if job.document_id in failing:
+                job.__class__.objects.filter(pk=job.pk).update(status="failed", error="ValueError")
+            else:
+                commit_job(job=job, suggestions=found_by_candidate(job.document), now=now)
+
+
+def work(comparison: LabelerComparison, *, now: datetime = NOW) -> LabelerComparison:
+    """What a worker of the main queue does for it."""
+    run_job(job_id=comparison.job_id, work=lambda job: run_comparison(job=job, clock=lambda: now), clock=lambda: now)
+    return LabelerComparison.objects.select_related("job").get(pk=comparison.pk)
+
+
+def make_comparison(lab: Lab, actor: User, *, now: datetime = NOW) -> LabelerComparison:
+    """One that is done."""
+    comparison = start(lab, actor, now=now)
+    assert comparison.candidate_run is not None
+    read_all(comparison.candidate_run, now=now)
+    return work(comparison, now=now)
