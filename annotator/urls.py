@@ -25,5 +25,6 @@ urlpatterns = [
     path("p/<str:project_id>/review/", include("annotator.review.urls")),
     path("p/<str:project_id>/adjudicate/", include("annotator.adjudication.urls")),
     path("p/<str:project_id>/datasets/", include("annotator.builds.urls")),
+    path("p/<str:project_id>/models/", include("annotator.training.urls")),
     path("p/<str:project_id>/data/", include("annotator.purges.urls")),
 ]

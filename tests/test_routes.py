@@ -195,6 +195,9 @@ ROUTES: dict[str, Row] = {
     "builds:compare": Row(get="302 404 200 403 403 200", post=NO),
     "builds:lock": Row(get=NO, post="302 404 409 403 403 403"),
     "builds:unlock": Row(get=NO, post="302 404 303 403 403 403"),
+    "training:models": Row(get="302 404 200 403 403 200", post=NO),
+    "training:model": Row(get="302 404 200 403 403 200", post=NO),
+    "training:promote": Row(get="302 404 200 403 403 403", post="302 404 409 403 403 403"),  # its model is not here
     "purges:data": Row(get="302 404 200 403 403 403", post=NO),
     "purges:retention": Row(get=NO, post="302 404 303 403 403 403"),
     "purges:find": Row(get=NO, post="302 404 422 403 403 403"),

@@ -229,6 +229,12 @@ def _decoys_off(notice: Notice, membership: Membership) -> _Said:
     )
 
 
+def _promoted(notice: Notice, membership: Membership) -> _Said:
+    n_notes = notice.detail["n_notes"]
+    again = "No note waited for a decision." if not n_notes else f"{counted(n_notes, 'note')} to be read by it."
+    return "Another labeler was promoted", f"New runs use it. {again}"
+
+
 def _due(notice: Notice) -> str:
     return f", due on {_day_named(notice)}" if "due_on" in notice.detail else ""
 
@@ -262,5 +268,6 @@ TOLD: dict[Kind, Told] = {
     Kind.ROUND_FAILED: Told("alert", _round_failed, "browse:round", Action.MANAGE, tone="bad"),
     Kind.DECOYS_ON: Told("eye", _decoys_on, "review:start", Action.REVIEW),
     Kind.DECOYS_OFF: Told("eye", _decoys_off, "review:start", Action.REVIEW),
+    Kind.PROMOTED: Told("layers", _promoted, "training:model", Action.MEASURE),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

@@ -170,6 +170,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "round_id": make_round(project, reader, reader).public_id,
         "import_id": make_upload(project, uploader),
         "build_id": make_build(project, uploader),
+        "model_id": suggestions[0].job.run.labeler.public_id,
         "certificate_id": make_certificate(suggestions[0].job.run.labeler).public_id,
         "name": "manifest.json",
     }

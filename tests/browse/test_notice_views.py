@@ -44,6 +44,7 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.CALIBRATOR_OFFERED: {"number": 2, "n_cases": 200},
     Kind.ROUND_MADE: {"number": 2, "n_notes": 1200, "n_left_out": 1},
     Kind.DECOYS_ON: {"percent": 3},
+    Kind.PROMOTED: {"n_notes": 40},
 }
 SUBJECTS = {
     "round": "round_id",
@@ -51,6 +52,7 @@ SUBJECTS = {
     "build": "build_id",
     "import": "import_id",
     "certificate": "certificate_id",
+    "promoted": "model_id",
 }
 
 
