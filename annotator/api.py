@@ -25,6 +25,7 @@ from annotator.review import api as review
 from annotator.routing import api as routing
 from annotator.suggestions import api as suggestions
 from annotator.training import api as training
+from annotator.training import registry_api as models
 from annotator.web.api import ApiView, operation
 
 app_name = "api"
@@ -121,6 +122,9 @@ urlpatterns = [
     path(f"{_PROJECT}builds/<id:build_id>/resume/", builds.BuildResume.as_view(), name="build_resume"),
     path(f"{_PROJECT}builds/<id:build_id>/verify/", builds.BuildVerify.as_view(), name="build_verify"),
     path(f"{_PROJECT}builds/<id:build_id>/compare/", builds.BuildCompare.as_view(), name="build_compare"),
+    path(f"{_PROJECT}models/", models.Models.as_view(), name="models"),
+    path(f"{_PROJECT}models/<id:model_id>/", models.Model.as_view(), name="model"),
+    path(f"{_PROJECT}models/<id:model_id>/promote/", models.ModelPromote.as_view(), name="model_promote"),
     path(f"{_PROJECT}test-set/", builds.TestSet.as_view(), name="test_set"),
     path(f"{_PROJECT}builds/<id:build_id>/files/<str:name>/", builds.BuildFile.as_view(), name="build_file"),
     path(f"{_PROJECT}trainings/", training.Trainings.as_view(), name="trainings"),

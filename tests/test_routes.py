@@ -202,6 +202,9 @@ ROUTES: dict[str, Row] = {
     "training:resume": Row(get=NO, post="302 404 303 403 403 303"),
     "training:remove": Row(get="302 404 200 403 403 403", post="302 404 409 403 403 403"),  # it is not finished
     "training:log": Row(get="302 404 404 403 403 404", post=NO),  # it has said nothing yet
+    "training:models": Row(get="302 404 200 403 403 200", post=NO),
+    "training:model": Row(get="302 404 200 403 403 200", post=NO),
+    "training:promote": Row(get="302 404 200 403 403 403", post="302 404 409 403 403 403"),  # its model is not here
     "purges:data": Row(get="302 404 200 403 403 403", post=NO),
     "purges:retention": Row(get=NO, post="302 404 303 403 403 403"),
     "purges:find": Row(get=NO, post="302 404 422 403 403 403"),

@@ -20,10 +20,10 @@ from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.projects.selectors import current_schema, guidelines_of
 from annotator.suggestions import services
-from annotator.suggestions.labelers import LabelerRefused, default_spec, make_labeler
+from annotator.suggestions.labelers import LabelerRefused, current_spec, make_labeler
 from annotator.suggestions.pages import labeler_row
 from annotator.suggestions.pools import PoolRefused
-from annotator.suggestions.selectors import labelers_of, pools_of
+from annotator.suggestions.selectors import labelers_of, pools_of, removed_models
 from annotator.web.http import see_other
 from annotator.web.paging import page_of
 
@@ -38,7 +38,7 @@ def labelers(request: HttpRequest, project_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_labeler(request: HttpRequest, project_id: str) -> HttpResponse:
-    """The form of another labeler of the installation's model; a new pool is frozen on the way."""
+    """The form of another labeler of the project's model; a new pool is frozen on the way."""
     membership = _lead(request, project_id)
     form = _form(membership, request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
@@ -48,7 +48,10 @@ def new_labeler(request: HttpRequest, project_id: str) -> HttpResponse:
             form.add_error(None, sentence(str(refusal)))
         else:
             return see_other(request, reverse("browse:labelers", args=[project_id]))
-    context = page_context(membership, current="Runs", crumb="New labeler") | {"form": form, "spec": default_spec()}
+    context = page_context(membership, current="Runs", crumb="New labeler") | {
+        "form": form,
+        "spec": current_spec(membership.project),
+    }
     return render(request, "browse/new_labeler.html", context, status=422 if form.is_bound else 200)
 
 
@@ -62,7 +65,7 @@ def read(request: HttpRequest, project_id: str) -> HttpResponse:
     if not form.is_valid():
         return _labelers_page(request, membership, refusal="Choose a labeler of the newest schema.", status=422)
     labeler = form.chosen_labeler
-    if cannot := labeler_row(labeler, spec=default_spec(), schema_number=version.number).cannot:
+    if cannot := labeler_row(labeler, removed=removed_models(project), schema_number=version.number).cannot:
         return _labelers_page(request, membership, refusal=f"{cannot}. Make a new labeler.", status=409)
     documents = services.unread_documents(project=project, labeler=labeler)
     try:
@@ -93,7 +96,7 @@ def _lead(request: HttpRequest, project_id: str) -> Membership:
 
 
 def _form(membership: Membership, data: Any) -> NewLabelerForm:
-    project, decoding = membership.project, default_spec().decoding
+    project, decoding = membership.project, current_spec(membership.project).decoding
     guidelines = list(guidelines_of(project))
     template = decoding.get("template", FULL)
     initial = {
@@ -116,12 +119,11 @@ def _labelers_page(
     request: HttpRequest, membership: Membership, *, refusal: str = "", status: int = 200
 ) -> HttpResponse:
     project = membership.project
-    spec, version = default_spec(), current_schema(project)
+    removed, version = removed_models(project), current_schema(project)
     page = page_of(request, labelers_of(project))
     context = page_context(membership, current="Runs", crumb="Labelers") | {
         "page": page,
-        "rows": [labeler_row(found, spec=spec, schema_number=version.number) for found in page],
-        "spec": spec,
+        "rows": [labeler_row(found, removed=removed, schema_number=version.number) for found in page],
         "refusal": refusal,
     }
     return render(request, "browse/labelers.html", context, status=status)

@@ -245,6 +245,10 @@ def _training_done(notice: Notice, membership: Membership) -> _Said:
 
 def _training_failed(notice: Notice, membership: Membership) -> _Said:
     return "A training failed", "Its page says why, and resumes it."
+def _promoted(notice: Notice, membership: Membership) -> _Said:
+    n_notes = notice.detail["n_notes"]
+    again = "No note waited for a decision." if not n_notes else f"{counted(n_notes, 'note')} to be read by it."
+    return "Another labeler was promoted", f"New runs use it. {again}"
 
 
 def _due(notice: Notice) -> str:
@@ -284,5 +288,6 @@ TOLD: dict[Kind, Told] = {
     Kind.DECOYS_OFF: Told("eye", _decoys_off, "review:start", Action.REVIEW),
     Kind.TRAINING_DONE: Told("check", _training_done, "training:run", Action.BUILD),
     Kind.TRAINING_FAILED: Told("alert", _training_failed, "training:run", Action.BUILD, tone="bad"),
+    Kind.PROMOTED: Told("layers", _promoted, "training:model", Action.MEASURE),
     Kind.QUESTION: Told("help", _question, "browse:comments", Action.READ_NOTES, tail="?kind=discuss"),
 }

@@ -40,10 +40,10 @@ from annotator.projects.models import Membership, Project, SchemaVersion
 from annotator.projects.selectors import current_schema
 from annotator.projects.services import add_schema_version, lock_projects, set_member
 from annotator.readings.services import notes_read
-from annotator.suggestions.labelers import default_labeler
+from annotator.suggestions.labelers import start_current_run
 from annotator.suggestions.models import LabelJob, Suggestion
 from annotator.suggestions.recording import NewSuggestion, SuggestionRow, suggestion_row
-from annotator.suggestions.services import LabelerSpec, RunRefused, labeler_for, start_run, unread_documents
+from annotator.suggestions.services import LabelerSpec, RunRefused, labeler_for
 from annotator.suggestions.services import import_run as add_run
 
 CHECKING, WRITING = "checking", "writing"
@@ -424,10 +424,10 @@ def _is_member(project: Project, user: User) -> bool:
 
 
 def _start_prelabelling(project: Project, actor: User | None, now: datetime) -> int | None:
-    """The number of the run that reads what the installation's labeler has not read; None where there is nothing."""
-    labeler = default_labeler(project=project, now=now)
-    documents = unread_documents(project=project, labeler=labeler)
+    """The number of the run that reads what the project's labeler has not read; None where there is nothing, or where
+    it cannot read.
+    """
     try:
-        return start_run(project=project, labeler=labeler, documents=documents, actor=actor, now=now).number
+        return start_current_run(project=project, actor=actor, now=now).number
     except RunRefused:
         return None

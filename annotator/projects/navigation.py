@@ -26,12 +26,13 @@ _ITEMS = (
     ("Quality", "quality:quality", Action.MEASURE),
     ("Progress", "progress:progress", Action.MANAGE),
     ("Datasets", "builds:builds", Action.BUILD),
+    ("Models", "training:models", Action.MEASURE),
     ("People", "browse:people", Action.MANAGE),
     ("Data", "purges:data", Action.MANAGE),
 )
 # Whoever has more pages than a wide bar holds finds these behind "More".
 _MOST = 8
-_SECOND = {"Rounds", "Streams", "Comments", "Import", "Quality", "Progress", "People", "Data"}
+_SECOND = {"Rounds", "Streams", "Comments", "Import", "Quality", "Progress", "Models", "People", "Data"}
 
 
 def page_context(

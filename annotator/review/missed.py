@@ -100,9 +100,10 @@ def _found(view: NoteView, finished: Collection[int]) -> dict[str, list[Found]]:
     scored first; without words that people rejected under that label in `finished` sets. Two queries.
     """
     text = view.document.text
+    name = OuterRef("job__run__labeler__name")
     newer = LabelJob.for_review.filter(
+        Q(run__labeler__name=name) | Q(run__labeler__promotions__previous__name=name),
         document=OuterRef("document"),
-        run__labeler__name=OuterRef("job__run__labeler__name"),
         status=LabelJob.Status.DONE,
         pk__gt=OuterRef("job"),
     )

@@ -131,9 +131,10 @@ def queue_spans(
 
     A span equal in fragments and label to one that was decided in this slot inherits that decision, or to one that was
     accepted under a certificate, or that a test of another labeler rests on. Open and held items of `older_jobs`
-    (earlier runs of the same labeler) close as superseded; so does an open item of another labeler for an equal span.
-    `is_outdated`: a later run of the same labeler is here already, so these are closed as they come. What comes to a
-    note that is done is closed as late, and opens when the note is reopened; one that is done without a reader opens.
+    (earlier runs of the same labeler, or of one that it was promoted over) close as superseded; so does an open item of
+    another labeler for an equal span. `is_outdated`: a run that takes the place of these is here already, so they are
+    closed as they come. What comes to a note that is done is closed as late, and opens when the note is reopened; one
+    that is done without a reader opens.
     """
     older = ReviewItem.objects.filter(
         document_id=note_item.document_id, slot=note_item.slot, unit=ReviewItem.Unit.SPAN

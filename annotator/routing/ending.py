@@ -1,7 +1,8 @@
 """Tests and certificates that end: nothing more is accepted, what was accepted stays, what was held goes to people.
 
-They end when what they rest on is no longer so: the labeler is replaced for these notes, the schema or the calibrator
-changes, a lead wants something else, a purge takes members away, or nobody is left for second readings.
+They end when what they rest on is no longer so: the labeler is replaced for these notes, another one is promoted, the
+schema or the calibrator changes, a lead wants something else, a purge takes members away, or nobody is left for second
+readings.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from annotator.projects.services import lock_projects
 from annotator.routing.second import is_alone
 from annotator.routing.selectors import certificate_of, open_batches
 from annotator.suggestions.models import LabelJob
+from annotator.suggestions.selectors import promoted_of
 
 # Why a test or a certificate is over, as codes.
 LABELER, SCHEMA, CALIBRATOR, TARGET, PURGED = "labeler", "schema", "calibrator", "target", "purged"
+PROMOTED = "promoted"
 NOT_CERTIFIED, NO_GAIN, REVOKED, NO_SECOND = "not_certified", "no_gain", "revoked", "no_second"
 # Jobs are routed within this time of the end of their run, if a worker is there at all.
 _ROUTED_WITHIN = timedelta(days=7)
@@ -40,6 +43,19 @@ def end_tests(*, calibrator: Calibrator, reason: str, now: datetime, actor: User
     found = list(open_batches(calibrator.project).filter(calibrator=calibrator))
     for batch in found:
         end_batch(batch=batch, reason=reason, actor=actor, now=now)
+    return len(found)
+
+
+@transaction.atomic
+def end_replaced(*, project: Project, actor: User, now: datetime) -> int:
+    """End what rests on labelers that another was promoted over; how many batches. The project is locked by the caller.
+
+    Leads are told of each certificate that was live.
+    """
+    promoted = promoted_of(project)
+    found = [batch for batch in open_batches(project) if promoted.is_over(batch.calibrator.labeler)]
+    for batch in found:
+        end_batch(batch=batch, reason=PROMOTED, actor=actor, now=now)
     return len(found)
 
 

@@ -37,6 +37,7 @@ from annotator.routing.ending import NO_GAIN, NO_SECOND, PURGED
 from annotator.routing.second import second_percent_of
 from annotator.routing.selectors import calibrators_in_use, labels_under, newest_targets
 from annotator.suggestions.models import LabelJob, LabelRun, Suggestion
+from annotator.suggestions.selectors import promoted_of
 from annotator.web.inserts import insert_rows
 
 _Candidate = tuple[int, str, float]
@@ -106,14 +107,18 @@ def freeze_due(project: Project, now: datetime) -> bool:
 
 def wanted_batches(project: Project) -> list[tuple[AcceptanceTarget, Calibrator]]:
     """Targets that are on, each with a calibrator in use that is tested for it by nobody, and was not since it was set
-    or since the labeler read more notes. A test whose certificate was revoked is not made again until a lead asks.
+    or since the labeler read more notes. A test whose certificate was revoked is not made again until a lead asks, and
+    nothing is tested of a labeler that another was promoted over.
     """
     on = [target for target in newest_targets(project).values() if target.status == AcceptanceTarget.Status.ON]
     if not on:
         return []
     schema = current_schema(project)
+    promoted = promoted_of(project)
     found = []
     for calibrator in calibrators_in_use(project).filter(labeler__schema_version=schema):
+        if promoted.is_over(calibrator.labeler):
+            continue
         for target in on:
             last = Batch.objects.filter(calibrator=calibrator, label=target.label).order_by("-number").first()
             if last is None or _is_due_again(last, target):

@@ -13,6 +13,7 @@ from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.routing.confidence import Confidence, confidence_of, note_priority, reason_for_review
 from annotator.routing.watching import accept_later
 from annotator.suggestions.models import LabelJob, Suggestion
+from annotator.suggestions.selectors import promoted_of
 from annotator.suggestions.services import mark_routed
 
 
@@ -23,7 +24,7 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
     """
     if not mark_routed(job_id=label_job_id, now=now):
         return False
-    job = LabelJob.objects.select_related("document__project", "run__labeler").get(pk=label_job_id)
+    job = LabelJob.objects.select_related("document__project", "run__labeler__project").get(pk=label_job_id)
     found = list(job.suggestions.exclude(alignment=Suggestion.Alignment.UNALIGNED))
     confidence = confidence_of(job.run.labeler)
 
@@ -31,9 +32,7 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
         return queued_as(suggestion, confidence)
 
     queued = [queue(suggestion) for suggestion in found]
-    same_labeler = LabelJob.for_review.filter(document=job.document, run__labeler__name=job.run.labeler.name)
-    older_jobs = list(same_labeler.filter(pk__lt=job.pk).values_list("pk", flat=True))
-    is_outdated = same_labeler.filter(pk__gt=job.pk, routed_at__isnull=False).exists()
+    older_jobs, is_outdated = _beside(job)
     priority = note_priority(scores=[entry.chance for entry in queued], n_chars=job.document.n_chars)
     items = ensure_note_items(document=job.document, n_slots=job.document.project.n_readers, priority=priority)
     for note_item in items:
@@ -41,6 +40,24 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
     _plant(job, items, found=found, queue=queue, older_jobs=older_jobs, is_outdated=is_outdated)
     accept_later(job=job, now=now)
     return True
+
+
+def _beside(job: LabelJob) -> tuple[list[int], bool]:
+    """The jobs of the note that this one takes the place of, and whether a later one has taken its place already.
+
+    Those are of its labeler, by name; and of the labelers that another was promoted over, in whose place that one's
+    jobs come. Three queries.
+    """
+    name, promoted = job.run.labeler.name, promoted_of(job.run.labeler.project)
+    older_names = newer_names = {name}
+    if name == promoted.name:
+        older_names = promoted.former_names | {name}
+    elif name in promoted.former_names:
+        newer_names = {promoted.name, name}
+    jobs = LabelJob.for_review.filter(document=job.document)
+    older = jobs.filter(run__labeler__name__in=older_names, pk__lt=job.pk)
+    newer = jobs.filter(run__labeler__name__in=newer_names, pk__gt=job.pk, routed_at__isnull=False)
+    return list(older.values_list("pk", flat=True)), newer.exists()
 
 
 def queued_as(suggestion: Suggestion, confidence: Confidence | None) -> Queued:

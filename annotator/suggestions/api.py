@@ -15,7 +15,7 @@ from annotator.projects.access import Action
 from annotator.projects.models import Membership
 from annotator.projects.token_access import membership_of
 from annotator.suggestions import services
-from annotator.suggestions.labelers import default_labeler
+from annotator.suggestions.labelers import start_current_run
 from annotator.suggestions.models import LabelRun
 from annotator.suggestions.selectors import progress_of_runs, runs_of
 from annotator.suggestions.serializers import RunQuery, RunSerializer
@@ -35,15 +35,14 @@ class Runs(ApiView):
 
     @operation("runs_start", answers={201: RunSerializer}, problems=[409])
     def post(self, request: Request, project_id: str) -> Response:
-        """Send the installation's labeler over the notes that it has not read; 409 where there is none."""
+        """Send the project's labeler over the notes that it has not read; 409 where there is none, or where it cannot
+        read here.
+
+        That is the one that was promoted last; without a promotion, the installation's.
+        """
         membership = membership_of(request, project_id, Action.RUN)
-        project, now = membership.project, timezone.now()
-        labeler = default_labeler(project=project, now=now)
-        documents = services.unread_documents(project=project, labeler=labeler)
         try:
-            made = services.start_run(
-                project=project, labeler=labeler, documents=documents, actor=membership.user, now=now
-            )
+            made = start_current_run(project=membership.project, actor=membership.user, now=timezone.now())
         except services.RunRefused as refusal:
             raise Conflict(sentence(str(refusal))) from refusal
         return _answer(membership, made.public_id, status=201)

@@ -100,6 +100,7 @@ class Labeler(models.Model):
     """Everything that decides what a model suggests, as one immutable row: a changed prompt is another Labeler."""
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="labelers")
+    public_id = models.CharField(max_length=16, unique=True, default=new_public_id, editable=False)
     schema_version = models.ForeignKey(SchemaVersion, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
     backend = models.CharField(max_length=40)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
 from annotator.core.chart import LineChart, Segment, line_chart, segments
-from annotator.core.prompting import FULL, TEMPLATES, template_digest
 from annotator.core.wording import counted, duration_words, remaining_words, sentence
 from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE, TRAIN_QUEUE
 from annotator.jobs.selectors import WorkerHealth
-from annotator.suggestions.labelers import CONSTRAINTS
+from annotator.suggestions.labelers import CONSTRAINTS, WAY_OUT, Current, why_not
 from annotator.suggestions.models import Labeler, LabelRun
-from annotator.suggestions.selectors import FailureReason, RunPace, RunProgress, RunRate
-from annotator.suggestions.services import LabelerSpec
+from annotator.suggestions.selectors import FailureReason, Model, RunPace, RunProgress, RunRate
 from annotator.web.pills import Pill
 
 FEWEST_STEPS = 3
@@ -86,8 +85,8 @@ class LabelerRow:
     cannot: str
 
 
-def labeler_row(labeler: Labeler, *, spec: LabelerSpec, schema_number: int) -> LabelerRow:
-    """A row of `labelers_of`; `spec` is the installation's own, `schema_number` that of the newest schema."""
+def labeler_row(labeler: Labeler, *, removed: Collection[Model], schema_number: int) -> LabelerRow:
+    """A row of `labelers_of`; `removed` as in `why_not`, `schema_number` that of the newest schema."""
     decoding = labeler.decoding
     template = decoding.get("template", "")
     n_passes = decoding.get("n_passes", 0)
@@ -98,26 +97,26 @@ def labeler_row(labeler: Labeler, *, spec: LabelerSpec, schema_number: int) -> L
         windows=f"{decoding['window']:,} characters, {decoding['overlap']:,} shared" if "window" in decoding else "",
         answers=", ".join(filter(None, [constraint, counted(n_passes, "further reading") if n_passes else ""])),
         n_runs=labeler.n_runs,  # type: ignore[attr-defined]
-        cannot=_why_not(labeler, spec, schema_number),
+        cannot=_why_not(labeler, removed, schema_number),
     )
 
 
-def _why_not(labeler: Labeler, spec: LabelerSpec, schema_number: int) -> str:
-    if labeler.backend == "import":
-        return "Its suggestions were imported"
-    if labeler.schema_version.number != schema_number:
+def _why_not(labeler: Labeler, removed: Collection[Model], schema_number: int) -> str:
+    if labeler.backend != "import" and labeler.schema_version.number != schema_number:
         return f"Has schema version {labeler.schema_version.number}; {schema_number} counts"
-    if (labeler.backend, labeler.model_id, labeler.revision) != (spec.backend, spec.model_id, spec.revision):
-        return "Its model is not the one that runs here now"
-    decoding = labeler.decoding
-    template = decoding.get("template", FULL)
-    is_ours = template in TEMPLATES and labeler.prompt_digest == template_digest(template)
-    if not is_ours or any(decoding.get(name) != spec.decoding.get(name) for name in ("signals", "score", "config")):
-        return "It was made by another version or setup of this program"
+    if cannot := why_not(labeler, removed=removed):
+        return cannot
     n_left = labeler.n_examples_left or 0  # type: ignore[attr-defined]
     if labeler.pool is not None and n_left < labeler.pool.n_examples:
         return f"Pool {labeler.pool.number} has lost examples to a purge"
     return ""
+
+
+def cannot_words(current: Current) -> str:
+    """Why no run can be started with the project's labeler, and the way out; "" where one can."""
+    if not current.cannot:
+        return ""
+    return f"No run can be started with “{current.spec.name}”. {current.cannot}. {sentence(WAY_OUT)}"
 
 
 def run_pill(run: LabelRun, progress: RunProgress, *, is_stuck: bool = False) -> Pill:

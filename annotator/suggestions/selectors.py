@@ -9,11 +9,20 @@ from datetime import datetime, timedelta
 from django.db.models import Count, IntegerField, Min, OuterRef, Q, QuerySet, Subquery, Sum
 
 from annotator.projects.models import Project
-from annotator.suggestions.models import ExamplePool, Labeler, LabelJob, LabelRun, PoolWish, PromptExample
+from annotator.suggestions.models import (
+    ExamplePool,
+    Labeler,
+    LabelJob,
+    LabelRun,
+    PoolWish,
+    Promotion,
+    PromptExample,
+)
 
 RATE_MINUTES = 60
 PACE_MINUTES = 5
 FEWEST_FOR_PACE = 3
+Model = tuple[str, str]  # model id and revision
 _SUMMED = ("n_suggestions", "n_unaligned", "n_truncated", "n_problems")
 
 
@@ -66,6 +75,33 @@ class RunRate:
     values: list[float]
     times: list[datetime]
     step: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """The labeler that was promoted last, where one was, and all that promotions were from or to.
+
+    By name, labelers that differ in their prompts alone are one, as everywhere where one takes another's place.
+    """
+
+    current: Labeler | None
+    former: tuple[Labeler, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the current one; "" where none was promoted."""
+        return self.current.name if self.current else ""
+
+    @property
+    def former_names(self) -> set[str]:
+        """Of those that the current one took the place of."""
+        return {labeler.name for labeler in self.former} - {self.name}
+
+    def is_over(self, labeler: Labeler) -> bool:
+        """Whether another was promoted over this one."""
+        if self.current is None or labeler.digest == self.current.digest:
+            return False
+        return labeler.name in self.former_names or labeler.digest in {found.digest for found in self.former}
 
 
 def run_progress(*, run_id: int) -> RunProgress:
@@ -180,6 +216,25 @@ def labelers_of(project: Project) -> QuerySet[Labeler]:
         )
         .order_by("-created_at", "-pk")
     )
+
+
+def newest_promotion(project: Project) -> Promotion | None:
+    """The one that holds; None where the project uses the installation's labeler. One query."""
+    found = project.promotions.select_related("labeler__guideline", "labeler__pool", "labeler__schema_version")
+    return found.order_by("-pk").first()
+
+
+def promoted_of(project: Project) -> Promoted:
+    """One query."""
+    rows = list(project.promotions.select_related("labeler", "previous").order_by("-pk"))
+    former = {found.pk: found for row in rows for found in (row.previous, row.labeler)}
+    return Promoted(current=rows[0].labeler if rows else None, former=tuple(former.values()))
+
+
+def removed_models(project: Project) -> set[Model]:
+    """Models that the project trained, and whose weights a purge has taken. One query."""
+    gone = Labeler.objects.filter(project=project, trainings__files_removed_at__isnull=False)
+    return set(gone.values_list("model_id", "revision"))
 
 
 def pools_of(project: Project) -> QuerySet[ExamplePool]:

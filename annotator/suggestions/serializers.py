@@ -18,6 +18,7 @@ class RunQuery(PageQuery):
 class LabelerSerializer(serializers.Serializer):
     """Everything that decides what a model suggests."""
 
+    id = serializers.CharField(source="public_id")
     name = serializers.CharField()
     backend = serializers.CharField()
     model_id = serializers.CharField()

@@ -17,7 +17,7 @@ from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.suggestions import pages, services
-from annotator.suggestions.labelers import default_labeler, default_spec, new_documents
+from annotator.suggestions.labelers import current_of, new_documents, start_current_run
 from annotator.suggestions.models import LabelRun
 from annotator.suggestions.selectors import failure_reasons, progress_of_runs, run_pace, run_progress, run_rate, runs_of
 from annotator.web.http import is_partial, render_either, see_other
@@ -33,13 +33,10 @@ def runs(request: HttpRequest, project_id: str) -> HttpResponse:
 
 @require_POST
 def start(request: HttpRequest, project_id: str) -> HttpResponse:
-    """Send the default labeler over the notes that it has not read, and go to the run."""
+    """Send the project's labeler over the notes that it has not read, and go to the run."""
     membership = membership_for(user=request.user, project_id=project_id, action=Action.RUN)
-    project, now = membership.project, timezone.now()
-    labeler = default_labeler(project=project, now=now)
-    documents = services.unread_documents(project=project, labeler=labeler)
     try:
-        made = services.start_run(project=project, labeler=labeler, documents=documents, actor=membership.user, now=now)
+        made = start_current_run(project=membership.project, actor=membership.user, now=timezone.now())
     except services.RunRefused as refusal:
         return _runs_page(request, membership, refusal=str(refusal), status=409)
     return see_other(request, reverse("suggestions:run", args=[project_id, made.public_id]))
@@ -78,13 +75,15 @@ def _run_of(membership: Membership, run_id: str) -> LabelRun:
 
 def _runs_page(request: HttpRequest, membership: Membership, *, refusal: str = "", status: int = 200) -> HttpResponse:
     project, now = membership.project, timezone.now()
+    current = current_of(project)
     page = page_of(request, runs_of(project))
     progress = progress_of_runs([found.pk for found in page])
     context = page_context(membership, current="Runs") | {
         "page": page,
         "rows": [pages.run_row(found, progress[found.pk], now=now) for found in page],
-        "labeler_name": default_spec().name,
-        "n_unread": new_documents(project=project).count(),
+        "labeler_name": current.spec.name,
+        "cannot": pages.cannot_words(current),
+        "n_unread": new_documents(project=project, current=current).count(),
         "has_notes": project.documents.exists(),
         "has_worker": has_worker(queue=LABEL_QUEUE, now=now),
         "may_run": may(role=membership.role, action=Action.RUN),

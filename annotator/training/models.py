@@ -32,7 +32,7 @@ class TrainingRun(models.Model):
     job = models.OneToOneField(Job, on_delete=models.PROTECT, related_name="+")
     facts = models.JSONField(default=dict, help_text="training.json of the finished run; never note text")
     revision = models.CharField(max_length=64, blank=True, help_text="sha256 of the weights")
-    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, null=True, related_name="+")
+    labeler = models.ForeignKey(Labeler, on_delete=models.PROTECT, null=True, related_name="trainings")
     files_removed_at = models.DateTimeField(null=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     created_at = models.DateTimeField()

@@ -1,9 +1,14 @@
+"""Addresses of the pages of models, mounted at p/<project_id>/models/."""
+
 from django.urls import path
 
-from annotator.training import comparison_views, views
+from annotator.training import comparison_views, registry_views, views
 
 app_name = "training"
 urlpatterns = [
+    path("", registry_views.models, name="models"),
+    path("labelers/<str:model_id>/", registry_views.model, name="model"),
+    path("labelers/<str:model_id>/promote/", registry_views.promote_model, name="promote"),
     path("trainings/", views.trainings, name="trainings"),
     path("trainings/new/", views.new, name="new"),
     path("trainings/<str:training_id>/", views.run, name="run"),

@@ -21,6 +21,7 @@ from annotator.web.pills import Pill
 OTHERS = "Other labels together"
 _REASONS = {
     ending.LABELER: "another labeler reads the notes",
+    ending.PROMOTED: "another labeler was promoted",
     ending.SCHEMA: "the schema changed",
     ending.CALIBRATOR: "another calibrator took over",
     ending.TARGET: "its target was changed",

@@ -112,6 +112,10 @@ def without_bounds(page: Page, tour: Tour) -> None:
     page.locator("[max]").evaluate_all("fields => fields.forEach((field) => field.removeAttribute('max'))")
 
 
+def choose_none(page: Page, tour: Tour) -> None:
+    page.get_by_label("It rests on").select_option("")
+
+
 def open_dialog(name: str) -> Act:
     return lambda page, tour: page.get_by_role("link", name=name).first.click()
 
@@ -371,6 +375,16 @@ PAGES: tuple[Row, ...] = (
     Row("trust-target", "trust:target", READ, query="?label=Problem"),
     Row("trust-what-if", "trust:outlook", READ, query="?label=&target=95&delta=5"),
     Row("certificate", "trust:certificate", READ),
+    Row("models", "training:models"),
+    Row("models-empty", "training:models", EMPTY),
+    Row("models-without-weights", "training:models", READ),
+    Row("model", "training:model"),
+    Row("model-current", "training:model", {"model_id": "current_id"}),
+    Row("model-promoted", "training:model", {**READ, "model_id": "gone_id"}),
+    Row("promote", "training:promote"),
+    Row("promote-unconfirmed", "training:promote", act=both(choose_none, press("Promote"), see("Choose a comparison"))),
+    Row("promote-refused", "training:promote", {**READ, "model_id": "gone_id"}),
+    Row("runs-without-weights", "suggestions:runs", READ),
     Row("quality", "quality:quality"),
     Row("quality-blind", "quality:blind"),
     Row("quality-empty", "quality:quality", EMPTY),

@@ -60,6 +60,7 @@ from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
 from tests.quality.reading_scene import make_read
+from tests.training.promoted import make_comparison, make_promotion, make_trained, remove_weights
 from tests.trust.scene import make_trusted
 
 PASSWORD = "seven wet umbrellas"
@@ -120,6 +121,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids["unmade_id"] = _unmade_round(project, people, now)
     _notices(alice, now)
     ids |= _double_read(people, now)
+    ids |= _models(project, Project.objects.get(public_id=ids["read_id"]), alice, ids["whole_build"])
     return Tour(people=people, ids=ids, second_factor=secret)
 
 
@@ -185,6 +187,19 @@ def _double_read(people: Mapping[str, User], now: datetime) -> dict[str, str]:
         "read_round_id": made.public_id,
         "place_id": place_of(place),
     }
+
+
+def _models(project: Project, other: Project, alice: User, build: str) -> dict[str, str]:
+    """A labeler that was trained from a dataset, and compared with the one that reads; in the other project one that
+    was promoted, and has lost its weights.
+    """
+    candidate = make_trained(project, build=project.dataset_builds.get(public_id=build))
+    current = project.label_runs.earliest("number").labeler
+    make_comparison(candidate, current)
+    gone = make_trained(other)
+    make_promotion(gone, alice)
+    remove_weights(gone)
+    return {"model_id": candidate.public_id, "current_id": current.public_id, "gone_id": gone.public_id}
 
 
 def _people(now: datetime) -> dict[str, User]:

@@ -172,6 +172,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "import_id": make_upload(project, uploader),
         "build_id": build_id,
         "training_id": make_training(project, build_id, uploader),
+        "model_id": suggestions[0].job.run.labeler.public_id,
         "certificate_id": make_certificate(suggestions[0].job.run.labeler).public_id,
         "name": "manifest.json",
     }

@@ -149,6 +149,11 @@ OPERATIONS: dict[str, Row] = {
     "trainings_cancel": Row("401 404 200 403 403 200", "build"),
     "trainings_resume": Row("401 404 200 403 403 200", "build"),
     "trainings_log": Row("401 404 404 403 403 404", "build"),  # it has said nothing yet
+    "models_list": Row("401 404 200 403 403 200", "read"),
+    "models_get": Row("401 404 200 403 403 200", "read"),
+    "models_promote": Row(  # its model is not here
+        "401 404 409 403 403 403", "manage", lambda ids: {"confirmation": "without a comparison"}
+    ),
     "test_set_get": Row("401 404 404 403 403 404", "build"),  # none is locked
     "test_set_lock": Row("401 404 422 403 403 403", "manage", lambda ids: {"build": ids["build_id"]}),  # no part test
     "test_set_unlock": Row("401 404 204 403 403 403", "manage"),

@@ -45,6 +45,7 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.CALIBRATOR_OFFERED: {"number": 2, "n_cases": 200},
     Kind.ROUND_MADE: {"number": 2, "n_notes": 1200, "n_left_out": 1},
     Kind.DECOYS_ON: {"percent": 3},
+    Kind.PROMOTED: {"n_notes": 40},
 }
 SUBJECTS = {
     "round": "round_id",
@@ -53,6 +54,7 @@ SUBJECTS = {
     "import": "import_id",
     "certificate": "certificate_id",
     "training": "training_id",
+    "promoted": "model_id",
 }
 
 
