@@ -33,6 +33,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -113,13 +114,14 @@ class Loop:
     def __init__(self, name: str, labels: Sequence[str], *, recipe: Mapping[str, Any]) -> None:
         from django.utils import timezone
 
-        import llm_labeler.tasks  # noqa: F401  has its tasks known
         from annotator.accounts.models import User
         from annotator.core.schema import schema_from_json
         from annotator.jobs import bell
         from annotator.projects.models import Project
         from annotator.projects.services import create_project, set_member
 
+        import_module("llm_labeler.tasks")
+        import_module("annotator.tasks")
         self.now, self.recipe = timezone.now, recipe
         self.rung: deque[tuple[str, tuple[int, ...]]] = deque()
         bell._send = lambda task, ids, queue: self.rung.append((task, ids))
@@ -158,7 +160,7 @@ class Loop:
 
         sets = []
         for pk, note in self.added(notes).items():
-            news = (NewAnnotation(label=one.label, span=one.span) for one in sorted(set(note.gold)))
+            news = (NewAnnotation(span=one.span, label=one.label, attributes={}) for one in sorted(set(note.gold)))
             sets.append((pk, SetRows([annotation_row(text=note.text, schema=self.schema, new=new) for new in news])))
         version = self.project.schema_versions.get()
         import_sets(annotator=self.expert, schema_version=version, sets=sets, now=self.now())
@@ -166,11 +168,10 @@ class Loop:
 
     def turned(self, notes: Sequence[GoldNote]) -> list[Turn]:
         """Turn the loop over these notes; the last turn has the share that the last model read, and trains none."""
-        from annotator.training.promoting import promote
-
         from annotator.documents.models import Document
         from annotator.suggestions.labelers import default_labeler
         from annotator.suggestions.services import start_run
+        from annotator.training.promoting import promote
 
         gold = self.added(notes)
         size = -(-len(gold) // (N_TURNS + 1))
