@@ -29,6 +29,7 @@ from annotator.core.spans import Span
 from bench.evaluate_labelers import MAPS
 from llm_labeler import evaluate
 from llm_labeler.backends import load_backend
+from llm_labeler.finetune.spacy_recipe import SpacyRecipe
 from llm_labeler.gold import GoldNote, read_gold
 from llm_labeler.pipeline import label_notes
 
@@ -156,7 +157,6 @@ def _trained(notes: Sequence[GoldNote], labels: Sequence[str]) -> Language:
     shown to it.
     """
     import spacy
-    from spacy.training import Example
     from spacy.util import minibatch, registry
     from thinc.api import fix_random_seed
 
@@ -167,7 +167,7 @@ def _trained(notes: Sequence[GoldNote], labels: Sequence[str]) -> Language:
     part: Any = model.add_pipe("spancat", config={"spans_key": "sc", "threshold": THRESHOLD, "suggester": suggester})
     for label in labels:
         part.add_label(label)
-    examples = [example for note in notes for example in _examples(model, note, Example)]
+    examples = [example for note in notes for example in _examples(model, note)]
     optimizer = model.initialize(lambda: examples[:100])
     chance = random.Random(SEED)
     n_updates = 0
@@ -179,21 +179,19 @@ def _trained(notes: Sequence[GoldNote], labels: Sequence[str]) -> Language:
     return model
 
 
-def _examples(model: Language, note: GoldNote, make: Any) -> Iterator[Any]:
+def _examples(model: Language, note: GoldNote) -> Iterator[Any]:
     """The sentences of a note as examples."""
-    from spacy.tokens import Span as TokenSpan
+    from llm_labeler.finetune.spacy_rows import SPANS_KEY, example_of
 
     for first, line in pieces_of(note.text):
         doc = model.make_doc(line)
-        found = [
-            span
-            for (place, label) in note.gold
-            if not place.is_discontinuous and first <= place.start and place.end <= first + len(line)
-            if (span := doc.char_span(place.start - first, place.end - first, label=label)) and len(span) <= LONGEST
+        places = [
+            (place.start - first, place.end - first, label) for place, label in note.gold if not place.is_discontinuous
         ]
-        reference = doc.copy()
-        reference.spans["sc"] = [TokenSpan(reference, one.start, one.end, label=one.label) for one in found]
-        yield make(doc, reference)
+        inside = [place for place in places if place[0] >= 0 and place[1] <= len(line)]
+        spans = [doc.char_span(start, end, label=label) for start, end, label in inside]
+        doc.spans[SPANS_KEY] = [span for span in spans if span is not None]
+        yield example_of(model, doc, SpacyRecipe(), longest=LONGEST)
 
 
 def _found(model: Language, note: GoldNote) -> list[Suggested]:

@@ -42,7 +42,7 @@ def test_up_stops_by_ctrl_c_and_starts_again_with_its_data(
 ):
     installation.start()
     assert installation.get("/healthz") == 200
-    assert len(installation.processes()) >= 7  # supervisor, reaper, Valkey, web server and its worker, two workers
+    assert len(installation.processes()) >= 8  # supervisor, reaper, Valkey, web server and its worker, three workers
     assert installation.run("sign_in_link").returncode == 0
     assert installation.process is not None
     installation.process.send_signal(signal.SIGINT)
