@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE
+from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE, TRAIN_QUEUE
 from annotator.jobs.models import Job
 from annotator.jobs.selectors import worker_health
 
@@ -43,7 +43,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def what_is_missing(*, now: datetime) -> list[str]:
-    """What keeps the installation from working, in words without a name of anything. Five queries."""
+    """What keeps the installation from working, in words without a name of anything. Six queries."""
     database = database_trouble()
     if database:
         return [database, *broker_troubles(), *folder_troubles()]
@@ -101,17 +101,20 @@ def broker_troubles() -> list[str]:
 
 
 def worker_troubles(*, now: datetime) -> list[str]:
-    """The queues that nobody serves. One query."""
+    """The queues that nobody serves; that of trainings where one waits. Two queries."""
     served = {
         queue for worker in worker_health(now=now) if worker.state == "healthy" for queue in worker.queues.split(",")
     }
-    return [
-        f"no worker serves the queue {queue}" for queue in (MAIN_QUEUE, LABEL_QUEUE, ROUTE_QUEUE) if queue not in served
-    ]
+    wanted = [MAIN_QUEUE, LABEL_QUEUE, ROUTE_QUEUE]
+    if Job.objects.filter(kind=Job.Kind.TRAINING, status=Job.Status.QUEUED).exists():
+        wanted.append(TRAIN_QUEUE)
+    return [f"no worker serves the queue {queue}" for queue in wanted if queue not in served]
 
 
 def _queue_troubles(now: datetime) -> Iterator[str]:
-    since = Job.objects.filter(status=Job.Status.QUEUED).aggregate(since=Min("created_at"))["since"]
+    """A training may well wait for hours for the one before it."""
+    waiting = Job.objects.filter(status=Job.Status.QUEUED).exclude(kind=Job.Kind.TRAINING)
+    since = waiting.aggregate(since=Min("created_at"))["since"]
     if since is not None and now - since > LONGEST_WAIT:
         yield f"a job has waited for {int((now - since).total_seconds() // 60)} minutes"
 

@@ -61,6 +61,17 @@ def labelers(chosen: str, *, data: Path, sockets: Path) -> dict[str, dict[str, A
     return found
 
 
+def placement() -> dict[str, Any]:
+    """Where torch computes and how much at once: of LABELER=transformers, and of adapters trained here."""
+    return _without_none(
+        {
+            "device": _given("LABELER_DEVICE"),
+            "batch_size": _number("LABELER_BATCH"),
+            "max_batch_tokens": _number("LABELER_BATCH_TOKENS"),
+        }
+    )
+
+
 def _spacy() -> dict[str, Any]:
     return {
         "name": "Dictionaries and rules",
@@ -95,11 +106,7 @@ def _transformers(data: Path) -> dict[str, Any]:
     model = os.environ.get("LABELER_MODEL") or ""
     adapter = os.environ.get("LABELER_ADAPTER") or ""
     config = {"dtype": _given("LABELER_DTYPE"), "quantization": _given("LABELER_QUANTIZATION")}
-    placed = {
-        "device": _given("LABELER_DEVICE"),
-        "batch_size": _number("LABELER_BATCH"),
-        "max_batch_tokens": _number("LABELER_BATCH_TOKENS"),
-    }
+    placed = placement()
     common = {
         "backend": "transformers",
         "constraint": "copy",
@@ -115,7 +122,7 @@ def _transformers(data: Path) -> dict[str, Any]:
             "revision": GEMMA_REVISION,
             **common,
             **_SMALL,
-            "runtime": _without_none(placed),
+            "runtime": placed,
         }
     record = _record(data, model=model, adapter=adapter)
     where = {"model": model, "adapter": adapter or None, "revision": record["commit"] or None}
@@ -125,7 +132,7 @@ def _transformers(data: Path) -> dict[str, Any]:
         "revision": record["revision"],
         **common,
         **_LARGE,
-        "runtime": _without_none(placed | where),
+        "runtime": placed | _without_none(where),
     }
 
 

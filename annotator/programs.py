@@ -22,6 +22,7 @@ HOST = "127.0.0.1"
 SQLITE_PATH_BYTES = 500
 BROKER_SECONDS = 20.0
 MOST_LABEL_WORKERS = 64
+MOST_TRAIN_WORKERS = 8
 MOST_WEB_PROCESSES = 32
 
 
@@ -112,13 +113,18 @@ def model_server() -> Child | None:
 
 
 def workers() -> list[Child]:
-    """One worker for imports and builds, and LABEL_WORKERS (1) that run the labeler; all of them route, so that a note
-    that is labelled does not wait for an import.
+    """One worker for imports and builds, and LABEL_WORKERS (1) that run the labeler; all of these route, so that a note
+    that is labelled does not wait for an import. TRAIN_WORKERS (1) do nothing but watch a training, for hours.
 
     Solo pools: a model is loaded once a process, and CUDA does not survive a fork.
     """
     n_label_workers = _number_of("LABEL_WORKERS", default="1", least=0, most=MOST_LABEL_WORKERS)
-    return [main_worker(), *(label_worker(number) for number in range(1, n_label_workers + 1))]
+    n_train_workers = _number_of("TRAIN_WORKERS", default="1", least=0, most=MOST_TRAIN_WORKERS)
+    return [
+        main_worker(),
+        *(label_worker(number) for number in range(1, n_label_workers + 1)),
+        *(train_worker(number) for number in range(1, n_train_workers + 1)),
+    ]
 
 
 def main_worker() -> Child:
@@ -127,6 +133,10 @@ def main_worker() -> Child:
 
 def label_worker(number: int) -> Child:
     return _worker(f"label-{number}", "label,route", "--include", "llm_labeler.tasks")
+
+
+def train_worker(number: int) -> Child:
+    return _worker(f"train-{number}", "train", "--include", "llm_labeler.tasks")
 
 
 def environment() -> dict[str, str]:

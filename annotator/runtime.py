@@ -19,8 +19,8 @@ class RuntimeFolderError(Exception):
     """A folder or key file that cannot be used; one line that says why and what to do."""
 
 
-def data_folder(path: Path) -> Path:
-    """`path`, made if need be, private to this user and writable.
+def data_folder(path: Path, *, is_written: bool = True) -> Path:
+    """`path`, made if need be, private to this user and, unless it is only read by some programs, writable.
 
     Raises RuntimeFolderError where it is not: notes are PHI, so a folder that others can read stops the start.
     """
@@ -31,7 +31,7 @@ def data_folder(path: Path) -> Path:
     if not path.is_dir():
         raise RuntimeFolderError(f"the data folder {path} is not a folder")
     _refuse_wide_mode(path, "chmod 700")
-    if not os.access(path, os.W_OK | os.X_OK):
+    if is_written and not os.access(path, os.W_OK | os.X_OK):
         raise RuntimeFolderError(f"the data folder {path} is not writable by this user")
     return path
 

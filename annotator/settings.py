@@ -23,7 +23,7 @@ LABELER_MODEL     of transformers: an id like google/medgemma-1.5-4b-it, or a fo
 LABELER_ADAPTER   of transformers: the folder of a LoRA adapter for LABELER_MODEL
 LABELER_DEVICE, LABELER_DTYPE, LABELER_QUANTIZATION, LABELER_BATCH, LABELER_BATCH_TOKENS
                   of transformers: cuda, mps or cpu; bfloat16 or float32; 4bit; requests at once, and their tokens
-                  (default: what the machine can)
+                  (default: what the machine can). Device and requests are those of adapters trained here too
 LABELER_URL       of openai: https://HOST:PORT, or http:// for this machine; manage.py allow_server says which projects'
                   notes may go to another
 LABELER_API_KEY   of openai, where the server wants a key; LABELER_API_KEY_FILE reads it from a file
@@ -32,6 +32,7 @@ LABELER_REVISION  of openai: which version of the model the server has, for the 
 LABELER_CONCURRENCY  of openai: requests at once (default: 8)
 LABELER_THREADS   of gemma: of llama.cpp (default: 1 on two cores, half of more)
 LABEL_WORKERS     processes that read notes, under `make run` (default: 1)
+TRAIN_WORKERS     processes that train models, under `make run` (default: 1)
 WEB_PROCESSES     web processes of four threads each (default: 2)
 MARGINALIA_CACHE  where the small model is kept between installations (default: ~/.cache/marginalia)
 """
@@ -69,7 +70,7 @@ DATA_DIR = runtime.data_folder(Path(os.environ.get("MARGINALIA_DATA") or BASE_DI
 SOCKET_DIR = runtime.socket_folder(DATA_DIR)
 SPOOL_DIR = runtime.data_folder(DATA_DIR / "spool")
 BUILDS_DIR = runtime.data_folder(DATA_DIR / "builds")
-MODELS_DIR = runtime.data_folder(DATA_DIR / "models")
+MODELS_DIR = runtime.data_folder(DATA_DIR / "models", is_written=False)
 AUDIT_HEADS_DIR = runtime.data_folder(Path(os.environ.get("AUDIT_HEADS_DIR") or DATA_DIR / "audit-heads").absolute())
 SECRET_KEY = runtime.secret("SECRET_KEY") or runtime.secret_key(DATA_DIR)
 DEBUG = False
@@ -267,6 +268,7 @@ METRICS_TOKEN = runtime.secret("METRICS_TOKEN")
 
 LABELER = labelers.chosen_name()
 LABELERS = labelers.labelers(LABELER, data=DATA_DIR, sockets=SOCKET_DIR)
+TORCH_PLACEMENT = labelers.placement()
 
 # The database is the queue, Celery is the doorbell: see docs/design.md, section 8.
 BROKER_SOCKET = SOCKET_DIR / "valkey.sock"

@@ -15,7 +15,7 @@ RUN MARGINALIA_DATA=/tmp/data STATIC_ROOT=/static /venv/bin/python manage.py col
 FROM python:3.11.14-slim-bookworm
 RUN groupadd --gid 10001 marginalia \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin marginalia \
- && install -d -m 0700 -o 10001 -g 10001 /data
+ && install -d -m 0700 -o 10001 -g 10001 /data /data/models
 COPY --from=build /venv /venv
 COPY --from=build /static /static
 COPY --from=build /app /app

@@ -1,11 +1,15 @@
-"""`python -m llm_labeler evaluate …` and `finetune …`."""
+"""`python -m llm_labeler evaluate …`, `finetune …` and `train-spacy …`."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
-COMMANDS = {"evaluate": "llm_labeler.evaluate", "finetune": "llm_labeler.finetune.command"}
+COMMANDS = {
+    "evaluate": "llm_labeler.evaluate",
+    "finetune": "llm_labeler.finetune.command",
+    "train-spacy": "llm_labeler.finetune.spacy_command",
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -106,7 +106,7 @@ def opened(given: argparse.Namespace) -> Iterator[tuple[Backend, dict[str, Any]]
     if given.adapter and name != "transformers":
         raise UsageError("--adapter goes with --labeler transformers only")
     if name == SPACY:
-        yield load_backend(SPACY), {"runtime": "spacy", "threads": 1}
+        yield load_backend(SPACY, pipeline=given.model), {"runtime": "spacy", "threads": 1}
     elif name == "openai":
         if not (given.url and given.model):
             raise UsageError("--labeler openai needs --url and --model")
@@ -198,7 +198,8 @@ def parser() -> argparse.ArgumentParser:
         "--labeler",
         choices=LABELERS,
         required=True,
-        help="gemma: the small model with its adapter; gemma-base: without; spacy: dictionaries; others: --model",
+        help="gemma: the small model with its adapter; gemma-base: without; spacy: dictionaries, or a pipeline with "
+        "--model; others: --model",
     )
     made.add_argument("--map", nargs="+", action="extend", default=[], metavar="TYPE=LABEL")
     made.add_argument("--schema", type=Path, default=SCHEMA, help="a schema's JSON (default: the demo's)")
@@ -215,7 +216,7 @@ def parser() -> argparse.ArgumentParser:
         "--second", choices=(SPACY, NONE), help="who reads along, for signals only (default: spacy beside gemma)"
     )
     made.add_argument("--runtime", choices=RUNTIMES, default=RUNTIMES[0], help="of gemma and gemma-base")
-    made.add_argument("--model", help="of transformers and openai")
+    made.add_argument("--model", help="of transformers and openai; of spacy: a trained pipeline's folder")
     made.add_argument("--adapter", metavar="FOLDER", help="of transformers: a LoRA adapter that goes with the model")
     made.add_argument("--url", help="of openai; LABELER_API_KEY holds its key, where it wants one")
     made.add_argument("--dialect", choices=DIALECTS, help="of openai: which server it is (default: what it tells)")

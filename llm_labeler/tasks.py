@@ -1,28 +1,37 @@
-"""Pre-labelling as background work: claims notes of a run, labels them together, hands each result over."""
+"""Background work with models: notes of a run are claimed, labelled together and handed over; trainings are watched."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import asdict
 from functools import cache, partial
+from typing import Any
 
 from celery import Task, shared_task
+from celery.worker import state
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from annotator.core.prompting import TEMPLATES, Example, template_digest
 from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
+from annotator.jobs.models import Job
 from annotator.jobs.patience import patiently
+from annotator.jobs.services import JobPutOff, run_job
 from annotator.suggestions import services
 from annotator.suggestions.disclosure import ServerNotAllowed, refuse_undisclosed
 from annotator.suggestions.models import Labeler, LabelJob
 from annotator.suggestions.prompts import PoolIncomplete, prompt_of
 from annotator.suggestions.recording import NewSuggestion
+from annotator.training.services import run_training
 from llm_labeler.backends import Backend, BackendAway, BackendError, load_backend
+from llm_labeler.backends.trained import Shelf, TrainedModel, is_there
 from llm_labeler.labelled import LabelledSpan
 from llm_labeler.pipeline import Decoding, LabelResult, label_notes
+from llm_labeler.trainer import Outcome, run_command
 
+TRAINED = "trained"
 logger = logging.getLogger(__name__)
 
 
@@ -58,6 +67,27 @@ def label_run(self: Task, run_id: int) -> None:
         else:
             _fail_run(run_id, jobs, type(error).__name__)
     services.ring_on(run_id=run_id, now=timezone.now())
+
+
+@shared_task(name="llm_labeler.train", bind=True)
+def train(self: Task, job_id: int) -> None:
+    """Have the training of this job done by a child, and watch it. The child ends with this worker, and is resumed."""
+
+    def work(job: Job) -> None:
+        run_training(job=job, clock=timezone.now, train=_train_while_working)
+
+    run_job(job_id=job_id, work=work, clock=timezone.now, worker=self.request.hostname or "eager")
+
+
+def _train_while_working(*, may_go_on: Callable[[], bool], **asked: Any) -> Outcome:
+    """As `run_command`, until this worker is told to end. Raises JobPutOff then."""
+
+    def may() -> bool:
+        if state.should_stop is not None or state.should_terminate is not None:
+            raise JobPutOff
+        return may_go_on()
+
+    return run_command(may_go_on=may, **asked)
 
 
 def _fail_run(run_id: int, jobs: Sequence[LabelJob], reason: str) -> None:
@@ -170,7 +200,7 @@ def _backends(labeler: Labeler) -> tuple[Backend, Backend | None]:
 
     Raises WrongModel where this worker would read in another way than the labeler says, and BackendError.
     """
-    backend = _backend(labeler.backend)
+    backend = _trained(labeler) if labeler.backend == TRAINED else _backend(labeler.backend)
     if (backend.model_id, backend.revision) != (labeler.model_id, labeler.revision):
         raise WrongModel(
             f"the run wants {labeler.model_id} {labeler.revision}, "
@@ -187,6 +217,22 @@ def _backends(labeler: Labeler) -> tuple[Backend, Backend | None]:
         raise WrongModel("the run was made for another version of this program: start a new run")
     second = decoding.get("second")
     return backend, _backend(second) if second else None
+
+
+def _trained(labeler: Labeler) -> Backend:
+    """A model that was trained here, kept in this process while its files are there. Raises BackendError."""
+    config = labeler.decoding["config"]
+    model = TrainedModel(kind=config["kind"], run=config["run"], base=config["base"], revision=labeler.revision)
+    if not is_there(model, settings.MODELS_DIR):
+        _shelf.drop(model)
+    return _shelf.get(model)
+
+
+def _load_trained(model: TrainedModel) -> Backend:
+    return load_backend(TRAINED, models=settings.MODELS_DIR, runtime=settings.TORCH_PLACEMENT, **asdict(model))
+
+
+_shelf = Shelf(_load_trained)
 
 
 @cache

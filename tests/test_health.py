@@ -57,6 +57,14 @@ def test_a_job_that_nobody_takes_is_told(workers: None, waited: int, lines: list
     assert health.what_is_missing(now=now) == lines
 
 
+def test_a_training_may_wait_for_hours_for_the_one_before_it_but_not_for_nobody(workers: None) -> None:
+    now = timezone.now()
+    create_job(kind=Job.Kind.TRAINING, now=now - timedelta(hours=5))
+    assert health.what_is_missing(now=now) == ["no worker serves the queue train"]
+    beat("train-1@here", "train")
+    assert health.what_is_missing(now=now) == []
+
+
 def test_a_migration_that_waits_is_told(client: Client, workers: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM django_migrations WHERE app = 'sessions'")

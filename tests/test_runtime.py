@@ -49,6 +49,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("annotator.runtime.os.access", lambda *_: False)  # root may write everywhere
     with pytest.raises(RuntimeFolderError, match="is not writable by this user"):
         data_folder(tmp_path)
+    assert data_folder(tmp_path, is_written=False) == tmp_path, "some programs only read it"
 
 
 def test_the_key_is_made_once_and_private(tmp_path: Path, no_umask: None):

@@ -29,7 +29,7 @@ TASKS = {
     Job.Kind.ROUND: "annotator.run_round",
     Job.Kind.TRAINING: "llm_labeler.train",
 }
-# Where another worker than the main one does it.
+# A training takes hours: whoever trains does nothing else.
 _QUEUES = {Job.Kind.TRAINING: TRAIN_QUEUE}
 _FAILED = {
     Job.Kind.IMPORT: Kind.IMPORT_FAILED,
@@ -46,6 +46,10 @@ class JobLost(Exception):
 
 class JobCancelled(Exception):
     """A person asked for the job to stop."""
+
+
+class JobPutOff(Exception):
+    """The worker is told to end: another, or the same one later, takes the job up again, and no attempt is counted."""
 
 
 class JobRefused(Exception):
@@ -112,8 +116,8 @@ def finish_job(*, job: Job, now: datetime) -> None:
 def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], datetime], worker: str = "") -> None:
     """Claim the job and do `work(job)`; `work` finishes it in its own last transaction.
 
-    A refusal and a cancel end the job; any other exception hands it back (three attempts in all) and is raised. A job
-    that was purged under the worker's hands is no failure.
+    A refusal and a cancel end the job; JobPutOff queues it again; any other exception hands it back (three attempts in
+    all) and is raised. A job that was purged under the worker's hands is no failure.
     """
     job = claim_job(job_id=job_id, now=clock(), worker=worker)
     if job is None:
@@ -125,6 +129,8 @@ def run_job(*, job_id: int, work: Callable[[Job], None], clock: Callable[[], dat
             _fail(job, clock(), str(refusal))
         except JobCancelled:
             _end(job, Job.Status.CANCELLED, clock(), "")
+        except JobPutOff:
+            patiently(lambda: _put_off(job))
     except JobLost:
         return
     except Exception as error:
@@ -201,6 +207,12 @@ def record_beat(
 def record_stop(*, name: str, now: datetime) -> None:
     """Note that the worker `name` stopped as it was told to."""
     WorkerBeat.objects.filter(name=name).update(stopped_at=now)
+
+
+def _put_off(job: Job) -> None:
+    """Safe to repeat. The sweeper rings, once there is a worker again."""
+    mine = Job.objects.filter(pk=job.pk, run_token=job.run_token, status=Job.Status.RUNNING)
+    mine.update(status=Job.Status.QUEUED, lease_expires_at=None, attempts=F("attempts") - 1)
 
 
 def _hand_back(job: Job, now: datetime, reason: str) -> None:

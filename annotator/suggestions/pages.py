@@ -10,7 +10,7 @@ from django.utils import timezone
 from annotator.core.chart import LineChart, Segment, line_chart, segments
 from annotator.core.prompting import FULL, TEMPLATES, template_digest
 from annotator.core.wording import counted, duration_words, remaining_words, sentence
-from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE
+from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE, TRAIN_QUEUE
 from annotator.jobs.selectors import WorkerHealth
 from annotator.suggestions.labelers import CONSTRAINTS
 from annotator.suggestions.models import Labeler, LabelRun
@@ -66,7 +66,12 @@ _WORKER_PILLS = {
     "stopped": Pill("Stopped", "", "minus"),
 }
 
-_WORK = {MAIN_QUEUE: "Imports, datasets", LABEL_QUEUE: "Pre-labelling", ROUTE_QUEUE: "routing"}
+_WORK = {
+    MAIN_QUEUE: "Imports, datasets",
+    LABEL_QUEUE: "Pre-labelling",
+    ROUTE_QUEUE: "routing",
+    TRAIN_QUEUE: "Training",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from annotator.core.prompting import Message
 BACKENDS: Mapping[str, str] = {
     "openai": "llm_labeler.backends.openai",
     "spacy": "llm_labeler.backends.spacy",
+    "trained": "llm_labeler.backends.trained",
     "transformers": "llm_labeler.backends.transformers",
 }
 # What Gemma's authors sample from; what a server does by itself differs from server to server.

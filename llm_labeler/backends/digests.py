@@ -26,6 +26,16 @@ def adapter_digest(folder: Path) -> str:
     return _digest_of([folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS])
 
 
+def folder_digest(folder: Path) -> str:
+    """sha256, in hex, over all files of a folder and their names in it."""
+    digest = hashlib.sha256()
+    for name, path in sorted(
+        (path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file()
+    ):
+        digest.update(f"{name} {file_digest(path)}\n".encode())
+    return digest.hexdigest()
+
+
 def revision_with(weights: str, adapter: str | None) -> str:
     """The revision of a model with an adapter: both, shortened to the 64 characters that a revision may have."""
     return f"{weights[:40]}+{adapter[:16]}" if adapter else weights

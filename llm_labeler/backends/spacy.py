@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from importlib import metadata, resources
+from pathlib import Path
 from typing import Any
 
 import spacy
@@ -31,6 +32,8 @@ RULES_ID = "marginalia-lexicon"
 RULES_REVISION = "1"
 _COMPONENT = "marginalia_rules"
 _MATCHES = "marginalia_matches"
+_PIPELINE = "pipeline"
+_Place = tuple[int, int, str]
 # What a schema may call the values of its assertion attribute.
 ASSERTION_NAMES: Mapping[str, tuple[str, ...]] = {
     "absent": ("absent", "negated", "negative"),
@@ -68,7 +71,7 @@ PRIORS: Mapping[str, float] = {
     "drug_listed": 0.65,
     "drug_name": 0.80,
     "drug_short": 0.50,  # * never seen
-    "pipeline": 0.50,  # not measured: a trained pipeline brings no scores for its entities
+    "pipeline": 0.50,  # not measured: for a trained pipeline's entities, of which it tells no probability
     "problem_abbreviation": 0.65,
     "problem_ending": 0.90,
     "problem_name": 0.75,
@@ -122,13 +125,13 @@ class SpacyBackend:
         context = AssertionContext(text)
         pieces = ["["]
         logprobs = [0.0]
-        for match in _matches_of(doc):
+        for match, probability in _matches_of(doc):
             for label, attributes in forms:
                 if self._label_map.get(label.casefold(), label.casefold()) != match.label.casefold():
                     continue
                 before, after = _written(text, match, label, self._asserted(context, match, attributes))
                 pieces += [before if len(pieces) == 1 else f",{before}", label, after]
-                logprobs += [0.0, math.log(PRIORS[match.kind]), 0.0]
+                logprobs += [0.0, math.log(probability), 0.0]
         pieces.append("]")
         logprobs.append(0.0)
         tokens = tuple(Token(piece, logprob) for piece, logprob in zip(pieces, logprobs, strict=True))
@@ -156,23 +159,46 @@ def load(
 ) -> SpacyBackend:
     """The backend over our rules, or over a trained `pipeline`: a folder or an installed package's name.
 
-    Of a trained pipeline the entities and span groups are taken, at the prior "pipeline". Raises BackendError.
+    Of a trained pipeline the entities and span groups are taken, at its own probabilities where it has some, else at
+    the prior "pipeline". Raises BackendError.
     """
     if unknown:
         raise BackendError(f"backend 'spacy' has no option {', '.join(sorted(unknown))}")
-    if pipeline is None:
-        nlp = spacy.blank("en")
-        nlp.add_pipe(_COMPONENT)
-        model_id, revision = RULES_ID, RULES_REVISION
-        lexicon.load_lexicon()
-    else:
-        try:
-            nlp = spacy.load(pipeline)
-        except OSError as error:
-            raise BackendError(
-                f"spaCy pipeline {pipeline!r} cannot be loaded: a folder or package is wanted"
-            ) from error
-        model_id, revision = pipeline, _pipeline_revision(nlp)
+    if pipeline is not None:
+        return pipeline_backend(pipeline, label_map=label_map, assertion_attribute=assertion_attribute)
+    nlp = spacy.blank("en")
+    nlp.add_pipe(_COMPONENT)
+    lexicon.load_lexicon()
+    return _backend(nlp, RULES_ID, RULES_REVISION, label_map=label_map, assertion_attribute=assertion_attribute)
+
+
+def pipeline_backend(
+    pipeline: str | Path,
+    *,
+    model_id: str | None = None,
+    revision: str | None = None,
+    label_map: Mapping[str, str] | None = None,
+    assertion_attribute: str = "assertion",
+) -> SpacyBackend:
+    """The backend over a trained pipeline, under its own name and revision unless told others. Raises BackendError."""
+    try:
+        nlp = spacy.load(pipeline)
+    except (OSError, ValueError) as error:
+        raise BackendError(
+            f"spaCy pipeline {str(pipeline)!r} cannot be loaded: a folder or package is wanted"
+        ) from error
+    return _backend(
+        nlp,
+        model_id or str(pipeline),
+        revision or _pipeline_revision(nlp),
+        label_map=label_map,
+        assertion_attribute=assertion_attribute,
+    )
+
+
+def _backend(
+    nlp: Language, model_id: str, revision: str, *, label_map: Mapping[str, str] | None, assertion_attribute: str
+) -> SpacyBackend:
     nlp.max_length = 10_000_000
     return SpacyBackend(
         nlp=nlp,
@@ -183,13 +209,32 @@ def load(
     )
 
 
-def _matches_of(doc: Doc) -> list[Match]:
+def _matches_of(doc: Doc) -> list[tuple[Match, float]]:
+    """What the pipeline found, by start and then longest first, each with how likely it is right."""
     if _MATCHES in doc.user_data:
-        return list(doc.user_data[_MATCHES])
-    spans = {(s.start_char, s.end_char, s.label_) for group in [doc.ents, *doc.spans.values()] for s in group}
+        return [(match, PRIORS[match.kind]) for match in doc.user_data[_MATCHES]]
+    prior = PRIORS[_PIPELINE]
+    found = {(span.start_char, span.end_char, span.label_): prior for span in doc.ents}
+    for group in doc.spans.values():
+        scores = group.attrs.get("scores")
+        places = [(span.start_char, span.end_char, span.label_) for span in group]
+        found |= dict.fromkeys(places, prior) if scores is None else _best(places, [float(score) for score in scores])
     return [
-        Match(start, end, label, "pipeline") for start, end, label in sorted(spans, key=lambda s: (s[0], -s[1], s[2]))
+        (Match(start, end, label, _PIPELINE), probability)
+        for (start, end, label), probability in sorted(
+            found.items(), key=lambda one: (one[0][0], -one[0][1], one[0][2])
+        )
     ]
+
+
+def _best(places: Sequence[_Place], scores: Sequence[float]) -> dict[_Place, float]:
+    """Of places of one label that share a character the likeliest: the others are other readings of the same thing."""
+    kept: dict[_Place, float] = {}
+    for place, score in sorted(zip(places, scores, strict=True), key=lambda one: (-one[1], one[0])):
+        start, end, label = place
+        if not any(label == theirs[2] and start < theirs[1] and theirs[0] < end for theirs in kept):
+            kept[place] = score
+    return kept
 
 
 def _forms(schema: Mapping[str, Any]) -> list[tuple[str, dict[str, Sequence[str]]]]:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 from annotator.core.prompting import COMPACT, FULL, template_digest
 from llm_labeler import finetune, gemma
-from llm_labeler.backends import BackendError
 from llm_labeler.finetune import FinetuneError
+from llm_labeler.finetune.ending import STOPPED, add_while_stdin, ended
 from llm_labeler.finetune.recipe import Recipe
 from llm_labeler.finetune.rows import Build, open_build
 
 GEMMA = "gemma"
-STOPPED = 130
+_COMMAND = "finetune"
 _EXAMPLES = """
     python -m llm_labeler finetune dataset-3/ --base gemma --out runs/1 --dry-run
     python -m llm_labeler finetune dataset-3/ --base google/medgemma-4b-it --out runs/1 --quantization 4bit
@@ -25,12 +25,7 @@ _EXAMPLES = """
 
 
 def main(arguments: Sequence[str]) -> int:
-    given = parser().parse_args(arguments)
-    try:
-        return run(given)
-    except (FinetuneError, BackendError) as error:
-        print(f"finetune: {error}", file=sys.stderr)  # noqa: T201
-        return 1
+    return ended(_COMMAND, parser().parse_args(arguments), run)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -59,7 +54,14 @@ def run(given: argparse.Namespace) -> int:
         quantization=given.quantization,
     )
     folder = adapter_folder_of(start) if start and start != "none" else None
-    training = Run(build=build, base=base, start=folder, recipe=recipe, out=given.out)
+    training = Run(
+        build=build,
+        base=base,
+        start=folder,
+        recipe=recipe,
+        out=given.out,
+        asked={"base": given.base, "commit": given.revision, "quantization": given.quantization},
+    )
     if given.dry_run:
         outlook = training.outlook()
         print(  # noqa: T201
@@ -80,7 +82,7 @@ def run(given: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
-        prog="python -m llm_labeler finetune",
+        prog=f"python -m llm_labeler {_COMMAND}",
         description=finetune.__doc__ + _EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, metavar="FOLDER", help="of the run; new, or with --resume as it was left"
     )
     made.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
+    add_while_stdin(made)
     made.add_argument("--dry-run", action="store_true", help="measure memory and time, train nothing")
     made.add_argument("--quantization", choices=["4bit"], help="QLoRA, by bitsandbytes on an NVIDIA GPU")
     made.add_argument("--device", help="cuda, cuda:1, mps or cpu (default: the best there is)")

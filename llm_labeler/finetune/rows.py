@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llm_labeler.backends.digests import file_digest
 from llm_labeler.chat import answered_text, prompt_text
 from llm_labeler.finetune import FinetuneError
+from llm_labeler.finetune.datasets import DEV, TRAIN, unpacked
 
-MANIFEST = "manifest.json"
-FORMS = ("marginalia-dataset-1",)
-TRAIN, DEV = "train", "dev"
 # What the loss leaves out, as torch has it.
 IGNORED = -100
 
@@ -57,30 +54,16 @@ class Examples:
 
 def open_build(folder: Path) -> Build:
     """A dataset that is whole: files for training and development are those of its manifest. Raises FinetuneError."""
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise FinetuneError(
-            f"{path} cannot be read ({error.strerror}): the unpacked folder of a dataset is wanted"
-        ) from error
-    except ValueError as error:
-        raise FinetuneError(f"{path} is not JSON: the manifest of a dataset is wanted") from error
-    if not isinstance(manifest, dict) or manifest.get("form") not in FORMS:
-        raise FinetuneError(f"{path} is no manifest that this version reads: form {' or '.join(FORMS)} is wanted")
-    sizes = {entry["name"]: entry for entry in manifest["files"]}
-    files = {}
-    for part in (TRAIN, DEV):
-        name = f"{part}.messages.jsonl"
-        if name in sizes:
-            files[part] = _checked(folder / name, sizes[name]["sha256"])
+    dataset = unpacked(folder)
+    names = {part: f"{part}.messages.jsonl" for part in (TRAIN, DEV)}
+    files = {part: dataset.checked(name) for part, name in names.items() if name in dataset.file_names}
     if TRAIN not in files:
-        raise FinetuneError(f"{folder} has no {TRAIN}.messages.jsonl: build the dataset with the format messages")
+        raise FinetuneError(f"{folder} has no {names[TRAIN]}: build the dataset with the format messages")
     return Build(
         folder=folder,
-        name=manifest["name"],
-        digest=file_digest(path),
-        template_digest=manifest["template_sha256"],
+        name=dataset.name,
+        digest=dataset.digest,
+        template_digest=dataset.manifest["template_sha256"],
         files=files,
     )
 
@@ -122,15 +105,3 @@ def _rows(build: Build, part: str) -> Iterator[Sequence[Mapping[str, str]]]:
             if not is_answered:
                 raise FinetuneError(f"{build.files[part].name}, line {number}: no messages that end with an answer")
             yield messages
-
-
-def _checked(path: Path, digest: str) -> Path:
-    try:
-        found = file_digest(path)
-    except OSError as error:
-        raise FinetuneError(f"{path} cannot be read ({error.strerror}): unpack the dataset again") from error
-    if found != digest:
-        raise FinetuneError(
-            f"{path.name} is not the file that the manifest names (its sha256 differs): unpack it again"
-        )
-    return path

@@ -1,22 +1,14 @@
-"""A run: a base and a dataset become an adapter, in steps that can be stopped and gone on with.
-
-In the run's folder: `run.json`, what was asked for; `progress.jsonl`, a line every few steps; `checkpoints/`, until
-it is done; `adapter/`, what was learnt, as safetensors; `training.json`, from what and how well. No file holds a note.
-"""
+"""A run: a base and a dataset become an adapter, in steps that can be stopped and gone on with."""
 
 from __future__ import annotations
 
-import json
-import os
 import resource
 import shutil
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +23,14 @@ from trl.trainer.sft_trainer import SFTTrainer
 from llm_labeler.backends.digests import adapter_digest, revision_with
 from llm_labeler.backends.weights import Weights
 from llm_labeler.finetune import FinetuneError
+from llm_labeler.finetune.datasets import DEV, TRAIN
+from llm_labeler.finetune.ending import Stop
+from llm_labeler.finetune.folder import ADAPTER, CHECKPOINTS, DONE, PROGRESS, begin, go_on, write
+from llm_labeler.finetune.progress import Point, add_point, keep_until
 from llm_labeler.finetune.recipe import Recipe
-from llm_labeler.finetune.rows import DEV, TRAIN, Build, Examples, examples
+from llm_labeler.finetune.rows import Build, Examples, examples
 
-RUN, PROGRESS, CHECKPOINTS, ADAPTER, DONE = "run.json", "progress.jsonl", "checkpoints", "adapter", "training.json"
+KIND = "lora"
 # Towers that see images learn nothing from notes.
 _NOT_TEXT = r".*(vision_tower|multi_modal_projector).*"
 _WARMUP = 0.03
@@ -67,10 +63,22 @@ class Outlook:
 
 
 class Run:
-    """One base, one dataset, one recipe. Raises FinetuneError for what cannot be trained on."""
+    """One base, one dataset, one recipe. Raises FinetuneError for what cannot be trained on.
 
-    def __init__(self, *, build: Build, base: Weights, start: Path | None, recipe: Recipe, out: Path) -> None:
-        self.build, self.base, self.recipe, self.out = build, base, recipe, out
+    `asked`: how the base was named, the commit of the hub and the quantization, with which the adapter is read.
+    """
+
+    def __init__(
+        self,
+        *,
+        build: Build,
+        base: Weights,
+        start: Path | None,
+        recipe: Recipe,
+        out: Path,
+        asked: Mapping[str, str | None],
+    ) -> None:
+        self.build, self.base, self.recipe, self.out, self.asked = build, base, recipe, out, asked
         self.train = examples(build, TRAIN, base.tokenizer, max_length=recipe.max_length)
         self.dev = examples(build, DEV, base.tokenizer, max_length=recipe.max_length)
         if not self.train.found:
@@ -88,10 +96,14 @@ class Run:
         """What was asked for: another run has others."""
         start = adapter_digest(self._start) if self._start else None
         return {
-            "build": {"name": self.build.name, "manifest_sha256": self.build.digest},
+            "kind": KIND,
+            "dataset": self.build.digest,
+            "dataset_name": self.build.name,
             "template_sha256": self.build.template_digest,
-            "base": {"model_id": self.base.model_id, "revision": revision_with(self.base.revision, start)},
+            **self.asked,
+            "begun_from": {"model_id": self.base.model_id, "revision": revision_with(self.base.revision, start)},
             "recipe": self.recipe.to_json(),
+            "n_rows": len(self.train.found),
             "rows": {TRAIN: len(self.train.found), DEV: len(self.dev.found)},
             "too_long": {TRAIN: self.train.n_too_long, DEV: self.dev.n_too_long},
         }
@@ -99,9 +111,9 @@ class Run:
     def go(self, *, is_resumed: bool, tell: Callable[[str], None]) -> Trained:
         """Train to the end, or until SIGTERM or SIGINT; `tell` gets a line every few steps. Raises FinetuneError."""
         last = self._prepared(is_resumed=is_resumed)
-        stop = _Stop()
+        stop = Stop()
         progress = _Progress(self.out / PROGRESS, tell)
-        trainer = self._trainer(self.train, self.out / CHECKPOINTS, callbacks=[stop, progress])
+        trainer = self._trainer(self.train, self.out / CHECKPOINTS, callbacks=[_StopCallback(stop), progress])
         with stop.on_signal():
             trainer.train(resume_from_checkpoint=last)
         n_steps = trainer.state.global_step
@@ -115,10 +127,14 @@ class Run:
             "steps": n_steps,
             "seconds": round(progress.seconds, 1),
             "loss": progress.loss,
-            _LOOK: trainer.state.best_metric if self._is_looked_at else None,
-            "adapter_sha256": adapter_digest(self.out / ADAPTER),
+            "best": (
+                {"step": trainer.state.best_global_step, "dev_loss": trainer.state.best_metric, "dev_f1": None}
+                if self._is_looked_at
+                else None
+            ),
+            "revision": revision_with(self.base.revision, adapter_digest(self.out / ADAPTER)),
         }
-        _write(self.out / DONE, facts)
+        write(self.out / DONE, facts)
         shutil.rmtree(self.out / CHECKPOINTS)
         return Trained(n_steps, is_stopped=False, facts=facts)
 
@@ -156,27 +172,13 @@ class Run:
 
     def _prepared(self, *, is_resumed: bool) -> str | None:
         """The checkpoint to go on from; the folder is as new or holds this very run."""
-        path = self.out / RUN
-        if is_resumed:
-            try:
-                known = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                raise FinetuneError(f"{self.out} holds no run to go on with: leave --resume out") from None
-            if (self.out / DONE).exists():
-                raise FinetuneError(f"the run in {self.out} is done: choose another folder for a new one")
-            if changed := sorted(name for name, value in self.facts.items() if known.get(name) != value):
-                raise FinetuneError(
-                    f"the run in {self.out} was begun otherwise ({', '.join(changed)}): begin a new one"
-                )
-            folder = self.out / CHECKPOINTS
-            found: str | None = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-            return found
-        if self.out.exists() and any(self.out.iterdir()):
-            raise FinetuneError(f"{self.out} is not empty: --resume goes on with a run, a new one wants a new folder")
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.out.chmod(0o700)
-        _write(path, self.facts)
-        return None
+        if not is_resumed:
+            begin(self.out, self.facts)
+            return None
+        go_on(self.out, self.facts)
+        checkpoints = self.out / CHECKPOINTS
+        found: str | None = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+        return found
 
     def _trainer(
         self, found: Examples, folder: Path, *, callbacks: list[TrainerCallback], n_steps: int | None = None
@@ -240,57 +242,72 @@ class Run:
         return trainer
 
 
-class _Stop(TrainerCallback):
-    """Ends training at the next step once a signal has come, with a checkpoint."""
+class _StopCallback(TrainerCallback):
+    """Ends training at the next step once it is asked to, with a checkpoint."""
 
-    def __init__(self) -> None:
-        self.is_asked = False
-
-    @contextmanager
-    def on_signal(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _ask(self, *_: object) -> None:
-        self.is_asked = True
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.is_asked:
+        if self._stop.is_asked:
             control.should_training_stop = control.should_save = True
 
 
 class _Progress(TrainerCallback):
-    """Writes a line of numbers whenever the trainer has some, and tells it in words."""
+    """Writes a line of numbers for each step of which the trainer has some, and tells it in words.
+
+    The trainer tells the loss of a step and the look at it one after the other: the line waits for the next step.
+    """
 
     def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
         self._path, self._tell = path, tell
-        self._began, self._first_step = time.monotonic(), 0
+        self._began, self._first_step, self._before = time.monotonic(), 0, 0.0
+        self._waiting: Point | None = None
         self.loss: float | None = None
 
     @property
     def seconds(self) -> float:
-        return time.monotonic() - self._began
+        """Of all parts of a run that was stopped in between."""
+        return self._before + time.monotonic() - self._began
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._began, self._first_step = time.monotonic(), state.global_step
+        self._before = keep_until(self._path, state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float] | None = None, **_: Any) -> None:
-        found = {name: logs[name] for name in ("loss", _LOOK, "learning_rate") if name in logs} if logs else {}
-        if not found.keys() & {"loss", _LOOK}:
+        loss, dev_loss = (logs or {}).get("loss"), (logs or {}).get(_LOOK)
+        if loss is None and dev_loss is None:
             return
-        self.loss = found.get("loss", self.loss)
+        if self._waiting is not None and self._waiting.step != state.global_step:
+            self._write()
+        self.loss = self.loss if loss is None else loss
         n_done = state.global_step - self._first_step
-        left = self.seconds / n_done * (state.max_steps - state.global_step) if n_done else 0.0
-        line = {"step": state.global_step, "steps": state.max_steps, **found, "seconds": round(self.seconds, 1)}
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with open(descriptor, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line | {"seconds_left": round(left, 1)}) + "\n")
-        told = ", ".join(f"{name} {value:.4g}" for name, value in found.items())
-        self._tell(f"step {state.global_step}/{state.max_steps}: {told}; {self.seconds:.0f} s, {left:.0f} s left")
+        since = time.monotonic() - self._began
+        found = Point(
+            step=state.global_step,
+            n_steps=state.max_steps,
+            epoch=round(state.epoch or 0.0, 4),
+            loss=loss,
+            dev_loss=dev_loss,
+            dev_f1=None,
+            seconds=round(self.seconds, 1),
+            seconds_left=round(since / n_done * (state.max_steps - state.global_step), 1) if n_done else None,
+        )
+        if self._waiting is not None and loss is None:
+            found = replace(found, loss=self._waiting.loss)
+        self._waiting = found
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._write()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._write()
+
+    def _write(self) -> None:
+        if self._waiting is not None:
+            add_point(self._path, self._waiting)
+            self._tell(self._waiting.words)
+            self._waiting = None
 
 
 class _Timer(TrainerCallback):
@@ -336,10 +353,3 @@ def _peak_bytes() -> int:
         return int(torch.cuda.max_memory_reserved())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def _write(path: Path, facts: Mapping[str, Any]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(facts, file, indent=2)
-        file.write("\n")

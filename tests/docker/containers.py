@@ -174,7 +174,7 @@ class Containers:
     def places(self, name: str) -> list[Path]:
         """Where the service may write: its volumes and its tmpfs."""
         service = compose()["services"][name]
-        volumes = [volume.partition(":")[2] for volume in service["volumes"]]
+        volumes = [volume.split(":")[1] for volume in service["volumes"] if not volume.endswith(":ro")]
         tmpfs = [mount.partition(":")[0] for mount in service["tmpfs"]]
         return [Path(self._local(name, place)) for place in [*volumes, *tmpfs]]
 

@@ -124,10 +124,10 @@ def test_nothing_but_the_proxy_is_published_and_that_on_this_machine_only() -> N
     assert not set(SERVICES["proxy"]["networks"]) & set(SERVICES["postgres"]["networks"])
 
 
-def test_who_reads_notes_with_a_model_has_no_part_in_the_files() -> None:
-    assert SERVICES["worker-label"]["volumes"] == []
+def test_who_reads_notes_with_a_model_sees_of_all_files_those_of_models_and_writes_none() -> None:
+    assert SERVICES["worker-label"]["volumes"] == ["models:/data/models:ro"]
     sharing = {name for name, service in SERVICES.items() if "data:/data" in service["volumes"]}
-    assert sharing == {"migrate", "web", "worker-main", "sweeper"}
+    assert sharing == {"migrate", "web", "worker-main", "worker-train", "sweeper"}
     assert {SERVICES[name]["user"] for name in sharing} == {"10001:10001"}
 
 

@@ -18,7 +18,7 @@ from tests.docker.containers import DEADLINE_SECONDS, ROOT, Containers, compose,
 from tests.postgres import empty_database
 
 SERVICES = [name for name in in_order(compose()["services"]) if name not in {"postgres", "proxy"}]
-LOGGING = ("web", "worker-main", "worker-label", "sweeper")
+LOGGING = ("web", "worker-main", "worker-label", "worker-train", "sweeper")
 CELERYS_OWN = {"", "worker: Warm shutdown (MainProcess)"}  # said past the log, from the handler of a signal
 NOTE = {"id": "n1", "patient_id": "P1", "text": "No fever. Type 2 diabetes, on metformin 500 mg bd."}
 

@@ -17,6 +17,7 @@ from annotator.jobs.services import (
     MAX_ATTEMPTS,
     JobCancelled,
     JobLost,
+    JobPutOff,
     JobRefused,
     advance_job,
     cancel_job,
@@ -160,6 +161,24 @@ def test_a_failure_hands_the_job_back_until_the_third(job: Job, bells: Bells) ->
         run(job, fail)
     job.refresh_from_db()
     assert (job.status, job.error) == (Status.FAILED, "failed 3 times (ZeroDivisionError)")
+
+
+def test_a_job_that_is_put_off_waits_and_no_attempt_is_counted(job: Job, bells: Bells) -> None:
+    def put_off(job: Job) -> None:
+        raise JobPutOff
+
+    for _ in range(MAX_ATTEMPTS + 1):
+        with bells.after_commit():
+            waiting = run(job, put_off)
+        assert (waiting.status, waiting.attempts, waiting.lease_expires_at) == (Status.QUEUED, 0, None)
+    assert bells == [], "whoever puts it off would only be asked again"
+    assert run(job, finish).status == Status.DONE
+
+
+def test_a_training_is_told_to_those_who_do_nothing_else(db: None, bells: Bells) -> None:
+    with bells.after_commit():
+        start_job(create_job(kind=Job.Kind.TRAINING, now=NOW))
+    assert [(task, queue) for task, _, queue in bells] == [("llm_labeler.train", bell.TRAIN_QUEUE)]
 
 
 def test_cancel_ends_a_waiting_job_at_once(job: Job) -> None:

@@ -244,4 +244,4 @@ def test_the_dictionaries_can_be_evaluated(gold: Path, capsys: pytest.CaptureFix
 
 def test_another_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["bake"]) == 2
-    assert "usage: python -m llm_labeler {evaluate,finetune}" in capsys.readouterr().err
+    assert "usage: python -m llm_labeler {evaluate,finetune,train-spacy}" in capsys.readouterr().err

@@ -18,10 +18,11 @@ from safetensors.torch import load_file
 from annotator.core.prompting import COMPACT, Item, answer_schema, render_answer, render_messages, template_digest
 from annotator.core.schema import Label, Schema
 from llm_labeler.__main__ import main
-from llm_labeler.backends import Request
+from llm_labeler.backends import BackendError, Request, load_backend
 from llm_labeler.backends.transformers import load
 from llm_labeler.backends.weights import load_base
-from llm_labeler.finetune.rows import DEV, IGNORED, TRAIN, encode, examples, open_build
+from llm_labeler.finetune.datasets import DEV, TRAIN
+from llm_labeler.finetune.rows import IGNORED, encode, examples, open_build
 
 SCHEMA = Schema((Label("Problem", "P", "red", "1", "what ails"),))
 WORDS = ("rash", "chest pain", "knee pain", "fever")
@@ -75,13 +76,15 @@ def test_a_run_lowers_the_loss_and_its_adapter_is_read_by_the_labeler(
     assert finetune(build, tiny_gemma, out, "--epochs", "3") == 0
     told = json.loads(capsys.readouterr().out)
     lines = [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
-    losses = [line["loss"] for line in lines if "loss" in line]
-    looks = [line["eval_loss"] for line in lines if "eval_loss" in line]
+    losses = [line["loss"] for line in lines if line["loss"] is not None]
+    looks = [line["dev_loss"] for line in lines if line["dev_loss"] is not None]
+    assert [line["step"] for line in lines] == sorted({line["step"] for line in lines})
     assert losses[-1] < 0.7 * losses[0]
     assert told == json.loads((out / "training.json").read_text())
-    assert told["eval_loss"] == pytest.approx(min(looks), abs=1e-4)
+    assert told["best"]["dev_loss"] == pytest.approx(min(looks), abs=1e-4)
+    assert (told["kind"], told["base"], told["n_rows"]) == ("lora", str(tiny_gemma), 24)
     assert told["rows"] == {"train": 24, "dev": 1}
-    assert told["build"]["manifest_sha256"] == hashlib.sha256((build / "manifest.json").read_bytes()).hexdigest()
+    assert told["dataset"] == hashlib.sha256((build / "manifest.json").read_bytes()).hexdigest()
     assert out.stat().st_mode & 0o777 == 0o700
     assert sorted(path.name for path in out.iterdir()) == ["adapter", "progress.jsonl", "run.json", "training.json"]
     assert PeftConfig.from_pretrained(str(out / "adapter")).base_model_name_or_path == tiny_gemma.name
@@ -91,6 +94,7 @@ def test_a_run_lowers_the_loss_and_its_adapter_is_read_by_the_labeler(
         for adapter in (None, str(out / "adapter"))
     )
     assert adapted.revision.startswith(plain.revision[:40])
+    assert adapted.revision == told["revision"]
     request = Request(messages=row("rash")["messages"][:-1], schema=answer_schema(SCHEMA), max_tokens=8)
     (before,), (after,) = plain.generate([request])[0], adapted.generate([request])[0]
     assert before.text != after.text
@@ -119,6 +123,8 @@ def test_a_run_that_is_stopped_goes_on_to_where_it_would_have_come(
     assert "recipe" in capsys.readouterr().err
     assert finetune(build, tiny_gemma, halved, "--resume") == 0
     assert finetune(build, tiny_gemma, halved, "--resume") == 1, "done is done"
+    steps = [[json.loads(line)["step"] for line in (out / "progress.jsonl").open()] for out in (whole, halved)]
+    assert steps[0] == steps[1], "no step is told twice"
     one, other = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (whole, halved))
     assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
 
@@ -129,7 +135,7 @@ def test_an_adapter_is_gone_on_with(tiny_gemma: Path, build: Path, tmp_path: Pat
     assert finetune(build, tiny_gemma, tmp_path / "second", "--start", start) == 0
     one, other = (json.loads((tmp_path / name / "training.json").read_text()) for name in ("first", "second"))
     assert other["loss"] < one["loss"]
-    assert other["base"]["revision"].endswith("+" + one["adapter_sha256"][:16])
+    assert other["begun_from"]["revision"] == one["revision"]
 
 
 def test_a_model_that_also_sees_learns_by_its_words_alone(
@@ -204,3 +210,24 @@ def test_what_cannot_be_trained_says_why(
     build = write_build(tmp_path / "other", parts, template=template)
     assert finetune(build, tiny_gemma, tmp_path / "run", *more) == 1
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["adapter_config.json", "adapter_model.safetensors", "training.json"])
+def test_a_trained_adapter_is_read_with_its_base_and_refused_when_changed(
+    tiny_gemma: Path, build: Path, tmp_path: Path, name: str
+) -> None:
+    run = "abcdefgh23456789"
+    out = tmp_path / "models" / run
+    assert finetune(build, tiny_gemma, out) == 0
+    revision = json.loads((out / "training.json").read_text())["revision"]
+    given = {"models": tmp_path / "models", "kind": "lora", "run": run, "base": str(tiny_gemma), "revision": revision}
+    backend = load_backend("trained", **given, runtime={"device": "cpu", "batch_size": 1})
+    assert (backend.model_id, backend.revision) == (f"{tiny_gemma}+{run}", revision)
+    request = Request(messages=row("rash")["messages"][:-1], schema=answer_schema(SCHEMA), max_tokens=4)
+    assert backend.generate([request])[0][0].tokens
+    with pytest.raises(BackendError, match="are not those that training"):
+        load_backend("trained", **given | {"revision": "0" * 40 + revision[40:]})
+    changed = next(path for path in out.rglob(name))
+    changed.write_bytes(b"{" + changed.read_bytes())
+    with pytest.raises(BackendError, match=r"are not whole|are not those"):
+        load_backend("trained", **given)

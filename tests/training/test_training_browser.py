@@ -30,7 +30,7 @@ def test_a_training_is_started_watched_cancelled_and_resumed(
     page: Page, live_server: Any, project: Project, alice: User, bob: User
 ) -> None:
     make_build(project, bob, alice)
-    sign_in_browser(page, alice, live_server.url)
+    sign_in_browser(page.context, alice, live_server.url)
     page.goto(live_server.url + reverse("training:new", args=[project.public_id]))
     checks = page.locator("#training-checks")
     expect(checks).to_contain_text("Reads the format jsonl")

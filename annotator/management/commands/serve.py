@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from annotator import alive, metrics, programs, sweeper
 from annotator.supervisor import Child, Supervisor, end_leftovers
 
-PROGRAMS = ("migrate", "web", "worker", "label-worker", "sweeper")
+PROGRAMS = ("migrate", "web", "worker", "label-worker", "train-worker", "sweeper")
 TICK_SECONDS = 0.2
 logger = logging.getLogger(__name__)
 
@@ -46,6 +46,8 @@ class Command(BaseCommand):
                 _become(programs.web(programs.read_port(port), host=host))
             elif program == "label-worker" and (model := programs.model_server()):
                 _keep_running(model, programs.label_worker(1))
+            elif program == "train-worker":
+                _become(programs.train_worker(1))
             else:
                 _become(programs.main_worker() if program == "worker" else programs.label_worker(1))
         except programs.CannotStart as error:
