@@ -4,7 +4,7 @@
     database.sqlite3   all tables; those of a PostgreSQL installation too, copied at one moment
     secret_key         what sessions and second factors were signed and encrypted with
     builds/            the files of the datasets
-    models/            the weights of the trainings that are done; any other begins again where it is restored
+    models/            what was trained from them
     audit-heads/       the heads of the audit chains, day by day
 
 It holds notes: it is as private as the data folder. Uploads that wait for their import are not in it.
@@ -32,7 +32,6 @@ from annotator.audit.models import AuditChain
 
 MANIFEST, DATABASE, KEY = "manifest.json", "database.sqlite3", "secret_key"
 BUILDS, MODELS, HEADS = "builds", "models", "audit-heads"
-_TRAINED = "training.json"  # what a training that is done has written last
 FORMAT = 1
 
 
@@ -50,7 +49,7 @@ def write_backup(*, folder: Path, now: datetime) -> Path:
         _write_database(part / DATABASE)
         _write_text(part / KEY, settings.SECRET_KEY)
         _copy_folder(Path(settings.BUILDS_DIR), part / BUILDS)
-        _copy_models(Path(settings.MODELS_DIR), part / MODELS)
+        _copy_folder(Path(settings.MODELS_DIR), part / MODELS)
         _copy_folder(Path(settings.AUDIT_HEADS_DIR), part / HEADS)
         manifest = {
             "format": FORMAT,
@@ -167,11 +166,11 @@ def _file_facts(path: Path, folder: Path) -> dict[str, Any]:
 
 def _copy_folder(source: Path, target: Path) -> None:
     """Copy the files; one that goes meanwhile (a purge, a build that is cancelled) is left out, and so is a dataset
-    that is still being written.
+    that is still being written, and a training's checkpoints.
     """
     target.mkdir(mode=0o700, exist_ok=True)
     for path in _files(source):
-        if any(part.endswith(".partial") for part in path.relative_to(source).parts):
+        if any(part.endswith(".partial") or part == "checkpoints" for part in path.relative_to(source).parts):
             continue
         place = target / path.relative_to(source)
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -179,12 +178,6 @@ def _copy_folder(source: Path, target: Path) -> None:
             shutil.copyfile(path, place)
         except FileNotFoundError:
             place.unlink(missing_ok=True)
-
-
-def _copy_models(source: Path, target: Path) -> None:
-    target.mkdir(mode=0o700)
-    for done in sorted(source.glob(f"*/{_TRAINED}")):
-        _copy_folder(done.parent, target / done.parent.name)
 
 
 def _write_text(path: Path, text: str) -> None:

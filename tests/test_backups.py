@@ -40,7 +40,7 @@ Scene = dict[str, int]
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Datasets, models and heads of this test's own; the folder that backups go to."""
+    """Datasets and heads of this test's own; the folder that backups go to."""
     for name, folder in (("BUILDS_DIR", "builds"), ("MODELS_DIR", "models"), ("AUDIT_HEADS_DIR", "heads")):
         (tmp_path / folder).mkdir()
         monkeypatch.setattr(settings, name, tmp_path / folder)
@@ -48,9 +48,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def make_scene() -> None:
-    """A project with a note that Bob has annotated, a chain of events, a file of a dataset, a model that is trained
-    and one that is not yet.
-    """
+    """A project with a note that Bob has annotated, a chain of events, a file of a dataset, and two of a model."""
     alice, bob = make_user("alice"), make_user("bob")
     project = create_project(name="Letters", schema=schema_from_json(SCHEMA), lead=alice, now=NOW)
     record_event(project="", actor=alice, verb="account.sign_in", object_id=alice.public_id, now=NOW)
@@ -60,10 +58,10 @@ def make_scene() -> None:
     make_set(document, bob, problem)
     (Path(settings.BUILDS_DIR) / "abc").mkdir(exist_ok=True)
     (Path(settings.BUILDS_DIR) / "abc" / "train.jsonl").write_text(CANARY)
-    for name, files in (("done", ("training.json", "pipeline/model")), ("going-on", ("pipeline/model",))):
-        (Path(settings.MODELS_DIR) / name / "pipeline").mkdir(parents=True, exist_ok=True)
-        for file in files:
-            (Path(settings.MODELS_DIR) / name / file).write_text(CANARY)
+    for name in ("pipeline/config.cfg", "checkpoints/model-last/config.cfg"):
+        path = Path(settings.MODELS_DIR) / "def" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("weights")
 
 
 def backup(folder: Path) -> Path:
@@ -99,8 +97,8 @@ def test_a_restored_backup_is_what_was_there(folders: Path, bells: Bells) -> Non
     assert document.metadata == {"ward": "é", "n": 1.5, "none": None}
     assert document.created_at == NOW
     assert (Path(settings.BUILDS_DIR) / "abc" / "train.jsonl").read_text() == CANARY
-    assert (Path(settings.MODELS_DIR) / "done" / "pipeline" / "model").read_text() == CANARY
-    assert not (Path(settings.MODELS_DIR) / "going-on").exists()
+    assert (Path(settings.MODELS_DIR) / "def" / "pipeline" / "config.cfg").read_text() == "weights"
+    assert not (Path(settings.MODELS_DIR) / "def" / "checkpoints").exists()
     assert "1 documents, 0 suggestions, 1 annotations, 2 audit chains" in said.getvalue()
     make_user("carol")  # keys go on where they were
 
@@ -113,13 +111,8 @@ def test_a_backup_is_private_and_whole_and_has_its_key(folders: Path, bells: Bel
     manifest = json.loads((made / "manifest.json").read_text())
     assert manifest["database"] == connection.vendor
     assert manifest["counts"]["annotator_document"] == 1
-    assert {file["name"] for file in manifest["files"]} == {
-        "database.sqlite3",
-        "secret_key",
-        "builds/abc/train.jsonl",
-        "models/done/training.json",
-        "models/done/pipeline/model",
-    }
+    files = {"database.sqlite3", "secret_key", "builds/abc/train.jsonl", "models/def/pipeline/config.cfg"}
+    assert {file["name"] for file in manifest["files"]} == files
     assert (made / "secret_key").read_text() == settings.SECRET_KEY
     assert [path.name for path in folders.iterdir()] == [made.name]
 

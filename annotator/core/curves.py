@@ -9,8 +9,8 @@ from itertools import pairwise
 
 from annotator.core.chart import Dot, Tick
 
-WIDTH, HEIGHT = 480, 190
-LEFT, RIGHT, TOP, BOTTOM = 44, 392, 10, 162
+WIDTH, HEIGHT = 640, 200
+LEFT, RIGHT, TOP, BOTTOM = 40, 540, 10, 174
 MOST_POINTS = 200
 _APART = 13.0  # of the words at the ends of two curves
 _STEPS = (1, 2, 2.5, 5, 10)

@@ -27,10 +27,6 @@ def is_begun(run: TrainingRun) -> bool:
         return False
 
 
-def has_files(run: TrainingRun) -> bool:
-    return model_folder(run).is_dir()
-
-
 def log_tail(run: TrainingRun) -> tuple[str, ...]:
     """The last LOG_LINES lines of what the training said; none where it has said nothing yet, or its files are gone."""
     try:

@@ -39,23 +39,24 @@ def training_pill(run: TrainingRun) -> Pill:
 def training_lead(run: TrainingRun, points: Sequence[TrainingPoint]) -> Lead:
     """Where the training is, and how long it will take as far as that is known."""
     job = run.job
-    at = f"step {job.n_done:,} of {job.n_total:,}" if job.n_total else "the first step"
+    step = f"step {job.n_done:,} of {job.n_total:,}"
+    at = f"at {step}" if job.n_done else "before its first step"
     if run.files_removed_at is not None:
         return _removed_lead(run)
     if job.status == Job.Status.QUEUED:
         return Lead("Waits for a worker.", "")
     if job.status == Job.Status.CANCELLING:
-        return Lead("Stops", f" after {at}, and keeps what it has learnt.")
+        return Lead("Stops", f" after {step}." if job.n_done else " before its first step.")
     if job.status == Job.Status.RUNNING:
         if not job.n_done:
             return Lead("Reads the dataset", " before its first step.")
         left = _seconds_left(run, points)
-        return Lead(f"{at[:1].upper()}{at[1:]}", f", {remaining_words(left)}." if left is not None else ".")
+        return Lead(f"{step[:1].upper()}{step[1:]}", f", {remaining_words(left)}." if left is not None else ".")
     if job.status == Job.Status.FAILED:
-        return Lead("It failed", f" at {at}. Resume tries again from what it has.")
+        return Lead("It failed", f" {at}. Resume tries it again.")
     if job.status == Job.Status.CANCELLED:
         onwards = "begins again from the start" if run.kind == TrainingRun.Kind.SPACY else "goes on from there"
-        return Lead("Cancelled", f" at {at}. Resume {onwards}.")
+        return Lead("Cancelled", f" {at}. Resume {onwards}.")
     return Lead(_learnt_words(run), f"{_best_words(points)}.")
 
 
@@ -112,7 +113,8 @@ def _seconds_left(run: TrainingRun, points: Sequence[TrainingPoint]) -> float | 
 
 def _learnt_words(run: TrainingRun) -> str:
     n_rows, seconds = run.facts.get("n_rows"), run.facts.get("seconds")
-    rows = f"Learnt from {counted(n_rows, 'row')}" if isinstance(n_rows, int) else "Learnt"
+    noun = "note" if run.kind == TrainingRun.Kind.SPACY else "row"
+    rows = f"Learnt from {counted(n_rows, noun)}" if isinstance(n_rows, int) else "Learnt"
     return rows + (f" in {duration_words(seconds)}" if isinstance(seconds, int | float) else "")
 
 

@@ -303,7 +303,7 @@ class _Watch:
         if not self._is_told:
             return
         rows = list(self._rows.values())
-        if patiently(lambda: _add_points(self._run, self._job, rows, is_first=self._is_first)):
+        if patiently(lambda: _add_points(self._run, self._job, rows, n_total=self._n_total, is_first=self._is_first)):
             self._is_first = self._is_told = False
             self._rows = {rows[-1].step: rows[-1]}
         else:
@@ -314,10 +314,10 @@ class _Watch:
 
 
 @transaction.atomic
-def _add_points(run: TrainingRun, job: Job, rows: Sequence[TrainingPoint], *, is_first: bool) -> bool:
+def _add_points(run: TrainingRun, job: Job, rows: Sequence[TrainingPoint], *, n_total: int, is_first: bool) -> bool:
     """False where the job is another's by now. The first of an attempt take the place of what followed them before."""
-    mine = Job.objects.select_for_update().filter(pk=job.pk, run_token=job.run_token, status__in=_OPEN)
-    if not mine.exists():
+    mine = Job.objects.filter(pk=job.pk, run_token=job.run_token, status__in=_OPEN)
+    if not mine.update(n_done=rows[-1].step, n_total=n_total):
         return False
     if is_first:
         run.points.filter(step__gte=rows[0].step).delete()

@@ -20,7 +20,7 @@ from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import page_context
 from annotator.training import pages, services
 from annotator.training.checks import Check, checks_of
-from annotator.training.folders import LOG, has_files, log_tail, model_folder
+from annotator.training.folders import LOG, is_begun, log_tail, model_folder
 from annotator.training.forms import TrainingForm
 from annotator.training.models import TrainingRun
 from annotator.training.options import OptionRefused, checked_base
@@ -183,7 +183,7 @@ def _run_page(
         "is_table": request.GET.get("curve") == "table",
         "log": () if is_removed else log_tail(found),
         "may_resume": found.job.status in {"failed", "cancelled"} and not is_removed,
-        "may_remove": is_lead and found.job.is_finished and not is_removed and has_files(found),
+        "may_remove": is_lead and found.job.is_finished and not is_removed and is_begun(found),
         "refusal": refusal,
         **_curve(found, points),
     }

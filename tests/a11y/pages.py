@@ -400,6 +400,21 @@ PAGES: tuple[Row, ...] = (
     Row("dataset-whole", "builds:build", {"build_id": "whole_build"}),
     Row("dataset-compared", "builds:compare", {"build_id": "whole_build"}),
     Row("dataset-waiting", "builds:build", {"build_id": "waiting_build"}),
+    # Trainings.
+    Row("trainings", "training:trainings"),
+    Row("trainings-empty", "training:trainings", EMPTY),
+    Row("training-new", "training:new"),
+    Row("training-new-adapter", "training:new", query="?kind=lora"),
+    Row("training-new-empty", "training:new", EMPTY),
+    Row(
+        "training-refused", "training:new", query="?kind=lora", act=both(press("Start the training"), see("do not ask"))
+    ),
+    Row("training", "training:run"),
+    Row("training-done", "training:run", {"training_id": "training_done"}),
+    Row("training-table", "training:run", {"training_id": "training_done"}, query="?curve=table"),
+    Row("training-failed", "training:run", {"training_id": "training_failed"}),
+    Row("training-cancel", "training:run", act=press("Cancel")),
+    Row("training-remove", "training:remove", {"training_id": "training_done"}),
     # Data and what goes.
     Row("data", "purges:data"),
     Row("data-found", "purges:data", act=both(type_in(value="{patient}"), press("Show what would go"), see("out of"))),

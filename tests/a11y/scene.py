@@ -56,6 +56,7 @@ from annotator.suggestions.services import begin_job, claim_jobs
 from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
 from tests.a11y.files import builds, imports, whole_builds
+from tests.a11y.trained import trainings
 from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
@@ -115,6 +116,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids |= _accounts(people, project, now) | imports(project, alice, dana, now) | builds(project, dana, now)
     ids |= _purges(project, alice, now)
     ids["whole_build"] = whole_builds(project, alice, dana, now)
+    ids |= trainings(project, dana, ids["whole_build"], now)
     ids |= _notes(project, alice, people["bob"], now)
     ids |= _adjudication(project, alice, people["bob"], people["adam"], now)
     ids["round_id"] = _round(project, people, now)

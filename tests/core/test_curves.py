@@ -22,8 +22,8 @@ from annotator.core.curves import (
 def test_curves_share_one_axis_from_zero() -> None:
     chart = curve_chart([("train", [(0, 4.0), (50, 2.0)]), ("dev", [(50, 1.0)])], summary="s", last_x=100)
     train, dev = chart.curves
-    assert train.line == f"{LEFT:.1f},{BOTTOM - (BOTTOM - TOP) * 0.8:.1f} 218.0,{BOTTOM - (BOTTOM - TOP) * 0.4:.1f}"
-    assert dev.line.startswith("218.0,")
+    assert train.line == f"{LEFT:.1f},{BOTTOM - (BOTTOM - TOP) * 0.8:.1f} 290.0,{BOTTOM - (BOTTOM - TOP) * 0.4:.1f}"
+    assert dev.line.startswith("290.0,")
     assert [tick.label for tick in chart.y_ticks] == ["0", "2.5", "5"]
     assert [(tick.label, tick.x) for tick in chart.x_ticks] == [("0", LEFT), ("step 100", RIGHT)]
     assert (train.last.label, dev.last.label) == ("train 2", "dev 1")

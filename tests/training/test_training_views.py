@@ -183,7 +183,7 @@ def test_a_training_that_moves_says_how_far_and_how_long(dana_client: Client, tr
     TrainingPoint.objects.create(run=training, step=100, epoch=0.1, loss=2.0, seconds=60)
     page = body(dana_client.get(url("run", training)))
     assert "<b>Step 100 of 1,000</b>, about 9 min left." in page
-    assert '<progress class="progress" value="100" max="1000"' in page
+    assert '<progress class="progress" data-wide value="100" max="1000"' in page
     assert "The curve appears after its second look" in page
     set_status(training, "cancelling")
     page = body(dana_client.get(url("run", training)))
@@ -194,7 +194,7 @@ def test_a_training_that_moves_says_how_far_and_how_long(dana_client: Client, tr
 def test_a_training_that_is_done_shows_curves_labeler_and_log(dana_client: Client, done: TrainingRun) -> None:
     page = body(dana_client.get(url("run", done)))
     assert "every 2s" not in page
-    assert "<b>Learnt from 8 rows in 1 min</b>. F1 on the part dev was 0.75 at best, at step 40." in page
+    assert "<b>Learnt from 8 notes in 1 min</b>. F1 on the part dev was 0.75 at best, at step 40." in page
     assert "Loss by step: train from 4 to 1." in page
     assert "F1 on the part dev by step: from 0.25 to 0.75." in page
     assert REVISION in page
