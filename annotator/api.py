@@ -24,6 +24,7 @@ from annotator.quality import api as quality
 from annotator.review import api as review
 from annotator.routing import api as routing
 from annotator.suggestions import api as suggestions
+from annotator.training import comparison_api as comparisons
 from annotator.web.api import ApiView, operation
 
 app_name = "api"
@@ -122,5 +123,12 @@ urlpatterns = [
     path(f"{_PROJECT}builds/<id:build_id>/compare/", builds.BuildCompare.as_view(), name="build_compare"),
     path(f"{_PROJECT}test-set/", builds.TestSet.as_view(), name="test_set"),
     path(f"{_PROJECT}builds/<id:build_id>/files/<str:name>/", builds.BuildFile.as_view(), name="build_file"),
+    path(f"{_PROJECT}comparisons/", comparisons.Comparisons.as_view(), name="comparisons"),
+    path(f"{_PROJECT}comparisons/<id:comparison_id>/", comparisons.Comparison.as_view(), name="comparison"),
+    path(
+        f"{_PROJECT}comparisons/<id:comparison_id>/cancel/",
+        comparisons.ComparisonCancel.as_view(),
+        name="comparison_cancel",
+    ),
     re_path("", Nothing.as_view(), name="nothing"),
 ]

@@ -35,6 +35,7 @@ from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.browse.settled import settle
 from tests.cast import NOW, make_document, make_notice, make_round, make_set, make_user
+from tests.training.scene import make_told
 from tests.trust.scene import make_batch, make_calibrator, make_certificate
 
 CANARY = "Zebrafever"
@@ -75,6 +76,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "calibrator_id": certificate.batch.calibrator.public_id,
         "wish_id": _wish(project, reader),
         "place_id": _difference(project),
+        "comparison_id": make_told(project, uploader).public_id,
         "name": "manifest.json",
     }
 

@@ -60,6 +60,8 @@ from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
 from tests.quality.reading_scene import make_read
+from tests.training.scene import make_comparison, make_lab, make_labeler, now_and_then
+from tests.training.scene import start as start_comparison
 from tests.trust.scene import make_trusted
 
 PASSWORD = "seven wet umbrellas"
@@ -119,7 +121,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids["round_id"] = _round(project, people, now)
     ids["unmade_id"] = _unmade_round(project, people, now)
     _notices(alice, now)
-    ids |= _double_read(people, now)
+    ids |= _double_read(people, now) | _compared(people, now)
     return Tour(people=people, ids=ids, second_factor=secret)
 
 
@@ -184,6 +186,24 @@ def _double_read(people: Mapping[str, User], now: datetime) -> dict[str, str]:
         "pair_id": pair.public_id,
         "read_round_id": made.public_id,
         "place_id": place_of(place),
+    }
+
+
+def _compared(people: Mapping[str, User], now: datetime) -> dict[str, str]:
+    """A project with a locked test set: two labelers that were compared on it, and a third that is being read with."""
+    alice = people["alice"]
+    project = create_project(name="Ward notes, compared", schema=demo_schema(), lead=alice, now=now)
+    lab = make_lab(project, lead=alice, reader=people["bob"], n_notes=24)
+    done = make_comparison(lab, alice, now=now - timedelta(minutes=30), finds=now_and_then)
+    again = replace(lab, candidate=make_labeler(project, "spaCy pipeline, training 3"))
+    moving = start_comparison(again, alice, now=now)
+    assert moving.candidate_run is not None
+    for job in claim_jobs(run_id=moving.candidate_run.pk, worker="label-1@here", now=now):
+        commit_job(job=job, suggestions=[], now=now)
+    return {
+        "compared_id": project.public_id,
+        "comparison_id": done.public_id,
+        "moving_id": moving.public_id,
     }
 
 

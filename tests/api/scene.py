@@ -32,6 +32,7 @@ from annotator.web.ids import new_public_id
 from tests.cast import NOW, make_document, make_notice, make_round, make_set
 from tests.objects import make_adjudicated
 from tests.review.certified import make_certificate
+from tests.training.scene import make_told
 
 CANARY = "Zebrafever"
 ROOT = "/api/v1/"
@@ -170,6 +171,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "round_id": make_round(project, reader, reader).public_id,
         "import_id": make_upload(project, uploader),
         "build_id": make_build(project, uploader),
+        "comparison_id": make_told(project, uploader).public_id,
         "certificate_id": make_certificate(suggestions[0].job.run.labeler).public_id,
         "name": "manifest.json",
     }
