@@ -25,6 +25,7 @@ from annotator.review import api as review
 from annotator.routing import api as routing
 from annotator.suggestions import api as suggestions
 from annotator.training import api as training
+from annotator.training import comparison_api as comparisons
 from annotator.training import registry_api as models
 from annotator.web.api import ApiView, operation
 
@@ -132,5 +133,12 @@ urlpatterns = [
     path(f"{_PROJECT}trainings/<id:training_id>/cancel/", training.TrainingCancel.as_view(), name="training_cancel"),
     path(f"{_PROJECT}trainings/<id:training_id>/resume/", training.TrainingResume.as_view(), name="training_resume"),
     path(f"{_PROJECT}trainings/<id:training_id>/log/", training.TrainingLog.as_view(), name="training_log"),
+    path(f"{_PROJECT}comparisons/", comparisons.Comparisons.as_view(), name="comparisons"),
+    path(f"{_PROJECT}comparisons/<id:comparison_id>/", comparisons.Comparison.as_view(), name="comparison"),
+    path(
+        f"{_PROJECT}comparisons/<id:comparison_id>/cancel/",
+        comparisons.ComparisonCancel.as_view(),
+        name="comparison_cancel",
+    ),
     re_path("", Nothing.as_view(), name="nothing"),
 ]

@@ -38,6 +38,7 @@ from annotator.training.models import TrainingRun
 from annotator.training.services import start_training
 from tests.browse.settled import settle
 from tests.cast import NOW, make_document, make_notice, make_round, make_set, make_user
+from tests.training.lab import make_told
 from tests.trust.scene import make_batch, make_calibrator, make_certificate
 
 CANARY = "Zebrafever"
@@ -81,6 +82,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "calibrator_id": certificate.batch.calibrator.public_id,
         "wish_id": _wish(project, reader),
         "place_id": _difference(project),
+        "comparison_id": make_told(project, uploader).public_id,
         "name": "manifest.json",
     }
 

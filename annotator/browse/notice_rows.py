@@ -245,6 +245,8 @@ def _training_done(notice: Notice, membership: Membership) -> _Said:
 
 def _training_failed(notice: Notice, membership: Membership) -> _Said:
     return "A training failed", "Its page says why, and resumes it."
+
+
 def _promoted(notice: Notice, membership: Membership) -> _Said:
     n_notes = notice.detail["n_notes"]
     again = "No note waited for a decision." if not n_notes else f"{counted(n_notes, 'note')} to be read by it."

@@ -28,6 +28,7 @@ class LabelerSerializer(serializers.Serializer):
     guideline_number = serializers.IntegerField(source="guideline.number", default=None, allow_null=True)
     pool_number = serializers.IntegerField(source="pool.number", default=None, allow_null=True)
     n_examples = serializers.IntegerField()
+    digest = serializers.CharField(help_text="Of all of the above but the schema: what names it in a project.")
 
 
 class ProgressSerializer(serializers.Serializer):

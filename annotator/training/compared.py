@@ -65,8 +65,8 @@ def comparisons_of(project: Project) -> QuerySet[LabelerComparison]:
         LabelerComparison.objects.filter(project=project)
         .select_related(
             "project",
-            *("candidate__schema_version", "current__schema_version", "candidate_run", "current_run"),
-            *("job", "created_by"),
+            *(f"{who}__{of}" for who in ("candidate", "current") for of in ("schema_version", "guideline", "pool")),
+            *("candidate_run", "current_run", "job", "created_by"),
         )
         .order_by("-number")
     )

@@ -52,7 +52,7 @@ def new_comparison(request: HttpRequest, project_id: str) -> HttpResponse:
 @require_POST
 def start_comparison(request: HttpRequest, project_id: str) -> HttpResponse:
     """Start a comparison, and go to it."""
-    membership = _member(request, project_id)
+    membership = _member(request, project_id, Action.BUILD)
     form = _form(membership.project, request.POST)
     if form.is_valid():
         try:
@@ -94,7 +94,7 @@ def comparison(request: HttpRequest, project_id: str, comparison_id: str) -> Htt
 @require_POST
 def cancel_comparison(request: HttpRequest, project_id: str, comparison_id: str) -> HttpResponse:
     """Stop it, and its runs."""
-    membership = _member(request, project_id)
+    membership = _member(request, project_id, Action.BUILD)
     found = _comparison_of(membership.project, comparison_id)
     comparing.cancel_comparison(comparison=found, actor=membership.user, now=timezone.now())
     return see_other(request, reverse("training:comparison", args=[project_id, comparison_id]))
@@ -115,8 +115,8 @@ def comparison_csv(request: HttpRequest, project_id: str, comparison_id: str) ->
     return response
 
 
-def _member(request: HttpRequest, project_id: str) -> Membership:
-    return membership_for(user=request.user, project_id=project_id, action=Action.MEASURE)
+def _member(request: HttpRequest, project_id: str, action: Action = Action.MEASURE) -> Membership:
+    return membership_for(user=request.user, project_id=project_id, action=action)
 
 
 def _comparison_of(project: Project, comparison_id: str) -> LabelerComparison:
@@ -143,7 +143,7 @@ def _figures(found: LabelerComparison) -> dict[str, Any]:
 
 def _examples(request: HttpRequest, found: LabelerComparison) -> dict[str, Any]:
     """The page of what was won and lost that is asked for. Three queries."""
-    form = PartingFilter(request.GET or None, labels=list(found.report["parted"]["labels"]))
+    form = PartingFilter(request.GET, labels=list(found.report["parted"]["labels"]))
     spans = found.spans.filter(document__project=found.project)
     side, label = form.chosen("side"), form.chosen("label")
     if side:

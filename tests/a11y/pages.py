@@ -36,6 +36,7 @@ NO_PAGE = {
     "quality:agreement_csv",
     "training:log",
     "trust:evidence",
+    "training:comparison_csv",
 }
 
 
@@ -399,6 +400,12 @@ PAGES: tuple[Row, ...] = (
     Row("dataset", "builds:build"),
     Row("dataset-whole", "builds:build", {"build_id": "whole_build"}),
     Row("dataset-compared", "builds:compare", {"build_id": "whole_build"}),
+    Row("comparisons", "training:comparisons", {"project_id": "compared_id"}),
+    Row("comparisons-empty", "training:comparisons", EMPTY),
+    Row("comparison-new", "training:new_comparison", {"project_id": "compared_id"}),
+    Row("comparison-refused", "training:new_comparison"),
+    Row("comparison", "training:comparison", {"project_id": "compared_id"}),
+    Row("comparison-moving", "training:comparison", {"project_id": "compared_id", "comparison_id": "moving_id"}),
     Row("dataset-waiting", "builds:build", {"build_id": "waiting_build"}),
     # Trainings.
     Row("trainings", "training:trainings"),

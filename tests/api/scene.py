@@ -32,6 +32,7 @@ from annotator.web.ids import new_public_id
 from tests.cast import NOW, make_document, make_notice, make_round, make_set
 from tests.objects import make_adjudicated, make_training
 from tests.review.certified import make_certificate
+from tests.training.lab import make_told
 
 CANARY = "Zebrafever"
 ROOT = "/api/v1/"
@@ -173,6 +174,7 @@ def make_objects(project: Project, *, reader: User, uploader: User) -> dict[str,
         "build_id": build_id,
         "training_id": make_training(project, build_id, uploader),
         "model_id": suggestions[0].job.run.labeler.public_id,
+        "comparison_id": make_told(project, uploader).public_id,
         "certificate_id": make_certificate(suggestions[0].job.run.labeler).public_id,
         "name": "manifest.json",
     }

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from annotator.accounts.models import User
 from annotator.annotations.services import NewAnnotation
 from annotator.builds.models import LockedGroup, LockedTestSet
 from annotator.builds.selectors import digest_of
+from annotator.core.evaluation import FoundSpan
+from annotator.core.labeler_comparison import CANDIDATE, CURRENT, ComparedNote, Reading, compare_labelers
+from annotator.core.matching import Labelled
 from annotator.core.spans import Span
 from annotator.documents.models import Document
-from annotator.jobs.services import run_job
+from annotator.jobs.models import Job
+from annotator.jobs.services import create_job, run_job
 from annotator.projects.models import Project
 from annotator.suggestions.models import Labeler, LabelRun
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
@@ -100,7 +105,22 @@ def start(lab: Lab, actor: User, *, now: datetime = NOW) -> LabelerComparison:
     return start_comparison(project=lab.project, candidate=lab.candidate, current=lab.current, actor=actor, now=now)
 
 
-def read_all(run: LabelRun, *, now: datetime = NOW, failing: Sequence[int] = ()) -> None:
+Finds = Callable[[Document], list[NewSuggestion]]
+
+
+def now_and_then(document: Document) -> list[NewSuggestion]:
+    """What the candidate finds, but for a few patients where it does worse than the current labeler."""
+    if document.patient_id in ("patient-01", "patient-04"):
+        return [
+            suggested(document, Span.of(18, 25), "Problem", 0.5),
+            suggested(document, Span.of(61, 68), "Problem", 0.6),
+        ]
+    return found_by_candidate(document)
+
+
+def read_all(
+    run: LabelRun, *, now: datetime = NOW, failing: Sequence[int] = (), finds: Finds = found_by_candidate
+) -> None:
     """As a worker reads; the notes `failing`, by row id, cannot be read."""
     while jobs := claim_jobs(run_id=run.pk, worker="label-1@here", now=now):
         for job in jobs:
@@ -108,7 +128,7 @@ def read_all(run: LabelRun, *, now: datetime = NOW, failing: Sequence[int] = ())
             if job.document_id in failing:
                 job.__class__.objects.filter(pk=job.pk).update(status="failed", error="ValueError")
             else:
-                commit_job(job=job, suggestions=found_by_candidate(job.document), now=now)
+                commit_job(job=job, suggestions=finds(job.document), now=now)
 
 
 def work(comparison: LabelerComparison, *, now: datetime = NOW) -> LabelerComparison:
@@ -117,9 +137,55 @@ def work(comparison: LabelerComparison, *, now: datetime = NOW) -> LabelerCompar
     return LabelerComparison.objects.select_related("job").get(pk=comparison.pk)
 
 
-def make_comparison(lab: Lab, actor: User, *, now: datetime = NOW) -> LabelerComparison:
+def make_comparison(
+    lab: Lab, actor: User, *, now: datetime = NOW, finds: Finds = found_by_candidate
+) -> LabelerComparison:
     """One that is done."""
     comparison = start(lab, actor, now=now)
     assert comparison.candidate_run is not None
-    read_all(comparison.candidate_run, now=now)
+    read_all(comparison.candidate_run, now=now, finds=finds)
     return work(comparison, now=now)
+
+
+def report_of_two() -> dict[str, Any]:
+    """A report as a comparison keeps it, of two notes with one gold span, which the candidate alone found."""
+    gold, found = Labelled(PAIN, "Problem"), FoundSpan(PAIN, "Problem", 0.9)
+    notes = [ComparedNote(str(patient), [gold], Reading([found]), Reading([])) for patient in range(2)]
+    return compare_labelers(notes, ["Problem", "Medication"], n_draws=20).to_json() | {
+        "n_spans": 2,
+        "n_finished": 2,
+        "gold_sha256": "0" * 64,
+        "schema": 1,
+        "test_set": {"build": 1, "n_patients": 2},
+        "seed": 0,
+        "n_draws": 20,
+        "scores": {side: {"calibrator": None, "n_fitted_here": 0} for side in (CANDIDATE, CURRENT)},
+        "unread": {side: {"n": 0, "notes": []} for side in (CANDIDATE, CURRENT)},
+        "assisted": {"n_notes": 0, "n_spans": 0, "labelers": [], "n_notes_alone": 2, "alone": None},
+        "parted": {"won": 1, "lost": 0, "labels": {"Problem": {"won": 1, "lost": 0}}},
+    }
+
+
+def make_told(project: Project, actor: User) -> LabelerComparison:
+    """A comparison that is done as `report_of_two` says, with one place; no run was needed."""
+    job = create_job(kind=Job.Kind.COMPARISON, now=NOW)
+    Job.objects.filter(pk=job.pk).update(status=Job.Status.DONE)
+    comparison = LabelerComparison.objects.create(
+        project=project,
+        number=1,
+        candidate=make_labeler(project, "Candidate"),
+        current=make_labeler(project, "Current"),
+        job=job,
+        report=report_of_two(),
+        created_by=actor,
+        created_at=NOW,
+    )
+    comparison.spans.create(
+        document=project.documents.earliest("pk"),
+        is_won=True,
+        deed="found",
+        label="Problem",
+        fragments="0 5",
+        around={"gold": [["0 5", "Problem"]], "candidate": [["0 5", "Problem"]], "current": []},
+    )
+    return comparison
