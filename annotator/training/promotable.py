@@ -49,10 +49,10 @@ def refusal_of(
     if labeler.schema_version_id != current.schema_version.pk:
         number = labeler.schema_version.number
         return f"it was made for schema version {number}, and {current.schema_version.number} counts"
-    if current.is_current(labeler):
-        return "it is the project's labeler already"
     if cannot := why_not(labeler, removed=removed):
         return f"{cannot[:1].lower()}{cannot[1:]}"
+    if current.is_current(labeler):
+        return "it is the project's labeler already"
     if comparison is None:
         return ""
     if comparison.job.status != Job.Status.DONE:

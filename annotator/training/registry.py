@@ -25,6 +25,8 @@ _NAMED = ("name", "backend", "model_id", "revision", "prompt_digest")
 CURRENT, CANDIDATE, FORMER, REMOVED, BESIDE, OUTDATED = (
     *("current", "candidate", "former", "removed", "beside", "outdated"),
 )
+# Those whose labelers can be sent over notes.
+READING = (CURRENT, CANDIDATE, FORMER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ def line_of(entry: Entry, runs: Sequence[LabelRun]) -> list[Step]:
     shown = tuple((f"Run {run.number}", reverse("suggestions:run", args=[project_id, run.public_id])) for run in runs)
     more = f"and {entry.n_runs - len(shown):,} before" if entry.n_runs > len(shown) else ""
     steps.append(Step("Runs", f"{counted(entry.n_notes, 'note')} read" if entry.n_runs else "None yet", shown, more))
-    steps.append(Step("Suggestions", counted(entry.n_suggestions, "suggestion")))
+    suggested = counted(entry.n_suggestions, "suggestion") if entry.n_suggestions else "None yet"
+    steps.append(Step("Suggestions", suggested))
     steps.append(
         Step("Decisions", f"{entry.n_decided:,} decided" if entry.n_decided else "None yet", (), _share(entry))
     )
@@ -191,8 +192,12 @@ def outlook_rows(outlook: Outlook) -> list[tuple[str, str]]:
     if outlook.n_tests:
         rows.append(("Tests", f"{counted(outlook.n_tests, 'test')} end; what was held for them is asked as any other."))
     if outlook.n_runs:
-        rows.append(("Runs", f"{counted(outlook.n_runs, 'run')} of the labeler before stop; what they found stays."))
+        rows.append(("Runs", f"{_stops(outlook.n_runs)} What was found stays."))
     return rows
+
+
+def _stops(n_runs: int) -> str:
+    return "The run of the labeler before stops." if n_runs == 1 else f"{n_runs:,} runs of the labeler before stop."
 
 
 def _read_words(outlook: Outlook) -> str:

@@ -58,6 +58,7 @@ def model(request: HttpRequest, project_id: str, model_id: str) -> HttpResponse:
         "labeler": labeler,
         "row": registry_pages.model_row(entry, may_promote=may(role=membership.role, action=Action.MANAGE)),
         "cannot": sentence(entry.cannot) if entry.cannot and entry.state != registry.CURRENT else "",
+        "may_read": may(role=membership.role, action=Action.RUN) and entry.state in registry.READING,
         "line": registry_pages.line_of(entry, registry.newest_runs(labeler, n=RUNS_SHOWN)),
         "facts": registry_pages.facts_of(labeler),
         "promotions": registry_pages.promotion_rows(labeler, promotions, numbers),

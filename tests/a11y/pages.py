@@ -114,7 +114,7 @@ def without_bounds(page: Page, tour: Tour) -> None:
 
 
 def choose_none(page: Page, tour: Tour) -> None:
-    page.get_by_label("It rests on").select_option("")
+    page.get_by_label("It rests on").select_option("none")
 
 
 def open_dialog(name: str) -> Act:

@@ -55,15 +55,13 @@ from annotator.suggestions.pools import wish_for
 from annotator.suggestions.services import begin_job, claim_jobs
 from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
+from tests.a11y.compared import comparisons
 from tests.a11y.files import builds, imports, whole_builds
 from tests.a11y.trained import trainings
 from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
 from tests.quality.reading_scene import make_read
-from tests.training.lab import make_comparison as compare_in
-from tests.training.lab import make_lab, make_labeler, now_and_then
-from tests.training.lab import start as start_comparison
 from tests.training.promoted import make_comparison, make_promotion, make_trained, remove_weights
 from tests.trust.scene import make_trusted
 
@@ -126,7 +124,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids["unmade_id"] = _unmade_round(project, people, now)
     _notices(alice, now)
     ids |= _models(project, Project.objects.get(public_id=ids["read_id"]), alice, ids["whole_build"])
-    ids |= _double_read(people, now) | _compared(people, now)
+    ids |= _double_read(people, now) | comparisons(people, now)
     return Tour(people=people, ids=ids, second_factor=secret)
 
 
@@ -205,24 +203,6 @@ def _models(project: Project, other: Project, alice: User, build: str) -> dict[s
     make_promotion(gone, alice)
     remove_weights(gone)
     return {"model_id": candidate.public_id, "current_id": current.public_id, "gone_id": gone.public_id}
-
-
-def _compared(people: Mapping[str, User], now: datetime) -> dict[str, str]:
-    """A project with a locked test set: two labelers that were compared on it, and a third that is being read with."""
-    alice = people["alice"]
-    project = create_project(name="Ward notes, compared", schema=demo_schema(), lead=alice, now=now)
-    lab = make_lab(project, lead=alice, reader=people["bob"], n_notes=24)
-    done = compare_in(lab, alice, now=now - timedelta(minutes=30), finds=now_and_then)
-    again = replace(lab, candidate=make_labeler(project, "spaCy pipeline, training 3"))
-    moving = start_comparison(again, alice, now=now)
-    assert moving.candidate_run is not None
-    for job in claim_jobs(run_id=moving.candidate_run.pk, worker="label-1@here", now=now):
-        commit_job(job=job, suggestions=[], now=now)
-    return {
-        "compared_id": project.public_id,
-        "comparison_id": done.public_id,
-        "moving_id": moving.public_id,
-    }
 
 
 def _people(now: datetime) -> dict[str, User]:

@@ -36,7 +36,7 @@ def test_a_labeler_is_promoted_and_taken_back_by_keyboard(
     page.get_by_label("Confirm").focus()
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    expect(page.get_by_text("Choose a comparison, or type")).to_be_visible()
+    expect(page.get_by_text("Type “without a comparison”")).to_be_visible()
     assert not Promotion.objects.exists()
     page.get_by_label("Confirm").focus()
     page.keyboard.type("without a comparison")

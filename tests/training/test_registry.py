@@ -132,7 +132,7 @@ def test_leads_and_data_scientists_see_it_and_leads_promote(
     shown = body(dana_client.get(models_url(project)))
     assert trained.name in shown and url("promote", trained) not in shown
     assert dana_client.get(url("promote", trained)).status_code == 403
-    assert dana_client.post(url("promote", trained), {"comparison": ""}).status_code == 403
+    assert dana_client.post(url("promote", trained), {"confirmation": "without a comparison"}).status_code == 403
     assert sign_in(Client(), bob).get(models_url(project)).status_code == 403
     assert not Promotion.objects.exists()
 
@@ -153,17 +153,17 @@ def test_a_promotion_without_a_comparison_has_to_be_typed_out(
     trained = make_trained(project)
     shown = body(alice_client.get(url("promote", trained)))
     assert "1 note is read by it" in shown and "2 spans wait for a decision" in shown
-    refused = alice_client.post(url("promote", trained), {"comparison": "", "confirmation": "yes"})
+    refused = alice_client.post(url("promote", trained), {"confirmation": "yes"})
     assert refused.status_code == 422
-    assert "type “without a comparison”" in body(refused)
+    assert "Type “without a comparison”" in body(refused)
     assert not Promotion.objects.exists()
-    done = alice_client.post(url("promote", trained), {"comparison": "", "confirmation": " Without a comparison "})
+    done = alice_client.post(url("promote", trained), {"confirmation": " Without a comparison "})
     assert (done.status_code, done["Location"]) == (303, url("model", trained))
     assert Promotion.objects.get().comparison == ""
     assert current_spec(project).digest == trained.digest
     shown = body(alice_client.get(url("model", trained)))
     assert "without a comparison" in shown and "Promoted over" in shown
-    again = alice_client.post(url("promote", trained), {"comparison": "", "confirmation": "without a comparison"})
+    again = alice_client.post(url("promote", trained), {"confirmation": "without a comparison"})
     assert again.status_code == 409
     registry_page = body(alice_client.get(models_url(project)))
     assert f"Go back to {old.name}" in registry_page and url("promote", old) in registry_page
@@ -175,7 +175,9 @@ def test_a_promotion_rests_on_a_comparison(alice_client: Client, project: Projec
     make_comparison(make_trained(project, number=2), old, number=5)
     shown = body(alice_client.get(url("promote", trained)))
     assert "Comparison 4" in shown and "Comparison 5" not in shown
-    assert alice_client.post(url("promote", trained), {"comparison": "a" * 16}).status_code == 422
+    for wrong in ("a" * 16, "none", ""):
+        assert alice_client.post(url("promote", trained), {"comparison": wrong}).status_code == 422
+    assert not Promotion.objects.exists()
     assert alice_client.post(url("promote", trained), {"comparison": found.public_id}).status_code == 303
     assert Promotion.objects.get().comparison == found.public_id
     assert "on comparison 4" in body(alice_client.get(url("model", trained)))
@@ -189,7 +191,19 @@ def test_where_the_weights_are_gone_the_page_says_what_to_do(
     remove_weights(trained)
     shown = body(alice_client.get(models_url(project)))
     assert "Weights removed" in shown and "Promote another labeler" in shown
-    assert "cannot be promoted" in body(alice_client.get(url("promote", trained)))
+    assert "cannot be promoted. Its weights were removed" in body(alice_client.get(url("promote", trained)))
+    assert "cannot be promoted. Its weights were removed" in body(alice_client.get(url("model", trained)))
+
+
+def test_a_candidate_can_be_sent_over_notes_from_its_page(
+    alice_client: Client, project: Project, dana: User, old: Labeler
+) -> None:
+    trained = make_trained(project)
+    read_with = reverse("browse:read_with", args=[project.public_id])
+    assert read_with in body(alice_client.get(url("model", trained)))
+    assert read_with not in body(sign_in(Client(), dana).get(url("model", trained)))
+    assert alice_client.post(read_with, {"labeler": trained.digest}).status_code == 303
+    assert trained.runs.get().jobs.count() == 1
 
 
 def test_the_registry_takes_as_many_queries_for_many_labelers(
