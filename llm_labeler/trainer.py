@@ -20,7 +20,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from llm_labeler.finetune.ending import REFUSED, STOPPED
+from llm_labeler.finetune.ending import REFUSED, STOPPED, USAGE
 from llm_labeler.finetune.folder import DONE, LOG, PROGRESS, RUN
 from llm_labeler.finetune.progress import Point, read_points
 from llm_labeler.finetune.recipe import Recipe
@@ -66,18 +66,23 @@ def run_command(
     `recipe`: options of the command that differ from its own, by name. `on_point` gets each new line of numbers; the
     steps of a run that is resumed come again from where it goes on. `may_go_on` is asked every second; where it says
     no, or either raises, the child is told to end, and is killed where it has not after GRACE_SECONDS. What they raise
-    is raised once it has ended. A run that ended while nobody watched is done or refused without a child.
+    is raised once it has ended. `is_resumed`: the log is gone on with. A run that was begun in `out` is resumed in any
+    case, since a worker may have died over it, and one that was done meanwhile is done without a child.
     """
     out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    argv = _argv(kind, build=build, out=out, base=base, recipe=recipe, is_resumed=is_resumed and (out / RUN).exists())
     points = _Points(out / PROGRESS)
     with _own_log(out / LOG, may_go_on=may_go_on) as log:
         if log is None:
             return Outcome("stopped", {}, "")
-        if is_resumed and (out / DONE).exists():
+        if (out / DONE).exists():
             points.tell(on_point)
             return Outcome("done", _facts(out), "")
-        if not is_resumed:
+        is_begun = (out / RUN).exists()
+        try:
+            argv = _argv(kind, build=build, out=out, base=base, recipe=recipe, is_resumed=is_begun)
+        except ValueError as refusal:
+            return Outcome("refused", {}, str(refusal))
+        if not (is_resumed or is_begun):
             os.ftruncate(log, 0)
         begins_at = os.fstat(log).st_size
         with _running(argv, log) as child:
@@ -197,6 +202,8 @@ def _outcome(command: str, out: Path, *, code: int, is_stopped: bool, begins_at:
     last = lines[-1] if lines else ""
     if code == REFUSED and last.startswith(f"{command}: "):
         return Outcome("refused", {}, last.removeprefix(f"{command}: "))
+    if code == USAGE:
+        return Outcome("refused", {}, f"the recipe cannot be used: {last.partition('error: ')[2]}")
     if code == -signal.SIGKILL:
         return Outcome("failed", {}, "the training was killed: the machine may not have enough memory for it")
     how = last.removeprefix(f"{command}: ") if last.startswith(f"{command}: failed (") else f"exit code {code}"

@@ -1,7 +1,7 @@
 """How a command that trains ends: by a signal, by the end of its input, by a refusal, or by an error.
 
-0 done, 1 refused with one line, 130 stopped, 70 anything else. Of an error its class and the places in the code are
-told, never its message: that may quote a note.
+0 done, 1 refused with one line, 2 other options are wanted, 130 stopped, 70 anything else. Of an error its class and
+the places in the code are told, never its message: that may quote a note.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from llm_labeler.backends import BackendError
 from llm_labeler.finetune import FinetuneError
 
-REFUSED, FAILED, STOPPED = 1, 70, 130
+REFUSED, USAGE, FAILED, STOPPED = 1, 2, 70, 130  # argparse ends with USAGE itself
 
 
 class Stop:
