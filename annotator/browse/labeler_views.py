@@ -18,7 +18,7 @@ from annotator.core.wording import sentence
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
-from annotator.projects.selectors import current_schema, guidelines_of
+from annotator.projects.selectors import guidelines_of, schema_for
 from annotator.suggestions import services
 from annotator.suggestions.labelers import LabelerRefused, default_spec, make_labeler
 from annotator.suggestions.pages import labeler_row
@@ -57,12 +57,13 @@ def read(request: HttpRequest, project_id: str) -> HttpResponse:
     """Send a labeler over the notes that it has not read, and go to the run."""
     membership = _lead(request, project_id)
     project, now = membership.project, timezone.now()
-    version = current_schema(project)
+    spec = default_spec()
+    version = schema_for(project, backend=spec.backend)
     form = ReadForm(request.POST, labelers=labelers_of(project).filter(schema_version=version))
     if not form.is_valid():
         return _labelers_page(request, membership, refusal="Choose a labeler of the newest schema.", status=422)
     labeler = form.chosen_labeler
-    if cannot := labeler_row(labeler, spec=default_spec(), schema_number=version.number).cannot:
+    if cannot := labeler_row(labeler, spec=spec, schema_number=version.number).cannot:
         return _labelers_page(request, membership, refusal=f"{cannot}. Make a new labeler.", status=409)
     documents = services.unread_documents(project=project, labeler=labeler)
     try:
@@ -93,7 +94,8 @@ def _lead(request: HttpRequest, project_id: str) -> Membership:
 
 
 def _form(membership: Membership, data: Any) -> NewLabelerForm:
-    project, decoding = membership.project, default_spec().decoding
+    project, spec = membership.project, default_spec()
+    decoding = spec.decoding
     guidelines = list(guidelines_of(project))
     template = decoding.get("template", FULL)
     initial = {
@@ -107,7 +109,7 @@ def _form(membership: Membership, data: Any) -> NewLabelerForm:
         data,
         initial=initial,
         guidelines=guidelines,
-        pools=pools_of(project).filter(schema_version=current_schema(project)),
+        pools=pools_of(project).filter(schema_version=schema_for(project, backend=spec.backend)),
         n_ready=readiness(project=project, is_human_only=True).n_ready,
     )
 
@@ -116,7 +118,8 @@ def _labelers_page(
     request: HttpRequest, membership: Membership, *, refusal: str = "", status: int = 200
 ) -> HttpResponse:
     project = membership.project
-    spec, version = default_spec(), current_schema(project)
+    spec = default_spec()
+    version = schema_for(project, backend=spec.backend)
     page = page_of(request, labelers_of(project))
     context = page_context(membership, current="Runs", crumb="Labelers") | {
         "page": page,

@@ -34,9 +34,9 @@ def current_schema(project: Project) -> SchemaVersion:
     return project.schema_versions.order_by("-number")[:1].get()
 
 
-def schema_for(project: Project, *, backend: str) -> SchemaVersion:
-    """The schema version that a labeler of that backend has now: the first of the newest ones in a row that ask the
-    same of it. So a label for identifiers that is added changes nothing for labelers of findings. One query.
+def schema_for(project: Project, *, backend: str = "") -> SchemaVersion:
+    """The schema version that a labeler of that backend ("": any of findings) has now: the first of the newest ones in
+    a row that ask the same of it. So a label for identifiers changes nothing for labelers of findings. One query.
     """
     newest, *older = project.schema_versions.order_by("-number")
     asked = asked_of(newest.schema, backend=backend)

@@ -12,10 +12,11 @@ from django.db.models import QuerySet
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
 from annotator.core import prompting
+from annotator.core.identifiers import FINDER
 from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
 from annotator.documents.models import Document
 from annotator.projects.models import Guideline, Project
-from annotator.projects.selectors import current_schema
+from annotator.projects.selectors import schema_for
 from annotator.projects.services import lock_projects
 from annotator.suggestions.models import ExamplePool, Labeler
 from annotator.suggestions.prompts import PoolIncomplete, refuse_incomplete
@@ -41,10 +42,15 @@ class LabelerRefused(Exception):
 
 def default_spec() -> LabelerSpec:
     """What `settings.LABELER` names."""
-    chosen = settings.LABELERS[settings.LABELER]
+    return spec_named(settings.LABELER)
+
+
+def spec_named(name: str) -> LabelerSpec:
+    """What the installation has under that name: a key of `settings.LABELERS`."""
+    chosen = settings.LABELERS[name]
     return LabelerSpec(
         name=chosen["name"],
-        backend=settings.LABELER,
+        backend=name,
         model_id=chosen["model_id"],
         revision=chosen["revision"],
         prompt_digest=prompting.template_digest(chosen["template"]),
@@ -54,8 +60,16 @@ def default_spec() -> LabelerSpec:
 
 
 def default_labeler(*, project: Project, now: datetime) -> Labeler:
-    """The Labeler of `settings.LABELER` with the project's newest schema, made if it is new. Two queries."""
-    return labeler_for(project=project, schema_version=current_schema(project), spec=default_spec(), now=now)
+    """The Labeler of `settings.LABELER` with the schema that counts for it, made if it is new. Two queries."""
+    spec = default_spec()
+    version = schema_for(project, backend=spec.backend)
+    return labeler_for(project=project, schema_version=version, spec=spec, now=now)
+
+
+def identifier_labeler(*, project: Project, now: datetime) -> Labeler:
+    """The Labeler that looks for identifiers, with the schema that counts for it, made if it is new. Two queries."""
+    version = schema_for(project, backend=FINDER)
+    return labeler_for(project=project, schema_version=version, spec=spec_named(FINDER), now=now)
 
 
 @transaction.atomic
@@ -71,17 +85,17 @@ def make_labeler(
     actor: User,
     now: datetime,
 ) -> Labeler:
-    """The installation's model with other prompts or another way of asking, in the project's newest schema.
+    """The installation's model with other prompts or another way of asking, in the schema that counts for it.
 
     Of equal ones there is one. `n_examples` counts with a pool only. Raises LabelerRefused.
     """
     lock_projects(project)
-    version = current_schema(project)
+    default = default_spec()
+    version = schema_for(project, backend=default.backend)
     if template == prompting.COMPACT and (guideline or pool):
         raise LabelerRefused("the compact prompt has neither guideline nor examples: take the full one")
     if pool is not None and pool.schema_version_id != version.pk:
         raise LabelerRefused(f"example pool {pool.number} was frozen in an older schema: freeze a new one")
-    default = default_spec()
     spec = replace(
         default,
         prompt_digest=prompting.template_digest(template),
@@ -111,7 +125,16 @@ def make_labeler(
 def new_documents(*, project: Project) -> QuerySet[Document]:
     """The notes that the default labeler has not read, nor is going to. Makes no Labeler. Two queries, and
     one for what is returned."""
+    return _unread_by(default_spec(), project)
+
+
+def notes_without_identifiers_sought(*, project: Project) -> QuerySet[Document]:
+    """The notes that the finder of identifiers has not read, nor is going to. As `new_documents`."""
+    return _unread_by(spec_named(FINDER), project)
+
+
+def _unread_by(spec: LabelerSpec, project: Project) -> QuerySet[Document]:
     labeler = Labeler.objects.filter(
-        project=project, schema_version=current_schema(project), digest=default_spec().digest
+        project=project, schema_version=schema_for(project, backend=spec.backend), digest=spec.digest
     ).first()
     return unread_documents(project=project, labeler=labeler) if labeler else project.documents.all()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from annotator.core.chart import LineChart, Segment, line_chart, segments
+from annotator.core.identifiers import FINDER
 from annotator.core.prompting import FULL, TEMPLATES, template_digest
 from annotator.core.wording import counted, duration_words, remaining_words, sentence
 from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE
@@ -82,7 +83,7 @@ class LabelerRow:
 
 
 def labeler_row(labeler: Labeler, *, spec: LabelerSpec, schema_number: int) -> LabelerRow:
-    """A row of `labelers_of`; `spec` is the installation's own, `schema_number` that of the newest schema."""
+    """A row of `labelers_of`; `spec` is the installation's own, `schema_number` that of its schema."""
     decoding = labeler.decoding
     template = decoding.get("template", "")
     n_passes = decoding.get("n_passes", 0)
@@ -100,6 +101,8 @@ def labeler_row(labeler: Labeler, *, spec: LabelerSpec, schema_number: int) -> L
 def _why_not(labeler: Labeler, spec: LabelerSpec, schema_number: int) -> str:
     if labeler.backend == "import":
         return "Its suggestions were imported"
+    if labeler.backend == FINDER:
+        return "It looks for identifiers: the page of runs sends it"
     if labeler.schema_version.number != schema_number:
         return f"Has schema version {labeler.schema_version.number}; {schema_number} counts"
     if (labeler.backend, labeler.model_id, labeler.revision) != (spec.backend, spec.model_id, spec.revision):
