@@ -65,7 +65,7 @@ CREDENTIALS = (
 @cache
 def medical_words() -> frozenset[str]:
     """The single words of our own term lists: seldom a name where little speaks for one."""
-    found = set()
+    found: set[str] = set()
     for name in lexicon.LIST_NAMES:
         listed = json.loads(resources.files(lexicon).joinpath(f"{name}.json").read_text(encoding="utf-8"))
         for terms in listed["kinds"].values():
