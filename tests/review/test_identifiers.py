@@ -14,6 +14,7 @@ from annotator.documents.models import Document
 from annotator.projects.models import Project, SchemaVersion
 from annotator.projects.services import add_schema_version
 from annotator.review import services
+from annotator.review.decoys import free_labels
 from annotator.review.identifiers import IdentifierState, identifier_state
 from annotator.review.leases import take_next
 from annotator.review.models import ASKED_AGAIN, LATE, REVEALED, UNSEEN, ReviewItem
@@ -160,3 +161,7 @@ def test_identifier_state_tells_what_is_read_and_what_waits(
     assert not any(state.is_settled for state in found.values())
     desk_accepts(desk, bob, PLACE)
     assert identifier_state(project=project, documents=asked)[desk.document.pk].is_settled
+
+
+def test_no_decoy_is_an_identifier(both: SchemaVersion) -> None:
+    assert free_labels(both.schema) == {"Problem", "Medication"}
