@@ -72,6 +72,7 @@ urlpatterns = [
     path(f"{_PROJECT}imports/<id:import_id>/start/", exchange.ImportStart.as_view(), name="import_start"),
     path(f"{_PROJECT}imports/<id:import_id>/cancel/", exchange.ImportCancel.as_view(), name="import_cancel"),
     path(f"{_PROJECT}runs/", suggestions.Runs.as_view(), name="runs"),
+    path(f"{_PROJECT}runs/identifiers/", suggestions.Identifiers.as_view(), name="identifiers"),
     path(f"{_PROJECT}runs/<id:run_id>/", suggestions.Run.as_view(), name="run"),
     path(f"{_PROJECT}runs/<id:run_id>/cancel/", suggestions.RunCancel.as_view(), name="run_cancel"),
     path(f"{_PROJECT}runs/<id:run_id>/retry/", suggestions.RunRetry.as_view(), name="run_retry"),

@@ -13,6 +13,7 @@ from typing import Any
 
 from annotator import runtime
 from annotator.core.chunks import OVERLAP, SMALL_WINDOW, WINDOW
+from annotator.core.identifiers import FINDER
 from annotator.core.prompting import COMPACT, FULL
 from annotator.core.servers import server_address
 
@@ -26,6 +27,9 @@ MODEL_RECORD = "model.json"  # what llm_labeler.fetch found LABELER_MODEL to be
 LONGEST = {"name": 120, "model_id": 200, "revision": 64}  # as the columns of a Labeler
 NAMES = ("gemma", "transformers", "openai", "spacy")
 DIALECTS = ("llama.cpp", "vllm", "openai")
+
+# Names are followed through a window; so many characters hold fewer identifiers than an answer may have items.
+IDENTIFIER_WINDOW, IDENTIFIER_OVERLAP = 10_000, 200
 
 # How the small model is asked: as it was trained. Larger ones read the whole guideline.
 _SMALL = {"template": COMPACT, "window": SMALL_WINDOW, "overlap": 0, "max_tokens": 768, "second": "spacy"}
@@ -45,10 +49,12 @@ def chosen_name() -> str:
 
 
 def labelers(chosen: str, *, data: Path, sockets: Path) -> dict[str, dict[str, Any]]:
-    """By name: the chosen labeler, and the dictionaries, which every installation has."""
+    """By name: the chosen labeler, and those that every installation has: dictionaries, and the finder of identifiers,
+    which is nobody's default.
+    """
     if os.environ.get("LABELER_MODEL") and chosen not in ("transformers", "openai"):
         raise ValueError(f"LABELER={chosen} has its own model: unset LABELER_MODEL, or use LABELER=transformers")
-    found = {"spacy": _spacy()}
+    found = {"spacy": _spacy(), FINDER: _presidio()}
     if chosen == "gemma":
         found["gemma"] = _gemma(sockets)
     if chosen == "transformers":
@@ -81,6 +87,22 @@ def _spacy() -> dict[str, Any]:
         "constraint": "none",
         "n_passes": 0,
         **_LARGE,
+        "config": {},
+        "runtime": {},
+    }
+
+
+def _presidio() -> dict[str, Any]:
+    return {
+        "name": "Identifiers (Presidio)",
+        "backend": FINDER,
+        "model_id": "marginalia-identifiers",
+        "revision": "1",
+        "constraint": "none",
+        "n_passes": 0,
+        "template": FULL,
+        "window": IDENTIFIER_WINDOW,
+        "overlap": IDENTIFIER_OVERLAP,
         "config": {},
         "runtime": {},
     }

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from annotator.core.identifiers import asked_of
 from annotator.core.prompting import TEMPLATES, Example, template_digest
 from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
 from annotator.jobs.models import Job
@@ -118,7 +119,7 @@ class _Claim:
 
             results = label_notes(
                 texts=[job.document.text for job in jobs],
-                schema=labeler.schema_version.schema,
+                schema=asked_of(labeler.schema_version.schema, backend=labeler.backend),
                 backend=backend,
                 decoding=Decoding.from_json(labeler.decoding),
                 examples=examples,

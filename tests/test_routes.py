@@ -158,6 +158,7 @@ ROUTES: dict[str, Row] = {
     "exchange:cancel": Row(get=NO, post="302 404 303 403 403 303"),
     "exchange:discard": Row(get=NO, post="302 404 303 403 403 303"),
     "suggestions:runs": Row(get="302 404 200 403 200 200", post=NO),
+    "suggestions:look": Row(get=NO, post="302 404 303 403 403 403"),
     "suggestions:start": Row(get=NO, post="302 404 303 403 403 403"),
     "suggestions:run": Row(get="302 404 200 403 200 200", post=NO),
     "suggestions:cancel": Row(get=NO, post="302 404 303 403 403 403"),

@@ -18,7 +18,7 @@ from annotator.core.wording import sentence
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
-from annotator.projects.selectors import current_schema, guidelines_of
+from annotator.projects.selectors import guidelines_of, schema_for
 from annotator.suggestions import services
 from annotator.suggestions.labelers import LabelerRefused, current_spec, make_labeler
 from annotator.suggestions.pages import labeler_row
@@ -60,7 +60,7 @@ def read(request: HttpRequest, project_id: str) -> HttpResponse:
     """Send a labeler over the notes that it has not read, and go to the run."""
     membership = _lead(request, project_id)
     project, now = membership.project, timezone.now()
-    version = current_schema(project)
+    version = schema_for(project, backend=current_spec(project).backend)
     form = ReadForm(request.POST, labelers=labelers_of(project).filter(schema_version=version))
     if not form.is_valid():
         return _labelers_page(request, membership, refusal="Choose a labeler of the newest schema.", status=422)
@@ -96,7 +96,8 @@ def _lead(request: HttpRequest, project_id: str) -> Membership:
 
 
 def _form(membership: Membership, data: Any) -> NewLabelerForm:
-    project, decoding = membership.project, current_spec(membership.project).decoding
+    project, spec = membership.project, current_spec(membership.project)
+    decoding = spec.decoding
     guidelines = list(guidelines_of(project))
     template = decoding.get("template", FULL)
     initial = {
@@ -110,7 +111,7 @@ def _form(membership: Membership, data: Any) -> NewLabelerForm:
         data,
         initial=initial,
         guidelines=guidelines,
-        pools=pools_of(project).filter(schema_version=current_schema(project)),
+        pools=pools_of(project).filter(schema_version=schema_for(project, backend=spec.backend)),
         n_ready=readiness(project=project, is_human_only=True).n_ready,
     )
 
@@ -119,7 +120,8 @@ def _labelers_page(
     request: HttpRequest, membership: Membership, *, refusal: str = "", status: int = 200
 ) -> HttpResponse:
     project = membership.project
-    removed, version = removed_models(project), current_schema(project)
+    removed = removed_models(project)
+    version = schema_for(project, backend=current_spec(project).backend)
     page = page_of(request, labelers_of(project))
     context = page_context(membership, current="Runs", crumb="Labelers") | {
         "page": page,

@@ -15,10 +15,11 @@ from annotator.accounts.models import User
 from annotator.builds.records import NoteRecord
 from annotator.builds.selectors import ReadySet, digest_of, locked_groups, note_pages, readiness
 from annotator.builds.windows import answered_windows
+from annotator.core.identifiers import LABEL, without_identifiers
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.projects.models import Project
-from annotator.projects.selectors import current_schema
+from annotator.projects.selectors import schema_for
 from annotator.suggestions.models import ExamplePool, PoolWish
 from annotator.suggestions.pools import NewExample, add_pool
 from annotator.suggestions.selectors import waiting_wishes
@@ -49,7 +50,7 @@ def freeze_pool(*, project: Project, actor: User | None, now: datetime, seed: in
     waiting. Patients of a locked test set are left out: what a prompt shows is not tested on. Reads at most MAX_NOTES
     notes. Raises PoolRefused.
     """
-    version = current_schema(project)
+    version = schema_for(project)
     wishes = list(waiting_wishes(project).order_by("pk"))
     wished = dict.fromkeys(wish.document_id for wish in wishes)
     locked = locked_groups(project)
@@ -144,7 +145,11 @@ def _kinds(candidate: Candidate) -> Iterable[str]:
 
 
 def _candidates(note: NoteRecord, document_id: int, schema: Schema) -> Iterable[Candidate]:
-    """The note's windows that hold a word and whose answer is whole: no span of theirs is cut, or not the schema's."""
+    """The note's windows that hold a word and whose answer is whole: no span of theirs is cut, or not the schema's.
+    Identifiers are no part of an answer.
+    """
+    schema = without_identifiers(schema)
+    note = note.only({found.label for found in note.spans} - {LABEL})
     answered = answered_windows(note=note, schema=schema, window=EXAMPLE_WINDOW, overlap=0, losses=Counter())
     for window, items in answered:
         text = note.text[window.start : window.end]

@@ -16,6 +16,7 @@ from itertools import combinations, product
 from operator import add
 from typing import NamedTuple
 
+from annotator.core.identifiers import LABEL
 from annotator.core.intervals import N_RESAMPLES, Estimate, Statistic, estimates, weighted_ratio
 from annotator.core.matching import n_overlap_pairs, n_strict_pairs
 from annotator.core.readings import (
@@ -176,14 +177,22 @@ def _pairs(note: ReadNote) -> Iterator[tuple[Pair, _Spans, _Spans]]:
     """Who is compared, with the spans of both by label."""
     annotators = {name: _by_label(reading) for name, reading in sorted(note.annotators.items())}
     labelers = {name: _by_label(reading) for name, reading in sorted(note.labelers.items())}
+    finders = {name for name, reading in note.labelers.items() if reading.is_of_identifiers}
     for a, b in combinations(annotators, 2):
         yield Pair(Kind.ANNOTATORS, a, b), annotators[a], annotators[b]
     for a, b in product(annotators, labelers):
-        yield Pair(Kind.LABELER, a, b), annotators[a], labelers[b]
+        yield Pair(Kind.LABELER, a, b), _asked(annotators[a], b in finders), _asked(labelers[b], b in finders)
     if note.gold is not None:
         gold = _by_label(note.gold)
-        for b, spans in (annotators | labelers).items():
+        for b, spans in annotators.items():
             yield Pair(Kind.GOLD, GOLD, b), gold, spans
+        for b, spans in labelers.items():
+            yield Pair(Kind.GOLD, GOLD, b), _asked(gold, b in finders), _asked(spans, b in finders)
+
+
+def _asked(spans: _Spans, is_finder: bool) -> _Spans:
+    """What a labeler is asked for: identifiers alone, or all but these."""
+    return {label: found for label, found in spans.items() if (label == LABEL) == is_finder}
 
 
 def _by_label(reading: Reading) -> _Spans:

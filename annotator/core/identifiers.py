@@ -6,6 +6,8 @@ from annotator.core.schema import Schema, schema_from_json
 
 LABEL = "Identifier"
 ATTRIBUTE = "Identifier kind"
+# The backend of the labeler that looks for them, and for nothing else.
+FINDER = "presidio"
 # value of the attribute -> what it is. The kinds of the Safe Harbor rule (45 CFR 164.514 (b)(2)) that stand in text.
 KINDS = {
     "name": "a person: patient, relative or staff",
@@ -39,3 +41,11 @@ def without_identifiers(schema: Schema) -> Schema:
     if not has_identifiers(schema):
         return schema
     return schema.only([name for name in schema.label_names if name != LABEL])
+
+
+def asked_of(schema: Schema, *, backend: str) -> Schema:
+    """What of the schema a labeler of that backend is asked for: identifiers alone, or all but these.
+
+    Without labels where the schema has none that it could be asked for.
+    """
+    return schema.only([LABEL]) if backend == FINDER else without_identifiers(schema)

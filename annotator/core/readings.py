@@ -23,10 +23,13 @@ class ReadSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one reader says about a note: its spans, and values of labels of the note."""
+    """What one reader says about a note: its spans, and values of labels of the note. `is_of_identifiers`: of
+    a labeler that looks for these and for nothing else.
+    """
 
     spans: Sequence[ReadSpan] = ()
     values: Mapping[str, str] = field(default_factory=dict)
+    is_of_identifiers: bool = False
 
 
 @dataclass(frozen=True, slots=True)

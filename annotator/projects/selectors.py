@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 
 from django.db.models import QuerySet
 
 from annotator.accounts.models import User
 from annotator.accounts.selectors import token_digest
+from annotator.core.identifiers import asked_of
 from annotator.projects.access import Action, Role, may
 from annotator.projects.models import Guideline, Invitation, Membership, Project, SchemaVersion
 
@@ -30,6 +32,18 @@ def members_who(project: Project, *actions: Action) -> QuerySet[Membership, int]
 def current_schema(project: Project) -> SchemaVersion:
     """The newest schema version. One query."""
     return project.schema_versions.order_by("-number")[:1].get()
+
+
+def schema_for(project: Project, *, backend: str = "", until: int | None = None) -> SchemaVersion:
+    """The schema version that a labeler of that backend ("": any of findings) has now, or had while number `until` was
+    the newest: the first of the newest ones in a row that ask the same of it. So a label for identifiers changes
+    nothing for labelers of findings. One query.
+    """
+    versions = project.schema_versions.order_by("-number")
+    newest, *older = versions if until is None else versions.filter(number__lte=until)
+    asked = asked_of(newest.schema, backend=backend)
+    same = takewhile(lambda version: asked_of(version.schema, backend=backend) == asked, older)
+    return [newest, *same][-1]
 
 
 def current_guideline(project: Project) -> Guideline | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 
 from django.db.models import QuerySet
 
 from annotator.annotations.models import APART, AnnotationSet
 from annotator.annotations.selectors import has_certified
+from annotator.core.identifiers import FINDER
 from annotator.core.readings import Reading, ReadNote
 from annotator.documents.models import Document
 from annotator.projects.models import Project
@@ -67,9 +69,9 @@ def _readings_of_people(documents: Collection[int]) -> tuple[Mapping[int, dict[s
 def _readings_of_labelers(documents: Collection[int]) -> Mapping[int, dict[str, Reading]]:
     """The readings of runs that are done with the note, by note and labeler."""
     jobs = LabelJob.for_review.filter(document__in=documents, status=LabelJob.Status.DONE).order_by()
-    rows = list(jobs.values_list("pk", "document_id", "run__labeler__name", "run__number"))
+    rows = list(jobs.values_list("pk", "document_id", "run__labeler__name", "run__labeler__backend", "run__number"))
     found = found_by_jobs([job for job, *_ in rows])
     readings: dict[int, dict[str, Reading]] = defaultdict(dict)
-    for job, document, name, number in rows:
-        readings[document][f"{name} #{number}"] = found[job]
+    for job, document, name, backend, number in rows:
+        readings[document][f"{name} #{number}"] = replace(found[job], is_of_identifiers=backend == FINDER)
     return readings

@@ -11,6 +11,7 @@ from django.db.models import Exists, Min, OuterRef, QuerySet
 
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation, AnnotationSet
+from annotator.core.identifiers import FINDER, LABEL
 from annotator.core.intervals import N_RESAMPLES
 from annotator.core.matching import Labelled
 from annotator.core.recall import BlindNote, Recall, measure_recall, missed_spans
@@ -57,7 +58,8 @@ def blind_readings(project: Project) -> BlindReadings:
     """What was read blind and gone through; a note once, by its first reader. Seven queries.
 
     A note counts against the labeler that was current when it was revealed: the one whose suggestions were routed last
-    before its first submission. A note without such a labeler says nothing, and is left out.
+    before its first submission. A note without such a labeler says nothing, and is left out. Findings count against the
+    labeler of findings, and identifiers against the one that looks for these: what nobody was asked for is left out.
     """
     revealed = ReviewItem.objects.filter(
         project=project,
@@ -83,8 +85,8 @@ def blind_readings(project: Project) -> BlindReadings:
         items.setdefault(document, (item, reader, patient))
     shown_at = _revealed_at({item for item, _, _ in items.values()})
     jobs = _jobs_at({document: shown_at.get(item) for document, (item, _, _) in items.items()})
-    gold = _gold({document: reader for document, (_, reader, _) in items.items() if document in jobs})
-    suggested = _suggested(jobs.values())
+    gold = _gold({document: reader for document, (_, reader, _) in items.items() if document in jobs}, jobs)
+    suggested = _suggested([job for of_note in jobs.values() for job in of_note.values()])
     return BlindReadings(
         readings=tuple(
             BlindReading(
@@ -130,21 +132,21 @@ def _revealed_at(items: Collection[int]) -> Mapping[int, datetime]:
     return dict(done.values_list("note_item").annotate(first=Min("decided_at")))
 
 
-def _jobs_at(shown_at: Mapping[int, datetime | None]) -> dict[int, int]:
-    """By note the newest reading by a labeler that was routed when the note was revealed."""
+def _jobs_at(shown_at: Mapping[int, datetime | None]) -> dict[int, dict[bool, int]]:
+    """By note the newest reading by a labeler that was routed when the note was revealed; True: one of identifiers."""
     rows = LabelJob.for_review.filter(
         document__in=list(shown_at), status=LabelJob.Status.DONE, routed_at__isnull=False
     ).order_by("pk")
-    jobs: dict[int, int] = {}
-    for document, job, routed_at in rows.values_list("document", "pk", "routed_at"):
+    jobs: dict[int, dict[bool, int]] = defaultdict(dict)
+    for document, job, routed_at, backend in rows.values_list("document", "pk", "routed_at", "run__labeler__backend"):
         moment = shown_at[document]
         if moment is not None and routed_at is not None and routed_at <= moment:
-            jobs[document] = job
-    return jobs
+            jobs[document][backend == FINDER] = job
+    return dict(jobs)
 
 
-def _gold(readers: Mapping[int, int]) -> dict[int, Sequence[Labelled]]:
-    """What these readers say of their notes, in submitted sets."""
+def _gold(readers: Mapping[int, int], jobs: Mapping[int, Collection[bool]]) -> dict[int, Sequence[Labelled]]:
+    """What these readers say of their notes, in submitted sets, of labels that a labeler was asked for there."""
     rows = AnnotationSet.objects.filter(
         document__in=list(readers), kind=AnnotationSet.Kind.READING, status=AnnotationSet.Status.SUBMITTED
     ).values_list("pk", "document", "annotator")
@@ -152,7 +154,8 @@ def _gold(readers: Mapping[int, int]) -> dict[int, Sequence[Labelled]]:
     gold: dict[int, list[Labelled]] = {document: [] for document in sets.values()}
     live = Annotation.objects.filter(set__in=list(sets), status=Annotation.Status.LIVE).order_by()
     for found, label, fragments in live.values_list("set", "label", "fragments"):
-        gold[sets[found]].append(Labelled(Span.parse(fragments), label))
+        if (label == LABEL) in jobs[sets[found]]:
+            gold[sets[found]].append(Labelled(Span.parse(fragments), label))
     return dict(gold)
 
 

@@ -15,6 +15,7 @@ from annotator.annotations.models import Annotation
 from annotator.builds.selectors import readiness
 from annotator.core.agreement import GOLD
 from annotator.core.evaluation import EvaluatedNote, FoundSpan, is_in_text
+from annotator.core.identifiers import asked_of
 from annotator.core.matching import Labelled
 from annotator.core.spans import Span
 from annotator.documents.models import Document
@@ -101,7 +102,7 @@ def gold_notes(*, project: Project, labeler: Labeler, source: GoldSource) -> Gol
     chosen = [document for document in jobs if source == GoldSource.ALL or document not in reviewed]
     n_finished = len(chosen)
     del chosen[MOST_NOTES:]
-    labels = labeler.schema_version.schema.label_names
+    labels = asked_of(labeler.schema_version.schema, backend=labeler.backend).label_names
     gold, n_other_labels = gold_spans([sets[document] for document in chosen], labels)
     found = found_spans([jobs[document] for document in chosen])
     lost = lost_quotes([jobs[document] for document in chosen])

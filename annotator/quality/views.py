@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from annotator.core.evaluation import evaluate
+from annotator.core.identifiers import asked_of
 from annotator.projects.access import Action, membership_for
 from annotator.projects.navigation import page_context
 from annotator.quality import pages
@@ -29,7 +30,8 @@ def quality(request: HttpRequest, project_id: str) -> HttpResponse:
     if choice is None or gold is None:
         context["lead"] = pages.lead(None, None)
     else:
-        labels = choice.labeler.schema_version.schema.label_names
+        labeler = choice.labeler
+        labels = asked_of(labeler.schema_version.schema, backend=labeler.backend).label_names
         evaluation = evaluate(gold.notes, labels, n_resamples=N_RESAMPLES)
         context |= {
             "lead": pages.lead(gold, evaluation),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from annotator.annotations.models import APART, AnnotationSet
 from annotator.annotations.selectors import has_certified
 from annotator.core import differences
 from annotator.core.agreement import GOLD, Kind, Pair, Tally, note_cells
+from annotator.core.identifiers import FINDER
 from annotator.core.readings import Reading, ReadNote
 from annotator.core.surfaces import surface_key
 from annotator.core.tallies import Tallies, rated_units, tallies_of_all, tallies_of_two
@@ -40,10 +41,11 @@ class _Read(NamedTuple):
 
 @dataclass(slots=True)
 class _Readers:
-    """Who has read a note: people by row id, labelers by row id behind MODEL."""
+    """Who has read a note: people by row id, labelers by row id behind MODEL; those of identifiers are `finders`."""
 
     people: dict[str, _Read] = field(default_factory=dict)
     labelers: dict[str, _Read] = field(default_factory=dict)
+    finders: set[str] = field(default_factory=set)
     gold: _Read | None = None
 
     @property
@@ -106,7 +108,10 @@ def _compare_page(document_ids: Sequence[int]) -> None:
             patient=document.patient_id,
             text=document.text,
             annotators={name: said[read.row] for name, read in of_note.people.items()},
-            labelers={name: suggested[read.row] for name, read in of_note.labelers.items()},
+            labelers={
+                name: replace(suggested[read.row], is_of_identifiers=name in of_note.finders)
+                for name, read in of_note.labelers.items()
+            },
             gold=said[of_note.gold.row] if of_note.gold else None,
         )
         _add_note(written[document.project_id], document, note, of_note)
@@ -131,13 +136,15 @@ def _readers(document_ids: Collection[int]) -> dict[int, _Readers]:
             found[document].people[person_key(reader)] = _Read(row, at or _UNKNOWN)
     jobs = LabelJob.for_review.filter(document__in=list(found), status=LabelJob.Status.DONE).order_by("pk")
     newest = {
-        (document, name): (labeler, _Read(row, at or _UNKNOWN))
-        for row, document, name, labeler, at in jobs.values_list(
-            "pk", "document_id", "run__labeler__name", "run__labeler_id", "finished_at"
+        (document, name): (labeler, backend, _Read(row, at or _UNKNOWN))
+        for row, document, name, labeler, backend, at in jobs.values_list(
+            "pk", "document_id", "run__labeler__name", "run__labeler_id", "run__labeler__backend", "finished_at"
         )
     }
-    for (document, _), (labeler, read) in newest.items():
+    for (document, _), (labeler, backend, read) in newest.items():
         found[document].labelers[f"{MODEL}{labeler}"] = read
+        if backend == FINDER:
+            found[document].finders.add(f"{MODEL}{labeler}")
     return found
 
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Cast
 from annotator.accounts.models import User
 from annotator.annotations.models import Annotation
 from annotator.core.estimates import Sums, sums_of
+from annotator.core.identifiers import LABEL
 from annotator.core.schema import Schema
 from annotator.projects.models import Project
 from annotator.review.models import Decoy, DecoyAnswer, ReviewItem
@@ -70,8 +71,9 @@ def can_have_decoys(schema: Schema) -> bool:
 
 
 def free_labels(schema: Schema) -> set[str]:
+    """The labels that decoys may have: no identifiers, since a decoy that is one after all would stay in the note."""
     joined = {label for relation in schema.relations for label in (*relation.heads, *relation.tails)}
-    return set(schema.label_names) - joined
+    return set(schema.label_names) - joined - {LABEL}
 
 
 def caught_in(project: Project) -> list[Caught]:

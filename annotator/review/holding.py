@@ -23,7 +23,7 @@ from annotator.annotations.models import Annotation, AnnotationSet, Relation
 from annotator.annotations.services import NewAnnotation, add_certified
 from annotator.certificates.models import Certificate
 from annotator.documents.models import Document
-from annotator.review.models import ASKED_AGAIN, Decision, ReviewItem
+from annotator.review.models import ASKED_AGAIN, LATE, UNSEEN, Decision, ReviewItem
 from annotator.review.outcomes import DecidedCase as DecidedCase
 from annotator.review.outcomes import candidates as candidates
 from annotator.review.outcomes import decided_cases as decided_cases
@@ -99,6 +99,29 @@ def release_spans(*, suggestions: Collection[int], now: datetime, reason: str) -
     n_released = _move(held, stream=ReviewItem.Stream.UNCERTAIN, reason=reason) if held else 0
     tell_read(document_ids=_reopen(notes.of(held)))
     return n_released
+
+
+@transaction.atomic
+def ask_late(*, suggestions: Collection[int]) -> int:
+    """Ask about those of these spans that came when their notes were done; how many. The notes open for them.
+
+    Those of a blind reading that was not gone through yet wait with what its reader has not seen.
+    """
+    notes = _locked_notes(suggestions)
+    late = list(_spans(suggestions).filter(status=_Status.CLOSED, reason=LATE))
+    if not late:
+        return 0
+    unseen = ReviewItem.objects.filter(
+        document__in=notes.document_ids, unit=_Unit.SPAN, status=_Status.CLOSED, reason=UNSEEN
+    )
+    untold = set(unseen.values_list("document_id", "slot"))
+    asked = [item for item in late if (item.document_id, item.slot) not in untold]
+    ReviewItem.objects.filter(pk__in={item.pk for item in late} - {item.pk for item in asked}).update(
+        reason=UNSEEN, version=F("version") + 1
+    )
+    n_asked = _move(asked, stream=ReviewItem.Stream.UNCERTAIN) if asked else 0
+    tell_read(document_ids=_reopen(notes.of(asked)))
+    return n_asked
 
 
 @transaction.atomic

@@ -21,7 +21,7 @@ from annotator.notices.models import Kind
 from annotator.notices.services import notify
 from annotator.projects.access import Action
 from annotator.projects.models import Project
-from annotator.projects.selectors import current_schema, members_who
+from annotator.projects.selectors import members_who, schema_for
 from annotator.projects.services import lock_projects
 from annotator.routing.second import is_alone
 from annotator.routing.selectors import certificate_of, open_batches
@@ -143,7 +143,7 @@ def reason_to_end(batch: Batch) -> str:
     calibrator, labeler = batch.calibrator, batch.calibrator.labeler
     if calibrator.status != Calibrator.Status.CURRENT:
         return CALIBRATOR
-    if labeler.schema_version_id != current_schema(batch.project).pk:
+    if labeler.schema_version_id != schema_for(batch.project, backend=labeler.backend).pk:
         return SCHEMA
     members = BatchMember.objects.filter(batch=batch, suggestion__document=OuterRef("document"))
     if batch.second_percent is not None and is_alone(batch.project):

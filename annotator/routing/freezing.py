@@ -30,7 +30,7 @@ from annotator.core.certificates import Ladder, Promise
 from annotator.core.planning import N_DRAWS, audits_needed, fewest_candidates, plan_ladder
 from annotator.core.wording import counted
 from annotator.projects.models import Project
-from annotator.projects.selectors import current_schema
+from annotator.projects.selectors import schema_for
 from annotator.projects.services import lock_projects
 from annotator.review.holding import candidates
 from annotator.routing.ending import NO_GAIN, NO_SECOND, PURGED
@@ -113,11 +113,12 @@ def wanted_batches(project: Project) -> list[tuple[AcceptanceTarget, Calibrator]
     on = [target for target in newest_targets(project).values() if target.status == AcceptanceTarget.Status.ON]
     if not on:
         return []
-    schema = current_schema(project)
     promoted = promoted_of(project)
     found = []
-    for calibrator in calibrators_in_use(project).filter(labeler__schema_version=schema):
-        if promoted.is_over(calibrator.labeler):
+    for calibrator in calibrators_in_use(project):
+        labeler = calibrator.labeler
+        is_old = labeler.schema_version_id != schema_for(project, backend=labeler.backend).pk
+        if is_old or promoted.is_over(labeler):
             continue
         for target in on:
             last = Batch.objects.filter(calibrator=calibrator, label=target.label).order_by("-number").first()

@@ -7,7 +7,9 @@ from datetime import datetime
 
 from django.db import transaction
 
+from annotator.core.identifiers import FINDER
 from annotator.review.decoying import plant_decoys, withdraw_touched
+from annotator.review.holding import ask_late
 from annotator.review.models import ReviewItem
 from annotator.review.queue import Queued, ensure_note_items, queue_spans
 from annotator.routing.confidence import Confidence, confidence_of, note_priority, reason_for_review
@@ -37,6 +39,9 @@ def route_job(*, label_job_id: int, now: datetime) -> bool:
     items = ensure_note_items(document=job.document, n_slots=job.document.project.n_readers, priority=priority)
     for note_item in items:
         queue_spans(note_item=note_item, queued=queued, older_jobs=older_jobs, is_outdated=is_outdated)
+    if job.run.labeler.backend == FINDER:
+        # Else a note that was done before identifiers were looked for would keep them.
+        ask_late(suggestions=[suggestion.pk for suggestion in found])
     _plant(job, items, found=found, queue=queue, older_jobs=older_jobs, is_outdated=is_outdated)
     accept_later(job=job, now=now)
     return True

@@ -15,6 +15,7 @@ from annotator.projects.access import Action
 from annotator.projects.models import Membership
 from annotator.projects.token_access import membership_of
 from annotator.suggestions import services
+from annotator.suggestions.finding import look_for_identifiers
 from annotator.suggestions.labelers import start_current_run
 from annotator.suggestions.models import LabelRun
 from annotator.suggestions.selectors import progress_of_runs, runs_of
@@ -43,6 +44,21 @@ class Runs(ApiView):
         membership = membership_of(request, project_id, Action.RUN)
         try:
             made = start_current_run(project=membership.project, actor=membership.user, now=timezone.now())
+        except services.RunRefused as refusal:
+            raise Conflict(sentence(str(refusal))) from refusal
+        return _answer(membership, made.public_id, status=201)
+
+
+class Identifiers(ApiView):
+    @operation("identifiers_look_for", answers={201: RunSerializer}, problems=[409])
+    def post(self, request: Request, project_id: str) -> Response:
+        """Look for identifiers in the notes that were not looked through; 409 where there is none.
+
+        The schema gets the label for them where it lacks it. Notes that are done open for what is found.
+        """
+        membership = membership_of(request, project_id, Action.RUN)
+        try:
+            made = look_for_identifiers(project=membership.project, actor=membership.user, now=timezone.now())
         except services.RunRefused as refusal:
             raise Conflict(sentence(str(refusal))) from refusal
         return _answer(membership, made.public_id, status=201)

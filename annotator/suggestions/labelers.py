@@ -14,10 +14,11 @@ from django.db.models import QuerySet
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
 from annotator.core import prompting
+from annotator.core.identifiers import FINDER
 from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
 from annotator.documents.models import Document
 from annotator.projects.models import Guideline, Project, SchemaVersion
-from annotator.projects.selectors import current_schema
+from annotator.projects.selectors import schema_for
 from annotator.projects.services import lock_projects
 from annotator.suggestions.models import ExamplePool, Labeler, LabelRun, Promotion
 from annotator.suggestions.prompts import PoolIncomplete, refuse_incomplete
@@ -50,7 +51,8 @@ class LabelerRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """What new runs of a project use, in its newest schema: what `promotion` says; without one, the installation's.
+    """What new runs of a project use, in the schema that counts for it: what `promotion` says; without one, the
+    installation's.
 
     `cannot` says why it reads no note now; "" where it can.
     """
@@ -89,6 +91,14 @@ def default_spec() -> LabelerSpec:
     return found
 
 
+def finder_spec() -> LabelerSpec:
+    """What looks for identifiers. Every installation has it."""
+    found = installed_spec(FINDER)
+    if found is None:
+        raise ImproperlyConfigured(f"LABELERS has no {FINDER!r}")
+    return found
+
+
 def current_spec(project: Project) -> LabelerSpec:
     """What new runs of the project use. One query."""
     promotion = newest_promotion(project)
@@ -99,14 +109,16 @@ def current_of(project: Project) -> Current:
     """The same, with where it comes from and whether it can read notes here. Two queries, a third where it was
     trained, and one where its prompts show examples.
     """
-    promotion, version = newest_promotion(project), current_schema(project)
+    promotion = newest_promotion(project)
+    spec = spec_of(promotion.labeler) if promotion else default_spec()
+    version = schema_for(project, backend=spec.backend)
     if promotion is None:
-        return Current(spec=default_spec(), promotion=None, schema_version=version, cannot="")
+        return Current(spec=spec, promotion=None, schema_version=version, cannot="")
     labeler = promotion.labeler
     cannot = why_not(labeler, removed=removed_models(project) if labeler.backend == TRAINED else ())
     if not cannot and labeler.pool is not None:
         cannot = _pool_trouble(labeler, labeler.pool, version)
-    return Current(spec=spec_of(labeler), promotion=promotion, schema_version=version, cannot=cannot)
+    return Current(spec=spec, promotion=promotion, schema_version=version, cannot=cannot)
 
 
 def spec_of(labeler: Labeler) -> LabelerSpec:
@@ -138,8 +150,18 @@ def why_not(labeler: Labeler, *, removed: Collection[Model]) -> str:
 
 
 def default_labeler(*, project: Project, now: datetime) -> Labeler:
-    """The Labeler that new runs of the project use, with its newest schema, made if it is new. Three queries."""
-    return labeler_for(project=project, schema_version=current_schema(project), spec=current_spec(project), now=now)
+    """The Labeler that new runs of the project use, with the schema that counts for it, made if it is new. Three
+    queries.
+    """
+    spec = current_spec(project)
+    version = schema_for(project, backend=spec.backend)
+    return labeler_for(project=project, schema_version=version, spec=spec, now=now)
+
+
+def identifier_labeler(*, project: Project, now: datetime) -> Labeler:
+    """The Labeler that looks for identifiers, with the schema that counts for it, made if it is new. Two queries."""
+    version = schema_for(project, backend=FINDER)
+    return labeler_for(project=project, schema_version=version, spec=finder_spec(), now=now)
 
 
 def start_current_run(*, project: Project, actor: User | None, now: datetime) -> LabelRun:
@@ -165,19 +187,19 @@ def make_labeler(
     actor: User,
     now: datetime,
 ) -> Labeler:
-    """The model that the project uses with other prompts or another way of asking, in its newest schema.
+    """The model that the project uses with other prompts or another way of asking, in the schema that counts for it.
 
     Of equal ones there is one. `n_examples` counts with a pool only. Raises LabelerRefused.
     """
     lock_projects(project)
-    version = current_schema(project)
+    default = current_spec(project)
+    if default.decoding.get("config", {}).get("kind") == "spacy":
+        raise LabelerRefused("the project's labeler is a trained pipeline: it reads without a prompt")
+    version = schema_for(project, backend=default.backend)
     if template == prompting.COMPACT and (guideline or pool):
         raise LabelerRefused("the compact prompt has neither guideline nor examples: take the full one")
     if pool is not None and pool.schema_version_id != version.pk:
         raise LabelerRefused(f"example pool {pool.number} was frozen in an older schema: freeze a new one")
-    default = current_spec(project)
-    if default.decoding.get("config", {}).get("kind") == "spacy":
-        raise LabelerRefused("the project's labeler is a trained pipeline: it reads without a prompt")
     spec = replace(
         default,
         prompt_digest=prompting.template_digest(template),
@@ -209,7 +231,17 @@ def new_documents(*, project: Project, current: Current | None = None) -> QueryS
     `current_of` was asked before, and one for what is returned.
     """
     spec = current.spec if current else current_spec(project)
-    version = current.schema_version if current else current_schema(project)
+    version = current.schema_version if current else schema_for(project, backend=spec.backend)
+    return _unread_by(spec, version)
+
+
+def notes_without_identifiers_sought(*, project: Project) -> QuerySet[Document]:
+    """The notes that the finder of identifiers has not read, nor is going to. As `new_documents`."""
+    return _unread_by(finder_spec(), schema_for(project, backend=FINDER))
+
+
+def _unread_by(spec: LabelerSpec, version: SchemaVersion) -> QuerySet[Document]:
+    project = version.project
     labeler = Labeler.objects.filter(project=project, schema_version=version, digest=spec.digest).first()
     return unread_documents(project=project, labeler=labeler) if labeler else project.documents.all()
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from annotator.core.chart import LineChart, Segment, line_chart, segments
+from annotator.core.identifiers import FINDER
 from annotator.core.wording import counted, duration_words, remaining_words, sentence
 from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE, TRAIN_QUEUE
 from annotator.jobs.selectors import WorkerHealth
@@ -86,7 +87,7 @@ class LabelerRow:
 
 
 def labeler_row(labeler: Labeler, *, removed: Collection[Model], schema_number: int) -> LabelerRow:
-    """A row of `labelers_of`; `removed` as in `why_not`, `schema_number` that of the newest schema."""
+    """A row of `labelers_of`; `removed` as in `why_not`, `schema_number` that of the schema that counts."""
     decoding = labeler.decoding
     template = decoding.get("template", "")
     n_passes = decoding.get("n_passes", 0)
@@ -102,6 +103,8 @@ def labeler_row(labeler: Labeler, *, removed: Collection[Model], schema_number: 
 
 
 def _why_not(labeler: Labeler, removed: Collection[Model], schema_number: int) -> str:
+    if labeler.backend == FINDER:
+        return "It looks for identifiers: the page of runs sends it"
     if labeler.backend != "import" and labeler.schema_version.number != schema_number:
         return f"Has schema version {labeler.schema_version.number}; {schema_number} counts"
     if cannot := why_not(labeler, removed=removed):

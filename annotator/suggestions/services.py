@@ -20,6 +20,7 @@ from django.db.models import F, Q, QuerySet
 
 from annotator.accounts.models import User
 from annotator.audit.services import record_event
+from annotator.core.identifiers import asked_of
 from annotator.documents.models import Document
 from annotator.jobs.bell import LABEL_QUEUE, ROUTE_QUEUE, ring
 from annotator.projects.models import Guideline, Project, SchemaVersion
@@ -106,9 +107,11 @@ def start_run(
 ) -> LabelRun:
     """A run of `labeler` over `documents`, one queued job each.
 
-    Raises RunRefused where there is no note, where the labeler's examples are not all there any more, or where the
-    notes would go to a server that they may not go to.
+    Raises RunRefused where there is no note or nothing to ask the labeler for, where the labeler's examples are not all
+    there any more, or where the notes would go to a server that they may not go to.
     """
+    if not asked_of(labeler.schema_version.schema, backend=labeler.backend).labels:
+        raise RunRefused("the schema has no label that this labeler is asked for")
     run = _create_run(project=project, labeler=labeler, actor=actor, now=now, purpose=purpose)
     ids = documents.order_by("pk").values_list("pk", flat=True)
     LabelJob.objects.bulk_create(

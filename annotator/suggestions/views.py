@@ -11,13 +11,21 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from annotator.core.identifiers import has_identifiers
 from annotator.jobs.bell import LABEL_QUEUE
 from annotator.jobs.selectors import has_worker, worker_health
 from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
+from annotator.projects.selectors import current_schema
 from annotator.suggestions import pages, services
-from annotator.suggestions.labelers import current_of, new_documents, start_current_run
+from annotator.suggestions.finding import look_for_identifiers
+from annotator.suggestions.labelers import (
+    current_of,
+    new_documents,
+    notes_without_identifiers_sought,
+    start_current_run,
+)
 from annotator.suggestions.models import LabelRun
 from annotator.suggestions.selectors import failure_reasons, progress_of_runs, run_pace, run_progress, run_rate, runs_of
 from annotator.web.http import is_partial, render_either, see_other
@@ -37,6 +45,17 @@ def start(request: HttpRequest, project_id: str) -> HttpResponse:
     membership = membership_for(user=request.user, project_id=project_id, action=Action.RUN)
     try:
         made = start_current_run(project=membership.project, actor=membership.user, now=timezone.now())
+    except services.RunRefused as refusal:
+        return _runs_page(request, membership, refusal=str(refusal), status=409)
+    return see_other(request, reverse("suggestions:run", args=[project_id, made.public_id]))
+
+
+@require_POST
+def look(request: HttpRequest, project_id: str) -> HttpResponse:
+    """Look for identifiers in the notes that were not looked through, and go to the run."""
+    membership = membership_for(user=request.user, project_id=project_id, action=Action.RUN)
+    try:
+        made = look_for_identifiers(project=membership.project, actor=membership.user, now=timezone.now())
     except services.RunRefused as refusal:
         return _runs_page(request, membership, refusal=str(refusal), status=409)
     return see_other(request, reverse("suggestions:run", args=[project_id, made.public_id]))
@@ -85,6 +104,8 @@ def _runs_page(request: HttpRequest, membership: Membership, *, refusal: str = "
         "cannot": pages.cannot_words(current),
         "n_unread": new_documents(project=project, current=current).count(),
         "has_notes": project.documents.exists(),
+        "has_identifiers": has_identifiers(current_schema(project).schema),
+        "n_unsought": notes_without_identifiers_sought(project=project).count(),
         "has_worker": has_worker(queue=LABEL_QUEUE, now=now),
         "may_run": may(role=membership.role, action=Action.RUN),
         "may_import": may(role=membership.role, action=Action.IMPORT),

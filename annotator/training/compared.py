@@ -20,7 +20,7 @@ from annotator.core.labeler_comparison import CANDIDATE, CURRENT, Side
 from annotator.core.wording import counted
 from annotator.documents.models import Document
 from annotator.projects.models import Project
-from annotator.projects.selectors import current_schema
+from annotator.projects.selectors import schema_for
 from annotator.suggestions.models import Labeler, LabelJob, PromptExample
 from annotator.training.models import LabelerComparison, TrainingRun
 
@@ -74,7 +74,7 @@ def comparisons_of(project: Project) -> QuerySet[LabelerComparison]:
 
 def labelers_to_compare(project: Project) -> QuerySet[Labeler]:
     """The labelers of the project's newest schema, newest first. Two queries."""
-    return project.labelers.filter(schema_version=current_schema(project)).order_by("-created_at", "-pk")
+    return project.labelers.filter(schema_version=schema_for(project)).order_by("-created_at", "-pk")
 
 
 def newest_trained(project: Project) -> Labeler | None:
@@ -149,7 +149,7 @@ def _problems(
 ) -> Iterator[str]:
     if candidate == current:
         yield "these are one labeler: choose two"
-    newest = current_schema(project)
+    newest = schema_for(project)
     both = {CANDIDATE: candidate, CURRENT: current}
     for labeler in dict.fromkeys(both.values()):
         if labeler.schema_version_id != newest.pk:

@@ -9,7 +9,7 @@ from annotator.builds.options import BuildOptions
 from annotator.core.chunks import OVERLAP, WINDOW
 from annotator.core.prompting import COMPACT, FULL, template_digest
 from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
-from annotator.projects.models import SchemaVersion
+from annotator.projects.selectors import schema_for
 from annotator.suggestions.models import Labeler
 from annotator.suggestions.services import LabelerSpec, labeler_for
 from annotator.training.models import TrainingRun
@@ -33,7 +33,7 @@ def labeler_of(run: TrainingRun, now: datetime) -> Labeler:
         prompt_digest=template_digest(decoding["template"]),
         decoding=decoding,
     )
-    version = SchemaVersion.objects.get(project=run.project, number=run.build.manifest["schema"]["number"])
+    version = schema_for(run.project, backend=BACKEND, until=run.build.manifest["schema"]["number"])
     return labeler_for(project=run.project, schema_version=version, spec=spec, now=now)
 
 

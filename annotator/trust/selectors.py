@@ -18,6 +18,7 @@ from annotator.certificates.models import (
     Region,
     WatchedSuggestion,
 )
+from annotator.core.identifiers import FINDER
 from annotator.core.second_reads import Disagreement
 from annotator.projects.models import Project
 from annotator.review.models import SecondRead
@@ -122,8 +123,9 @@ def trust_of(*, project: Project, labels: Iterable[str]) -> Trust:
 
 
 def current_labeler(project: Project) -> Labeler | None:
-    """The labeler that read a note last; None where none has. One query."""
-    newest = LabelJob.for_review.filter(run__project=project, status=LabelJob.Status.DONE).order_by("-run_id")
+    """The labeler of findings that read a note last; None where none has. One query."""
+    done = LabelJob.for_review.filter(run__project=project, status=LabelJob.Status.DONE)
+    newest = done.exclude(run__labeler__backend=FINDER).order_by("-run_id")
     found = newest.values_list("run__labeler_id", flat=True).first()
     return Labeler.objects.filter(pk=found).first() if found is not None else None
 

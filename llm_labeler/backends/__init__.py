@@ -17,6 +17,7 @@ from annotator.core.prompting import Message
 # name -> module with `load(**config)`
 BACKENDS: Mapping[str, str] = {
     "openai": "llm_labeler.backends.openai",
+    "presidio": "llm_labeler.backends.presidio",
     "spacy": "llm_labeler.backends.spacy",
     "trained": "llm_labeler.backends.trained",
     "transformers": "llm_labeler.backends.transformers",

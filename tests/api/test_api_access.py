@@ -76,6 +76,7 @@ OPERATIONS: dict[str, Row] = {
     "runs_list": Row("401 404 200 403 200 200", "read run"),
     "runs_get": Row("401 404 200 403 200 200", "read run"),
     "runs_start": Row("401 404 201 403 403 403", "run"),
+    "identifiers_look_for": Row("401 404 201 403 403 403", "run"),
     "runs_cancel": Row("401 404 200 403 403 403", "run"),
     "runs_retry": Row("401 404 200 403 403 403", "run"),
     "suggestions_list": Row("401 404 200 403 200 200", "read"),

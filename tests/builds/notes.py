@@ -23,7 +23,7 @@ from annotator.builds.records import (
     SpanRecord,
     ValueRecord,
 )
-from annotator.core.schema import schema_from_json
+from annotator.core.schema import Schema, schema_from_json
 from annotator.core.spans import Span
 from tests.cast import TIED_SCHEMA
 
@@ -134,11 +134,16 @@ def notes() -> list[tuple[str, NoteRecord]]:
 
 
 def write_notes(
-    name: str, out: Path, given: Sequence[tuple[str, NoteRecord]] | None = None, **options: Any
+    name: str,
+    out: Path,
+    given: Sequence[tuple[str, NoteRecord]] | None = None,
+    *,
+    schema: Schema = SCHEMA,
+    **options: Any,
 ) -> tuple[dict[str, int | None], dict[str, int]]:
     """Have the notes written in a format; the files with their numbers of rows, and what did not fit."""
     out.mkdir(exist_ok=True)
-    context = BuildContext(SCHEMA, BuildOptions(**options))
+    context = BuildContext(schema, BuildOptions(**options))
     writer = FORMATS[name].open_writer(folder=out, context=context)
     for part, found in notes() if given is None else given:
         writer.add(note=found, part=part)

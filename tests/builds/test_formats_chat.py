@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from annotator.builds.options import BuildOptions, OptionError
+from annotator.builds.records import FormatError
 from annotator.core import prompting
 from annotator.core.chunks import OVERLAP, WINDOW, chunks
+from annotator.core.identifiers import LABEL, with_identifiers
 from tests.builds.notes import FEVER, SCHEMA, check_golden, fever_note, note, span, texts_of, write_notes
 
 
@@ -57,3 +59,20 @@ def test_chat_rows_open_as_a_dataset(name: str, tmp_path: Path, monkeypatch: pyt
     turns = row["messages"] if name == "messages" else row["prompt"] + row["completion"]
     assert [turn["role"] for turn in turns] == ["user", "assistant"]
     assert prompting.note_of(turns[:1]) == FEVER
+
+
+def test_identifiers_stand_in_neither_prompt_nor_answer(tmp_path: Path) -> None:
+    text = "Mrs Hollis has a fever."
+    spans = (span(text, "Hollis", label=LABEL), span(text, "fever", label="Problem"))
+    schema = with_identifiers(SCHEMA)
+    n_rows, losses = write_notes("messages", tmp_path, [("train", note(text, *spans))], schema=schema)
+    assert n_rows == {"train.messages.jsonl": 1}
+    (row,) = [json.loads(line) for line in (tmp_path / "train.messages.jsonl").open(encoding="utf-8")]
+    assert row["messages"][:-1] == prompting.render_messages(SCHEMA, text)
+    assert json.loads(row["messages"][-1]["content"]) == [{"text": "fever", "label": "Problem"}]
+    assert losses == {"identifiers, which no labeler of findings is asked for": 1}
+
+
+def test_a_dataset_of_identifiers_alone_has_no_prompt(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="identifiers alone"):
+        write_notes("trl", tmp_path, schema=with_identifiers(SCHEMA).only([LABEL]))

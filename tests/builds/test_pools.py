@@ -12,7 +12,9 @@ from annotator.audit.models import AuditEvent
 from annotator.builds import pools
 from annotator.builds.pools import Candidate, freeze_pool, spread_candidates, spread_notes
 from annotator.builds.selectors import ReadySet
-from annotator.projects.models import Project
+from annotator.core.identifiers import LABEL, with_identifiers
+from annotator.projects.models import Project, SchemaVersion
+from annotator.projects.services import add_schema_version
 from annotator.suggestions.models import ExamplePool, PoolWish, PromptExample
 from annotator.suggestions.pools import NewExample, PoolRefused, wish_for, withdraw_wish
 from tests.builds.scene import annotate, make_scene
@@ -156,3 +158,12 @@ def test_of_wished_notes_no_more_are_read_than_of_others(
         wish_for(project=project, document=note, start=0, end=5, actor=bob, now=NOW)
     monkeypatch.setattr(pools, "MAX_NOTES", 1)
     assert [found.document.external_id for found in freeze(project).examples.all()] == ["w1"]
+
+
+def test_identifiers_are_no_part_of_an_example(project: Project, bob: User, schema_version: SchemaVersion) -> None:
+    both = add_schema_version(project=project, schema=with_identifiers(schema_version.schema), actor=None, now=NOW)
+    document = make_document(project, text="Mrs Hollis has a cough.")
+    annotate(document, bob, ("Hollis", LABEL), ("cough", "Problem"))
+    pool = freeze(project)
+    assert items_of(pool) == {"Mrs Hollis has a cough.": [{"text": "cough", "label": "Problem"}]}
+    assert (pool.schema_version, both.number) == (schema_version, 2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from annotator.core.agreement import (
     measure_agreement,
     note_cells,
 )
+from annotator.core.identifiers import LABEL
 from annotator.core.readings import Reading, ReadNote, ReadSpan, token_units, units_of_label
 from annotator.core.reliability import coincidences, krippendorff_alpha
 from annotator.core.spans import Span
@@ -222,3 +224,19 @@ def test_who_says_the_same_agrees_wholly(spans: list[ReadSpan]) -> None:
     assert scores.strict.f1.value == scores.overlap.f1.value == 1
     alpha = found.tokens.alpha.estimate.value
     assert alpha is None or alpha == pytest.approx(1)
+
+
+def test_a_labeler_is_compared_on_what_it_is_asked_for() -> None:
+    found = [span(3, 13), span(0, 2, LABEL)]
+    read = replace(
+        note(a=found, labelers={"rules": [span(3, 13)]}, gold=found),
+        labelers={"rules": Reading([span(3, 13)]), "finder": Reading([span(0, 2, LABEL)], is_of_identifiers=True)},
+    )
+    tallies = {(cell.pair.a, cell.pair.b): cell.tally for cell in note_cells(read) if cell.label == ALL_LABELS}
+    assert tallies == {
+        ("a", "finder"): Tally(1, 1, 1, 1),
+        ("a", "rules"): Tally(1, 1, 1, 1),
+        (GOLD, "a"): Tally(2, 2, 2, 2),
+        (GOLD, "finder"): Tally(1, 1, 1, 1),
+        (GOLD, "rules"): Tally(1, 1, 1, 1),
+    }

@@ -9,9 +9,13 @@ import pytest
 from django.core.management import call_command
 
 from annotator.accounts.models import User
+from annotator.core.identifiers import FINDER, LABEL, with_identifiers
+from annotator.core.spans import Span
 from annotator.projects.models import Project, SchemaVersion
+from annotator.projects.services import add_schema_version
 from annotator.quality.recall import blind_readings, missed_in, recall_of
 from annotator.review.models import ReviewItem
+from annotator.review.services import Add
 from tests.cast import NOW
 from tests.quality.blind_scene import DIABETES, Reading, make_notes, read_blind
 from tests.review.conftest import suggest
@@ -95,3 +99,20 @@ def test_the_command_tells_all_as_json_and_in_words(project: Project, bob: User,
     assert data["effort"]["control"]["n_notes"] == 1
     call_command("measure_trust", project.slug, "--resamples", "20")
     assert "Not enough data: 1 blind note was gone through, 10 are wanted." in capsys.readouterr().out
+
+
+def test_findings_and_identifiers_count_against_the_labeler_that_is_asked_for_them(
+    project: Project, schema_version: SchemaVersion, bob: User
+) -> None:
+    both = add_schema_version(project=project, schema=with_identifiers(schema_version.schema), actor=None, now=NOW)
+    place = Span.of(50, 56)
+    sought, other = make_notes(project, 2, is_blind=True)
+    suggest(sought, [(place, LABEL, 0.6)], schema_version=both, labeler="finder", backend=FINDER)
+    for document in (sought, other):
+        reading = Reading(document, bob)
+        reading.do(Add(place, LABEL))
+        reading.read_blind()
+        reading.go_through()
+    recall = recall_of(project, n_resamples=0)
+    assert {each.label: (each.n_gold, each.n_strict) for each in recall.labels}[LABEL] == (1, 1)
+    assert (recall.n_notes, recall.overall.n_gold) == (2, 7)

@@ -27,6 +27,7 @@ def suggest(
     *,
     schema_version: SchemaVersion,
     labeler: str = "rules",
+    backend: str = "import",
     attributes: dict[str, str] | None = None,
     candidates: Sequence[tuple[Span, str, float]] = (),
     is_routed: bool = True,
@@ -49,7 +50,7 @@ def suggest(
         labeler=labeler_for(
             project=document.project,
             schema_version=schema_version,
-            spec=LabelerSpec(name=labeler, backend="import", model_id=labeler, revision="1", decoding=decoding),
+            spec=LabelerSpec(name=labeler, backend=backend, model_id=labeler, revision="1", decoding=decoding),
             now=NOW,
         ),
         suggestions=[(document.pk, [suggestion_row(new) for new in found])],

@@ -15,15 +15,17 @@ from annotator.audit.models import AuditEvent
 from annotator.certificates.bell import TRUST_TASK
 from annotator.certificates.models import Batch, BatchMember, CalibratorCase, Certificate, WatchedSuggestion
 from annotator.core.certificates import Ladder, log_evidence
+from annotator.core.identifiers import with_identifiers
 from annotator.core.watch import doubts
 from annotator.notices.models import Kind, Notice
 from annotator.projects.models import Project
+from annotator.projects.services import add_schema_version
 from annotator.review import services
 from annotator.review.leases import take_note_of
 from annotator.review.models import ReviewItem
 from annotator.routing import looking
 from annotator.routing.ending import end_tests
-from annotator.routing.freezing import FreezeRefused, NothingToGain, freeze_batch
+from annotator.routing.freezing import FreezeRefused, NothingToGain, freeze_batch, wanted_batches
 from annotator.routing.revoking import RevokeRefused, revoke_certificate
 from annotator.routing.services import route_job
 from annotator.routing.steps import ring_again, step_project
@@ -457,3 +459,13 @@ class _Never:
 
     def random(self) -> float:
         return 0.999
+
+
+def test_a_label_for_identifiers_ends_nothing_and_the_next_test_may_be_frozen(tested: Oracle) -> None:
+    schema = with_identifiers(tested.labeler.schema_version.schema)
+    add_schema_version(project=tested.project, schema=schema, actor=None, now=NOW)
+    tested.step()
+    assert tested.batch().status == "testing"
+    end_tests(calibrator=tested.batch().calibrator, reason="lead", now=tested.later())
+    tested.want()
+    assert [target.label for target, _ in wanted_batches(tested.project)] == [""]
