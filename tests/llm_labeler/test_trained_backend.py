@@ -164,3 +164,18 @@ def test_a_labeler_whose_files_were_taken_away_is_used_no_more(
     assert failed.status == LabelJob.Status.FAILED
     assert failed.error == f"the weights of training {RUN} are not on this machine any more: use another labeler"
     assert not tasks._shelf._held
+
+
+def test_a_pipeline_can_be_evaluated_by_the_command(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gold").mkdir()
+    (tmp_path / "gold" / "one.txt").write_text(TEXT)
+    (tmp_path / "gold" / "one.ann").write_text("T1\tProblem 20 30\tchest pain\n")
+    (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+    asked = ["evaluate", "--gold", str(tmp_path / "gold"), "--labeler", "spacy", "--json"]
+    asked += ["--model", str(models / RUN / "pipeline"), "--schema", str(tmp_path / "schema.json")]
+    assert main(asked) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["conditions"]["model"].endswith("pipeline")
+    assert (told["strict"]["n_right"], told["strict"]["n_gold"]) == (1, 1)
