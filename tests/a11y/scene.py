@@ -52,7 +52,7 @@ from annotator.routing.services import route_job
 from annotator.suggestions.labelers import make_labeler
 from annotator.suggestions.models import LabelJob, LabelRun
 from annotator.suggestions.pools import wish_for
-from annotator.suggestions.services import begin_job, claim_jobs
+from annotator.suggestions.services import begin_job, claim_jobs, commit_job
 from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
 from tests.a11y.files import builds, imports, whole_builds
@@ -60,7 +60,8 @@ from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
 from tests.quality.reading_scene import make_read
-from tests.training.scene import make_comparison, make_lab, make_labeler, now_and_then
+from tests.training.scene import make_comparison, make_lab, now_and_then
+from tests.training.scene import make_labeler as make_other
 from tests.training.scene import start as start_comparison
 from tests.trust.scene import make_trusted
 
@@ -195,7 +196,7 @@ def _compared(people: Mapping[str, User], now: datetime) -> dict[str, str]:
     project = create_project(name="Ward notes, compared", schema=demo_schema(), lead=alice, now=now)
     lab = make_lab(project, lead=alice, reader=people["bob"], n_notes=24)
     done = make_comparison(lab, alice, now=now - timedelta(minutes=30), finds=now_and_then)
-    again = replace(lab, candidate=make_labeler(project, "spaCy pipeline, training 3"))
+    again = replace(lab, candidate=make_other(project, "spaCy pipeline, training 3"))
     moving = start_comparison(again, alice, now=now)
     assert moving.candidate_run is not None
     for job in claim_jobs(run_id=moving.candidate_run.pk, worker="label-1@here", now=now):
