@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from annotator.adjudication.models import Choice
 from annotator.annotations.models import Annotation, AnnotationSet
@@ -68,12 +69,13 @@ def assistance(*, project: Project, sets: Sequence[ReadySet], n_labels: Mapping[
     )
 
 
-def _routed(documents: Collection[int]) -> Mapping[int, list[tuple[int, object]]]:
+def _routed(documents: Collection[int]) -> Mapping[int, list[tuple[int, datetime]]]:
     """By note, which labelers' suggestions came to its readers, and when."""
-    found: dict[int, list[tuple[int, object]]] = defaultdict(list)
+    found: dict[int, list[tuple[int, datetime]]] = defaultdict(list)
     jobs = LabelJob.for_review.filter(document__in=documents, routed_at__isnull=False)
     for document, labeler, at in jobs.values_list("document", "run__labeler", "routed_at"):
-        found[document].append((labeler, at))
+        if at is not None:
+            found[document].append((labeler, at))
     return found
 
 

@@ -149,7 +149,8 @@ def chance_words(report: Mapping[str, Any]) -> str:
     chance = report["overall"]["strict"]["difference"]["chance_better"]
     if chance is None:
         return ""
-    return f"The candidate is better in {chance:.0%} of {report['n_draws']:,} draws of the patients."
+    n_draws = report["n_draws"]
+    return f"The candidate is better in {round(chance * n_draws):,} of {n_draws:,} draws of the patients."
 
 
 def measure_rows(report: Mapping[str, Any], scheme: str, *, schema: Schema) -> list[MeasureRow]:

@@ -142,7 +142,8 @@ def _with_confidence(
     notes: Mapping[int, ComparedNote], labelers: Mapping[Side, Labeler], sets: Sequence[ReadySet]
 ) -> tuple[dict[int, ComparedNote], dict[str, Any]]:
     """The notes with each labeler's confidence for its score, where it has a calibrator; and what stands there."""
-    scored, told = dict(notes), {}
+    scored = dict(notes)
+    told: dict[str, Any] = {}
     for side, labeler in labelers.items():
         calibrator = calibrator_of(labeler)
         told[side] = {"calibrator": None, "n_fitted_here": 0}
@@ -153,9 +154,11 @@ def _with_confidence(
         n_here = cases.filter(suggestion__document__in=[found.document_id for found in sets]).count()
         told[side] = {"calibrator": calibrator.number, "n_fitted_here": n_here}
         for document, note in scored.items():
-            reading: Reading = getattr(note, side)
-            spans = [replace(each, score=confidence(each.label, each.score)) for each in reading.found]
-            scored[document] = replace(note, **{side: reading._replace(found=spans)})
+            reading = note.candidate if side == CANDIDATE else note.current
+            sure = reading._replace(
+                found=[replace(each, score=confidence(each.label, each.score)) for each in reading.found]
+            )
+            scored[document] = replace(note, candidate=sure) if side == CANDIDATE else replace(note, current=sure)
     return scored, told
 
 
