@@ -21,6 +21,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="labelday",
+            name="n_rejected",
+            field=models.PositiveIntegerField(null=True),
+        ),
         migrations.AlterField(
             model_name="trainingrun",
             name="labeler",

@@ -92,7 +92,7 @@ def count_day(day: Day) -> tuple[list[WorkDay], list[LabelDay]]:
             is_accepted = verdict == _Verdict.ACCEPT
             note.n_decided += 1
             note.n_accepted += is_accepted
-            suggested[labeler, note_type][item].add(label, score, is_accepted=is_accepted)
+            suggested[labeler, note_type][item].add(label, score, verdict)
     done = {key for key, note in notes.items() if note.counts["note_done"]}
     seconds = _seconds(done)
     people: dict[tuple[int, str], list[_Note]] = defaultdict(list)
@@ -121,11 +121,13 @@ class _Suggested:
 
     counts: Counter[str] = field(default_factory=Counter)
     accepted: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
     scores: Counter[str] = field(default_factory=Counter)
 
-    def add(self, label: str, score: float, *, is_accepted: bool) -> None:
+    def add(self, label: str, score: float, verdict: str) -> None:
         self.counts[label] += 1
-        self.accepted[label] += is_accepted
+        self.accepted[label] += verdict == _Verdict.ACCEPT
+        self.rejected[label] += verdict == _Verdict.REJECT
         self.scores[label] += score  # type: ignore[assignment]
 
 
@@ -203,6 +205,7 @@ def _suggested_labels(day: Day, suggested: Mapping[tuple[int, str], Mapping[int,
         for row in _label_days(day, note_type, labeler, [note.counts for note in notes]):
             sums = sums_of([(_of(note.accepted, row.label), _of(note.counts, row.label)) for note in notes])
             row.n_accepted, row.accepted_squared, row.accepted_n = sums.part, sums.part_squared, sums.product
+            row.n_rejected = sum(_of(note.rejected, row.label) for note in notes)
             row.score = sum(_of(note.scores, row.label) for note in notes)
             found.append(row)
     return found

@@ -70,7 +70,8 @@ class LabelDay(models.Model):
     suggestions that were decided, how often it was suggested and accepted.
 
     The row without a label is that of all labels: `n` spans in `n_notes` notes. `n_all` of the others is the sum of
-    what each note has of the label times what it has in all.
+    what each note has of the label times what it has in all. `n_rejected` is of suggestions, and empty where a day was
+    counted before this was.
     """
 
     project = models.ForeignKey(Project, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -83,6 +84,7 @@ class LabelDay(models.Model):
     n_squared = models.PositiveBigIntegerField(default=0)
     n_all = models.PositiveBigIntegerField(default=0)
     n_accepted = models.PositiveIntegerField(default=0)
+    n_rejected = models.PositiveIntegerField(null=True)
     accepted_squared = models.PositiveBigIntegerField(default=0)
     accepted_n = models.PositiveBigIntegerField(default=0)
     score = models.FloatField(default=0, help_text="sum over the suggestions")

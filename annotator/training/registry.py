@@ -40,7 +40,8 @@ class InDataset:
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A labeler and its line: the training that it came from, its runs for review, the notes that these have read, what
-    they suggested, what of that people decided by the last count, and took unchanged, and the datasets with its labels.
+    they suggested, what of that people decided by the last count, took unchanged and rejected (None where days were
+    counted before rejections were), and the datasets with its labels.
 
     `cannot` says why it cannot be promoted, "" where it can.
     """
@@ -54,6 +55,7 @@ class Entry:
     n_suggestions: int
     n_decided: int
     n_accepted: int
+    n_rejected: int | None
     datasets: tuple[InDataset, ...]
     comparison: LabelerComparison | None
 
@@ -63,9 +65,16 @@ class Entry:
         return self.n_accepted / self.n_decided if self.n_decided else None
 
     @property
-    def changed(self) -> float | None:
-        """The share that was changed or rejected."""
-        return None if self.accepted is None else 1 - self.accepted
+    def rejected(self) -> float | None:
+        """The share that was rejected; None where it is not known."""
+        return self.n_rejected / self.n_decided if self.n_rejected is not None and self.n_decided else None
+
+    @property
+    def edited(self) -> float | None:
+        """The share of which label or place was changed; None where it is not known."""
+        if self.accepted is None or self.rejected is None:
+            return None
+        return max(1 - self.accepted - self.rejected, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,14 @@ def entries_of(project: Project, labelers: Sequence[Labeler], *, standing: Stand
         n_suggestions=Sum("n_suggestions"),
     )
     days = LabelDay.objects.filter(project=project, labeler__in=labelers, label="")
-    decided = _by_labeler(days, "labeler", n=Sum("n"), n_taken=Sum("n_accepted"))
+    decided = _by_labeler(
+        days,
+        "labeler",
+        n=Sum("n"),
+        n_taken=Sum("n_accepted"),
+        n_refused=Sum("n_rejected"),
+        n_untold=Count("pk", filter=Q(n_rejected=None)),
+    )
     trainings = _trainings(project)
     datasets = _datasets(project)
     comparisons = _newest_comparisons(project)
@@ -131,6 +147,7 @@ def entries_of(project: Project, labelers: Sequence[Labeler], *, standing: Stand
             n_suggestions=read[labeler.pk]["n_suggestions"],
             n_decided=decided[labeler.pk]["n"],
             n_accepted=decided[labeler.pk]["n_taken"],
+            n_rejected=None if decided[labeler.pk]["n_untold"] else decided[labeler.pk]["n_refused"],
             datasets=tuple(datasets.get(tuple(getattr(labeler, name) for name in _NAMED), ())),
             comparison=comparisons.get(labeler.digest),
         )

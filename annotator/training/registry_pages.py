@@ -211,6 +211,8 @@ def _read_words(outlook: Outlook) -> str:
 
 
 def _share(entry: Entry) -> str:
-    if entry.accepted is None or entry.changed is None:
+    if entry.accepted is None:
         return ""
-    return f"{entry.accepted:.0%} taken unchanged, {entry.changed:.0%} changed or rejected"
+    if entry.rejected is None or entry.edited is None:
+        return f"{entry.accepted:.0%} taken unchanged, {1 - entry.accepted:.0%} changed or rejected"
+    return f"{entry.accepted:.0%} taken unchanged, {entry.edited:.0%} changed, {entry.rejected:.0%} rejected"

@@ -56,6 +56,7 @@ class ModelSerializer(serializers.Serializer):
     n_suggestions = serializers.SerializerMethodField()
     n_decided = serializers.SerializerMethodField()
     n_accepted = serializers.SerializerMethodField()
+    n_rejected = serializers.SerializerMethodField()
     datasets = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
 
@@ -95,6 +96,12 @@ class ModelSerializer(serializers.Serializer):
     @extend_schema_field(serializers.IntegerField(help_text="Of these, taken unchanged."))
     def get_n_accepted(self, labeler: Labeler) -> int:
         return self._entry(labeler).n_accepted
+
+    @extend_schema_field(
+        serializers.IntegerField(allow_null=True, help_text="The rest was changed. Null where it is not known.")
+    )
+    def get_n_rejected(self, labeler: Labeler) -> int | None:
+        return self._entry(labeler).n_rejected
 
     @extend_schema_field(LineDatasetSerializer(many=True))
     def get_datasets(self, labeler: Labeler) -> object:

@@ -54,14 +54,18 @@ def test_a_day_is_counted_by_what_stands(project: Project, bob: User) -> None:
 def test_labels_are_counted_as_given_and_as_suggested(project: Project, bob: User) -> None:
     done_note(project, bob)
     count_project(project=project, now=NOW)
-    columns = ("label", "n_notes", "n", "n_squared", "n_all", "n_accepted", "score")
+    columns = ("label", "n_notes", "n", "n_squared", "n_all", "n_accepted", "score", "n_rejected")
     given = LabelDay.objects.filter(labeler=None).order_by("label").values_list(*columns)
-    assert list(given) == [("", 1, 4, 16, 16, 0, 0), ("Medication", 1, 3, 9, 12, 0, 0), ("Problem", 1, 1, 1, 4, 0, 0)]
+    assert list(given) == [
+        ("", 1, 4, 16, 16, 0, 0, None),
+        ("Medication", 1, 3, 9, 12, 0, 0, None),
+        ("Problem", 1, 1, 1, 4, 0, 0, None),
+    ]
     suggested = LabelDay.objects.exclude(labeler=None).order_by("label").values_list(*columns)
-    assert [(*row[:6], round(row[6], 6)) for row in suggested] == [
-        ("", 1, 4, 16, 16, 1, 2.2),
-        ("Medication", 1, 1, 1, 4, 0, 0.5),
-        ("Problem", 1, 3, 9, 12, 1, 1.7),
+    assert [(*row[:6], round(row[6], 6), row[7]) for row in suggested] == [
+        ("", 1, 4, 16, 16, 1, 2.2, 1),
+        ("Medication", 1, 1, 1, 4, 0, 0.5, 0),
+        ("Problem", 1, 3, 9, 12, 1, 1.7, 1),
     ]
 
 

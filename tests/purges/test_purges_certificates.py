@@ -10,8 +10,10 @@ from annotator.projects.models import Project
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, purge_project
 from annotator.routing.steps import ring_again
+from annotator.suggestions.models import Promotion
 from tests.purges.scene import finish
 from tests.routing.scene import Oracle, make_oracle
+from tests.training.scene import make_promotion
 
 GOOD, DELTA = 0.97, 0.2
 
@@ -57,8 +59,10 @@ def test_a_purge_of_the_project_leaves_nothing_to_be_done(oracle: Oracle) -> Non
     oracle.want(delta=DELTA)
     oracle.step()
     oracle.audit()
+    make_promotion(oracle.labeler, oracle.lead)
     tombstone = purge_project(project=oracle.project, actor=oracle.lead, now=oracle.later())
     assert ring_again(now=oracle.later()) == 0
     finish(tombstone, now=oracle.later())
+    assert not Promotion.objects.exists()
     assert not Certificate.objects.exists()
     assert not Batch.objects.exists()

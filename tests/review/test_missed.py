@@ -21,9 +21,11 @@ from annotator.review.models import Decision, ReviewItem
 from annotator.review.queue import ensure_note_items
 from annotator.review.selectors import note_view
 from annotator.review.services import Add, Dismiss, FinishNote, Redo, Reject, Undo
+from annotator.suggestions.models import Labeler
 from tests.cast import NOW, make_document, make_member, make_set, sign_in
 from tests.review.conftest import Desk, suggest
 from tests.review.test_services import do
+from tests.training.scene import make_promotion
 
 TEXT = "Chest pain since May. No chest pain now; left knee swollen. Chest\nPAIN again, took Aspirin."
 PAINS = [Span.of(0, 10), Span.of(25, 35), Span.of(60, 70)]
@@ -167,6 +169,18 @@ def test_of_each_labeler_only_the_newest_run_is_asked(desk: Desk, bob: User, sch
             labeler=labeler,
         )
     assert offered(desk, bob) == [(KNEE, "Problem", KNEE_AT.start), (ASPIRIN, "Problem", AT)]
+
+
+def test_of_a_labeler_that_another_was_promoted_over_nothing_is_offered(
+    desk: Desk, alice: User, bob: User, schema_version: SchemaVersion
+) -> None:
+    for labeler, span in (("one", PAINS[0]), ("other", KNEE_AT)):
+        found = [(span, "Problem", 0.5)]
+        suggest(desk.document, [], candidates=found, schema_version=schema_version, labeler=labeler)
+    assert len(offered(desk, bob)) == 2
+    one, other = (Labeler.objects.get(name=name) for name in ("one", "other"))
+    make_promotion(other, alice, previous=one)
+    assert offered(desk, bob) == [(KNEE, "Problem", KNEE_AT.start)]
 
 
 def test_what_a_second_reader_found_is_not_offered_where_finished_notes_reject_it_or_leave_it_out(

@@ -78,18 +78,22 @@ def test_a_line_goes_from_the_dataset_to_datasets(
     alice_client: Client, project: Project, old: Labeler, finish: Callable[[], Any]
 ) -> None:
     made = finish()
-    LabelDay.objects.create(project=project, day=NOW.date(), labeler=old, n_notes=1, n=8, n_accepted=6)
+    LabelDay.objects.create(project=project, day=NOW.date(), labeler=old, n_notes=1, n=8, n_accepted=6, n_rejected=1)
     trained = make_trained(project, build=made)
     entry = entry_of(old)
     assert (entry.n_runs, entry.n_notes, entry.n_suggestions) == (1, 1, 2)
-    assert (entry.n_decided, entry.accepted, entry.changed) == (8, 0.75, 0.25)
+    assert (entry.n_decided, entry.accepted, entry.edited, entry.rejected) == (8, 0.75, 0.125, 0.125)
     assert [(held.build.pk, held.n_spans) for held in entry.datasets] == [(made.pk, 2)]
     assert entry_of(trained).training.build == made
     shown = body(alice_client.get(url("model", old)))
     run = LabelRun.objects.get()
     assert reverse("suggestions:run", args=[project.public_id, run.public_id]) in shown
     assert reverse("builds:build", args=[project.public_id, made.public_id]) in shown
-    assert "75% taken unchanged, 25% changed or rejected" in shown
+    assert "75% taken unchanged, 12% changed, 12% rejected" in shown
+    LabelDay.objects.create(project=project, day=NOW.date(), labeler=old, note_type="old", n=2, n_accepted=0)
+    entry = entry_of(old)
+    assert (entry.n_decided, entry.accepted, entry.edited, entry.rejected) == (10, 0.6, None, None)
+    assert "60% taken unchanged, 40% changed or rejected" in body(alice_client.get(url("model", old)))
     of_trained = body(alice_client.get(url("model", trained)))
     assert f"Dataset {made.number}, First" in of_trained and "Training 1" in of_trained
 
