@@ -57,8 +57,9 @@ _STATES = word_set(
 _GENERIC = (
     word_set(
         "the a of and at in hospital clinic infirmary medical center centre health general university community "
-        "regional memorial children district county city surgery practice hospice nursing care home rehab rehabilitation school "
-        "college church pharmacy ward room rm bed floor unit bay theatre box apt flat suite icu ed er itu"
+        "regional memorial children district county city surgery practice hospice nursing care home rehab "
+        "rehabilitation school college church pharmacy ward room rm bed floor unit bay theatre box apt flat suite icu "
+        "ed er itu"
     )
     | _STREET
 )
