@@ -90,13 +90,16 @@ class Habits:
 
 
 class Dates:
-    """Moves dates by `days`. `is_day_first` says how `03/04` is read, `year` in which year a day without one lies."""
+    """Moves dates by `days`. `is_day_first` says how `03/04` is read, `year` in which year a day without one lies. A
+    date before the year `earliest`, which tells an age over 89, is not understood.
+    """
 
-    def __init__(self, *, days: int, is_day_first: bool, year: int) -> None:
+    def __init__(self, *, days: int, is_day_first: bool, year: int, earliest: int = 1) -> None:
         self._by = timedelta(days=days)
         self._days = days
         self._is_day_first = is_day_first
         self._year = year
+        self._earliest = earliest
 
     def of(self, surface: str) -> str:
         """The surface with its dates moved; '' where anything in it is not understood."""
@@ -135,7 +138,7 @@ class Dates:
         return None
 
     def _iso(self, found: re.Match[str]) -> str:
-        new = date(int(found["year"]), int(found["m"]), int(found["d"])) + self._by
+        new = self._moved(date(int(found["year"]), int(found["m"]), int(found["d"])))
         wide = len(found["m"]) == 2 or len(found["d"]) == 2
         month, day = (f"{new.month:02}", f"{new.day:02}") if wide else (str(new.month), str(new.day))
         return found["s"].join((f"{new.year:04}", month, day))
@@ -144,7 +147,7 @@ class Dates:
         is_day_first = self._reads_day_first(found)
         day, month = (found["a"], found["b"]) if is_day_first else (found["b"], found["a"])
         said = found.groupdict().get("year")
-        new = (self._day(self._year, month, day) if said is None else _date(said, month, day)) + self._by
+        new = self._moved(self._day(self._year, month, day) if said is None else _date(said, month, day))
         is_wide = "0" in (found["a"][0], found["b"][0]) or len(found["a"]) == len(found["b"]) == 2
         parts = [f"{part:02}" if is_wide else str(part) for part in (new.day, new.month)]
         if not is_day_first:
@@ -154,7 +157,8 @@ class Dates:
     def _named(self, found: re.Match[str]) -> str:
         month = str(_month_number(found["month"]))
         said = found["year"]
-        new = (self._day(self._year, month, found["d"]) if said is None else _date(said, month, found["d"])) + self._by
+        day = found["d"]
+        new = self._moved(self._day(self._year, month, day) if said is None else _date(said, month, day))
         is_tight = not found["g"].strip("-/")
         is_wide = found["d"].startswith("0") or (is_tight and len(found["d"]) == 2)
         day = f"{new.day:02}" if is_wide else str(new.day)
@@ -171,13 +175,13 @@ class Dates:
     def _month(self, found: re.Match[str]) -> str:
         said = found["year"]
         year = _full_year(said) if said else self._year
-        new = date(year, _month_number(found["month"]), _MIDDLE) + self._by
+        new = self._moved(date(year, _month_number(found["month"]), _MIDDLE))
         point = "." if found.string[found.end("month") : found.end("month") + 1] == "." else ""
         name = _month_like(new.month, found["month"]) + point
         return name + (found["h"] + found["mark"] + _year_like(new.year, said) if said else "")
 
     def _month_of_year(self, found: re.Match[str]) -> str:
-        new = date(int(found["year"]), int(found["m"]), _MIDDLE) + self._by
+        new = self._moved(date(int(found["year"]), int(found["m"]), _MIDDLE))
         parts = [f"{new.month:02}" if len(found["m"]) == 2 else str(new.month), f"{new.year:04}"]
         if found.start("year") < found.start("m"):
             parts.reverse()
@@ -187,21 +191,26 @@ class Dates:
         digits = found["packed"]
         year = int(digits[:4])
         if 1900 <= year <= 2100:
-            return f"{date(year, int(digits[4:6]), int(digits[6:])) + self._by:%Y%m%d}"
+            return f"{self._moved(date(year, int(digits[4:6]), int(digits[6:]))):%Y%m%d}"
         first, second, year = int(digits[:2]), int(digits[2:4]), int(digits[4:])
         is_day_first = first > 12 or (self._is_day_first and second <= 12)
         day, month = (first, second) if is_day_first else (second, first)
-        new = date(year, month, day) + self._by
+        new = self._moved(date(year, month, day))
         return f"{new:%d%m%Y}" if is_day_first else f"{new:%m%d%Y}"
 
     def _only_year(self, found: re.Match[str]) -> str:
-        return f"{(date(int(found['year']), 7, 2) + self._by).year:04}"
+        return f"{self._moved(date(int(found['year']), 7, 2)).year:04}"
 
     def _weekday(self, found: re.Match[str]) -> str:
         said = found["weekday"]
         number = next(n for n, name in enumerate(DAYS) if name.startswith(said[:3].casefold()))
         name = DAYS[(number + self._days) % 7]
         return _case_like(name if said.casefold().endswith("day") else name[:3], said)
+
+    def _moved(self, day: date) -> date:
+        if day.year < self._earliest:
+            raise ValueError("a date that tells an age over 89")
+        return day + self._by
 
     def _reads_day_first(self, found: re.Match[str]) -> bool:
         first, second = int(found["a"]), int(found["b"])

@@ -17,6 +17,7 @@ from annotator.core.spans import Span
 from annotator.core.surfaces import normal_surface
 from annotator.core.surrogate_dates import WEEKDAY, Dates, Habits
 from annotator.core.surrogate_forms import (
+    OLDEST,
     age_like,
     contact_like,
     is_generic,
@@ -78,7 +79,10 @@ class Surrogates:
         habits = Habits.of(surface for kind, surface in known if kind == "date")
         told = habits.n_day_first - habits.n_month_first
         self._dates = Dates(
-            days=self.days, is_day_first=told > 0 if told else is_day_first, year=habits.year or _SOME_YEAR
+            days=self.days,
+            is_day_first=told > 0 if told else is_day_first,
+            year=habits.year or _SOME_YEAR,
+            earliest=max(habits.years, default=OLDEST + 1) - OLDEST,
         )
 
     def of(self, kind: str, surface: str) -> str:
