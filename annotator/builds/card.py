@@ -8,6 +8,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from annotator.builds.formats import FORMATS
+from annotator.builds.risk import risk_context
 
 # What is counted by part, and what the card calls it.
 _TABLES = (("labels", "label"), ("relations", "relation"), ("document_labels", "label of the note"))
@@ -51,6 +52,7 @@ def render_card(manifest: dict[str, Any]) -> str:
         "gaps": list(_gaps(manifest)),
         "left_out": [{"reason": reason, "count": n} for reason, n in manifest["left_out"].items() if n],
         "losses": loss_rows(manifest),
+        **(risk_context(risk) if (risk := manifest.get("deidentification")) else {}),
     }
     return render_to_string("builds/card.md", context).strip() + "\n"
 

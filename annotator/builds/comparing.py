@@ -90,7 +90,9 @@ class LabelCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BuildDifferences:
-    """`notes` is None where one of them has no index: its files were purged, or it was built before there were any."""
+    """`notes` is None where one of them has no index: its files were purged, or it was built before there were any; and
+    where their notes have other ids, since identifiers are replaced.
+    """
 
     settings: tuple[Setting, ...]
     labels: tuple[LabelCount, ...]
@@ -104,7 +106,7 @@ def compare_builds(*, before: DatasetBuild, after: DatasetBuild, first: int = 0,
     """
     old, new = before.manifest, after.manifest
     notes = None
-    if before.files_removed_at is None and after.files_removed_at is None:
+    if before.files_removed_at is None and after.files_removed_at is None and _key(old) == _key(new):
         try:
             notes = note_differences(
                 read_index(build_folder(before)), read_index(build_folder(after)), first=first, n=n
@@ -112,6 +114,11 @@ def compare_builds(*, before: DatasetBuild, after: DatasetBuild, first: int = 0,
         except FileNotFoundError:
             notes = None
     return BuildDifferences(settings=tuple(_settings(old, new)), labels=tuple(_labels(old, new)), notes=notes)
+
+
+def _key(manifest: Mapping[str, Any]) -> str | None:
+    """What its notes' ids follow from; None where they are the notes' own."""
+    return manifest.get("deidentification", {}).get("key")
 
 
 def note_differences(before: Iterable[str], after: Iterable[str], *, first: int = 0, n: int = 50) -> NoteDifferences:

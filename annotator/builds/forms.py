@@ -12,9 +12,13 @@ from annotator.accounts.models import User
 from annotator.builds.criteria import STATES, STREAMS, FilterError, Filters
 from annotator.builds.formats import DEFAULT_FORMATS, FORMATS, missing_package
 from annotator.builds.options import (
+    KEEP,
     LARGEST_WINDOW,
     LONGEST_LICENCE,
+    OWN,
     PARTS,
+    REPLACE,
+    SHARED,
     SMALLEST_WINDOW,
     BuildOptions,
     OptionError,
@@ -96,6 +100,17 @@ class BuildForm(forms.Form):
         max_length=LONGEST_LICENCE,
         help_text="What the notes' owner allows. It stands on the dataset's card.",
     )
+    identifiers = forms.ChoiceField(
+        label="Names, dates and whatever else names a person",
+        choices=[(KEEP, "Keep them"), (REPLACE, "Replace them by surrogates")],
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    same_surrogates = forms.BooleanField(
+        label="Same surrogates as in this project's other datasets",
+        required=False,
+        help_text="Who has two of them can then join what they say of a patient. Otherwise nobody can, not even here.",
+    )
     states = forms.MultipleChoiceField(
         label="How they were finished",
         required=False,
@@ -175,7 +190,8 @@ class BuildForm(forms.Form):
         options = default_options(is_locked=is_locked)
         shares = dict(zip(PARTS, options.shares, strict=True))
         given = {"name": name, "formats": list(DEFAULT_FORMATS), "window": options.window, "seed": options.seed}
-        return given | {"template": options.template, "stratified": options.is_stratified} | shares
+        given |= {"template": options.template, "stratified": options.is_stratified, "identifiers": options.identifiers}
+        return given | shares
 
     @staticmethod
     def filled(name: str, formats: Sequence[str], options: BuildOptions) -> dict[str, Any]:
@@ -193,11 +209,14 @@ class BuildForm(forms.Form):
             "stratified": options.is_stratified,
             "keep_twins": options.keeps_twins,
             "licence": options.licence,
+            "identifiers": options.identifiers,
+            "same_surrogates": options.surrogates == SHARED,
             **{name: getattr(options.filters, name) or None for name in FILTERS},
         }
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
+        identifiers = data.get("identifiers") or KEEP
         if all(data.get(field) is not None for field in (*PARTS, "window", "seed")):
             try:
                 data["options"] = BuildOptions(
@@ -211,6 +230,9 @@ class BuildForm(forms.Form):
                     is_stratified=data.get("stratified", False),
                     keeps_twins=data.get("keep_twins", False),
                     licence=" ".join(data.get("licence", "").split()),
+                    identifiers=identifiers,
+                    # Ticked beside *Keep them* it says nothing.
+                    surrogates=SHARED if identifiers == REPLACE and data.get("same_surrogates") else OWN,
                     filters=Filters(
                         states=tuple(data.get("states", ())),
                         streams=tuple(data.get("streams", ())),

@@ -14,13 +14,27 @@ from annotator.builds.selectors import Readiness
 from annotator.builds.splits import group_of
 from annotator.builds.twins import NO_TWINS, Twins
 from annotator.core import prompting
+from annotator.core.identifiers import without_identifiers
 from annotator.projects.models import Project, SchemaVersion
 
 MANIFEST_FORM = "marginalia-dataset-1"
 _LASTING = (
     *("form", "number", "project", "template_sha256", "formats", "offsets", "options", "parts", "n_notes", "n_spans"),
-    *("provenance", "certificates", "left_out", "losses", "checks", "files", "data_sha256", "twins", "test_set"),
+    *(
+        "provenance",
+        "certificates",
+        "left_out",
+        "losses",
+        "checks",
+        "files",
+        "data_sha256",
+        "twins",
+        "test_set",
+        "deidentification",
+    ),
 )
+# Why a note is not in a dataset whose identifiers are replaced.
+LEFTOVERS = "in which identifiers of the patient stand that nobody marked"
 
 
 class Tally:
@@ -41,7 +55,9 @@ class Tally:
         self.twins = twins
         self.test_set = test_set
         labels = options.filters.labels
-        self.schema = schema_version.schema.only(labels) if labels else schema_version.schema
+        schema = schema_version.schema.only(labels) if labels else schema_version.schema
+        self.schema = without_identifiers(schema) if options.replaces_identifiers else schema
+        self.n_leftover = 0
         self.n_near_locked = 0
         self.documents: list[str] = []
         self.n_changed = 0
@@ -60,13 +76,14 @@ class Tally:
         self.parts_of_patient: dict[str, set[str]] = {}
         self.parts_of_text: dict[bytes, int] = {}  # a bit a part: there is one for every text
 
-    def add(self, note: NoteRecord, part: str) -> None:
-        self.documents.append(note.public_id)
+    def add(self, note: NoteRecord, part: str, *, stored: NoteRecord) -> None:
+        """Count a note as it goes out; `stored` has its own ids and text."""
+        self.documents.append(stored.public_id)
         self.notes[part] += 1
-        self.n_without_patient += not note.patient_id
-        group = group_of(patient_id=note.patient_id, external_id=note.id)
+        self.n_without_patient += not stored.patient_id
+        group = group_of(patient_id=stored.patient_id, external_id=stored.id)
         self.parts_of_patient.setdefault(group, set()).add(part)
-        digest = bytes.fromhex(note.sha256)[:16]
+        digest = bytes.fromhex(stored.sha256)[:16]
         self.parts_of_text[digest] = self.parts_of_text.get(digest, 0) | 1 << PARTS.index(part)
         self.relations[part].update(relation.type for relation in note.relations)
         self.values[part].update((found.name, found.value) for found in note.document_labels)
@@ -107,7 +124,7 @@ def manifest_of(
         "schema": {
             "number": schema_version.number,
             "digest": schema_version.digest,
-            "definition": tally.schema.to_json() if tally.options.filters.labels else schema_version.definition,
+            "definition": _definition(tally),
         },
         "template_sha256": prompting.template_digest(tally.options.template),
         "formats": sorted(formats),
@@ -152,6 +169,11 @@ def manifest_of(
         "evidence": dict(evidence),
         "checks": _checks(tally),
     }
+
+
+def _definition(tally: Tally) -> dict[str, Any]:
+    is_narrowed = tally.options.filters.labels or tally.options.replaces_identifiers
+    return tally.schema.to_json() if is_narrowed else tally.schema_version.definition
 
 
 def reduced_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,6 +225,7 @@ def _provenance(tally: Tally) -> dict[str, Any]:
 
 def _left_out(tally: Tally) -> dict[str, int]:
     """Notes that are not in the dataset, by reason."""
+    leftovers = {LEFTOVERS: tally.n_leftover} if tally.options.replaces_identifiers else {}
     return {
         "not submitted": tally.ready.n_unsubmitted,
         "waiting for another reader": tally.ready.n_unread,
@@ -212,6 +235,7 @@ def _left_out(tally: Tally) -> dict[str, int]:
         **tally.ready.n_filtered,
         "near-duplicates of the locked test set": tally.n_near_locked,
         "reopened while the dataset was written": tally.n_changed,
+        **leftovers,
     }
 
 

@@ -8,11 +8,15 @@ from typing import Any
 
 from annotator.builds.criteria import Filters
 from annotator.core.chunks import OVERLAP, WINDOW
+from annotator.core.identifiers import LABEL
 from annotator.core.prompting import FULL, TEMPLATES
 
 PARTS = ("train", "dev", "test")
 SMALLEST_WINDOW, LARGEST_WINDOW = 200, 8000
 LONGEST_LICENCE = 200
+# What is made of identifiers, and whose surrogates stand for them: this dataset's alone, or the project's.
+KEEP, REPLACE = "keep", "replace"
+OWN, SHARED = "own", "project"
 
 
 class OptionError(ValueError):
@@ -28,7 +32,9 @@ class BuildOptions:
     such notes are left out. `has_comments`: what readers wrote about notes goes out too, in formats that hold it. It is
     asked for, since people write freely there, names too. `is_human_only`: notes in which certificates have accepted
     spans are left out. `is_stratified`: labels are spread over the parts. `keeps_twins`: near-duplicates stay in one
-    part. `licence` is what the notes' owner allows, in their words. Raises OptionError.
+    part. `licence` is what the notes' owner allows, in their words. `identifiers`: KEEP, or REPLACE them by
+    surrogates, of a key that nobody keeps (`surrogates` is OWN) or the project's (SHARED), by which two datasets have
+    the same for a patient. Raises OptionError.
     """
 
     seed: int = 0
@@ -41,12 +47,18 @@ class BuildOptions:
     is_stratified: bool = False
     keeps_twins: bool = False
     licence: str = ""
+    identifiers: str = KEEP
+    surrogates: str = OWN
     filters: Filters = field(default_factory=Filters)
 
     @property
     def overlap(self) -> int:
         """Code points that a window shares with the one before: the labeler's, less where the window is small."""
         return min(OVERLAP, self.window // 2)
+
+    @property
+    def replaces_identifiers(self) -> bool:
+        return self.identifiers == REPLACE
 
     def __post_init__(self) -> None:
         if len(self.shares) != len(PARTS) or min(self.shares) < 0 or sum(self.shares) != 100:
@@ -60,9 +72,21 @@ class BuildOptions:
             raise OptionError(f"seed is {self.seed}: 0 to {2**31 - 1} is wanted")
         if len(self.licence) > LONGEST_LICENCE or self.licence != " ".join(self.licence.split()):
             raise OptionError(f"the licence is one line of {LONGEST_LICENCE} characters at most")
+        if self.identifiers not in (KEEP, REPLACE) or self.surrogates not in (OWN, SHARED):
+            raise OptionError(f"identifiers are {KEEP} or {REPLACE}, surrogates {OWN} or {SHARED}")
+        if not self.replaces_identifiers:
+            if self.surrogates != OWN:
+                raise OptionError("surrogates are for datasets whose identifiers are replaced")
+            return
+        if self.has_comments:
+            raise OptionError("comments quote what people like: a dataset without identifiers has none")
+        if LABEL in self.filters.labels:
+            raise OptionError(f"a dataset without identifiers has no spans of the label {LABEL}")
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        # Not said of datasets that keep identifiers, so that their bytes are those of before there was such a thing.
+        replaced = {"identifiers": self.identifiers, "surrogates": self.surrogates}
+        return (replaced if self.replaces_identifiers else {}) | {
             "seed": self.seed,
             "shares": dict(zip(PARTS, self.shares, strict=True)),
             "window": self.window,
@@ -91,6 +115,8 @@ class BuildOptions:
             is_stratified=data.get("stratified", False),
             keeps_twins=data.get("keep_twins", False),
             licence=data.get("licence", ""),
+            identifiers=data.get("identifiers", KEEP),
+            surrogates=data.get("surrogates", OWN),
             filters=Filters.from_json(data.get("filters", {})),
         )
 

@@ -12,7 +12,9 @@ from annotator.builds.selectors import Readiness
 from annotator.builds.twins import NO_TWINS
 from annotator.builds.writing import ready_for
 from annotator.core.chart import Segment, segments
+from annotator.core.identifiers import LABEL, has_identifiers
 from annotator.projects.models import Project
+from annotator.projects.selectors import current_schema
 
 _KINDS = ("done", "running", "waiting")  # of the bar's parts, for PARTS
 
@@ -39,13 +41,14 @@ class Preview:
 def preview_build(*, project: Project, options: BuildOptions, has_worker: bool) -> Preview:
     """Near-duplicates are looked for when it is written: that reads every text. A few queries."""
     ready = ready_for(project=project, options=options)
+    has_label = not options.replaces_identifiers or has_identifiers(current_schema(project).schema)
     # Parts are as large whether labels are spread or not; to spread them takes reading every label.
     plain = replace(options, is_stratified=False)
     placed, test_set = place_groups(project=project, sets=ready.sets, options=plain, twins=NO_TWINS)
     sizes = Counter(placed.values())
     return Preview(
         n_ready=ready.n_ready,
-        checks=tuple(_checks(ready, options, sizes, test_set, has_worker)),
+        checks=tuple(_checks(ready, options, sizes, test_set, has_worker, has_label)),
         parts=segments([(kind, part.title(), sizes[part]) for part, kind in zip(PARTS, _KINDS, strict=True)]),
     )
 
@@ -56,6 +59,7 @@ def _checks(
     sizes: Counter[str],
     test_set: Mapping[str, int] | None,
     has_worker: bool,
+    has_label: bool,
 ) -> list[Check]:
     n_unnamed = sum(1 for found in ready.sets if not found.patient_id)
     checks = _readiness_checks(ready)
@@ -75,6 +79,8 @@ def _checks(
         if options.keeps_twins:
             why = "They will stay in one part."
         checks.append(Check("later", "Near-duplicates are looked for as it is written", None, why))
+    if options.replaces_identifiers:
+        checks += _identifier_checks(ready.n_ready, has_label)
     if n_unnamed:
         why = "Each counts as a patient of its own, so one patient could be in two parts."
         checks.append(Check("warn", "Notes name no patient", n_unnamed, why))
@@ -86,6 +92,21 @@ def _checks(
     if not has_worker:
         checks.append(Check("warn", "No worker is running", why="The build will wait until one is started."))
     return checks
+
+
+def _identifier_checks(n_ready: int, has_label: bool) -> list[Check]:
+    if not has_label:
+        why = "Labelers and readers mark what names a person with it, and what is marked is replaced."
+        return [Check("bad", f"The schema has no label {LABEL}", why=why)]
+    if not n_ready:
+        return []
+    why = (
+        "A note in which a patient's name or number still stands is left out. What nobody found stays: see the report."
+    )
+    return [
+        Check("ok", "Identifiers are looked for and decided", n_ready),
+        Check("later", "What is left of them is looked for as it is written", why=why),
+    ]
 
 
 def _readiness_checks(ready: Readiness) -> list[Check]:

@@ -13,9 +13,13 @@ from annotator.builds.criteria import STATES, STREAMS, FilterError, Filters
 from annotator.builds.formats import DEFAULT_FORMATS, FORMATS
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import (
+    KEEP,
     LARGEST_WINDOW,
     LONGEST_LICENCE,
+    OWN,
     PARTS,
+    REPLACE,
+    SHARED,
     SMALLEST_WINDOW,
     BuildOptions,
     OptionError,
@@ -113,6 +117,14 @@ class NewBuildSerializer(StrictSerializer):
     licence = serializers.CharField(
         default="", allow_blank=True, max_length=LONGEST_LICENCE, help_text="What the notes' owner allows."
     )
+    identifiers = serializers.ChoiceField(
+        [KEEP, REPLACE], default=KEEP, help_text="Replace what names a person by surrogates; comments and metadata go."
+    )
+    surrogates = serializers.ChoiceField(
+        [OWN, SHARED],
+        default=OWN,
+        help_text="Of a key that nobody keeps, or the same as in the project's other datasets.",
+    )
     filters = FiltersSerializer(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -130,6 +142,8 @@ class NewBuildSerializer(StrictSerializer):
                 is_stratified=attrs["stratified"],
                 keeps_twins=attrs["keep_twins"],
                 licence=" ".join(attrs["licence"].split()),
+                identifiers=attrs["identifiers"],
+                surrogates=attrs["surrogates"],
                 filters=_filters(attrs.get("filters", {})),
             )
         except (OptionError, FilterError) as error:
@@ -172,6 +186,8 @@ class BuildOptionsSerializer(serializers.Serializer):
     stratified = serializers.BooleanField(default=False)
     keep_twins = serializers.BooleanField(default=False)
     licence = serializers.CharField(allow_blank=True, default="")
+    identifiers = serializers.CharField(default=KEEP)
+    surrogates = serializers.CharField(default=OWN)
     filters = ChosenFiltersSerializer(default=dict)
 
 

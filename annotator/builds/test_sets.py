@@ -12,6 +12,7 @@ from annotator.audit.services import record_event
 from annotator.builds.folders import build_folder
 from annotator.builds.index import groups_in
 from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
+from annotator.builds.options import BuildOptions
 from annotator.builds.splits import TEST, group_digest
 from annotator.projects.models import Project
 from annotator.projects.services import lock_projects
@@ -34,6 +35,8 @@ def lock_test_set(*, build: DatasetBuild, actor: User, now: datetime) -> LockedT
         raise LockRefused("a test set is locked already: unlock it first")
     if build.files_removed_at is not None or not build.manifest:
         raise LockRefused("this dataset has no files")
+    if BuildOptions.from_json(build.options).replaces_identifiers:
+        raise LockRefused("this dataset names no patient: lock the test set of one that keeps identifiers")
     try:
         digests = sorted(set(groups_in(build_folder(build), TEST)))
     except FileNotFoundError:

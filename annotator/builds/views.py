@@ -21,8 +21,9 @@ from annotator.builds.forms import BuildForm
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions, default_options
 from annotator.builds.preview import Preview, preview_build
+from annotator.builds.risk import risk_context
 from annotator.builds.selectors import builds_of, locked_test_set, readers_of, revoked_under
-from annotator.builds.writing import MANIFEST, BuildRefused
+from annotator.builds.writing import MANIFEST, RISK, BuildRefused
 from annotator.core.wording import sentence
 from annotator.documents.selectors import note_types, type_key
 from annotator.jobs.models import Job
@@ -305,4 +306,5 @@ def _tables(manifest: dict[str, Any]) -> dict[str, Any]:
             for label in parts["train"]["labels"]
         ],
         "loss_rows": loss_rows(manifest),
+        **({"risk_name": RISK} | risk_context(risk) if (risk := manifest.get("deidentification")) else {}),
     }

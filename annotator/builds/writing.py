@@ -7,21 +7,25 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from annotator.builds.card import render_card
+from annotator.builds.deidentifying import Deidentifier
 from annotator.builds.formats import FORMATS, Writer, missing_package
 from annotator.builds.formats.lines import new_file
+from annotator.builds.identified import only_settled
 from annotator.builds.index import INDEX, IndexWriter
-from annotator.builds.manifest import Tally, manifest_of
+from annotator.builds.manifest import LEFTOVERS, Tally, manifest_of
 from annotator.builds.options import BuildOptions
 from annotator.builds.placing import Placed, Progress, place_notes
 from annotator.builds.records import BuildContext, FormatError, NoteRecord
+from annotator.builds.risk import render_risk
 from annotator.builds.selectors import Readiness, note_pages, readiness
 from annotator.builds.splits import group_digest, group_of
+from annotator.core.identifiers import LABEL, has_identifiers
 from annotator.core.schema import Schema
 from annotator.core.spans import SpanError, checked_surface
 from annotator.projects.models import Project
@@ -29,6 +33,8 @@ from annotator.projects.selectors import current_schema
 
 MANIFEST = "manifest.json"
 CARD = "README.md"
+# What is known of identifiers that may be left, in words and for programs.
+RISK, RISK_DATA = "deidentification.md", "deidentification.json"
 PHASE = "Writing notes"
 
 
@@ -57,8 +63,8 @@ def write_folder(
 ) -> Written:
     """Write the dataset into the new folder `out`. Nothing remains of it on any exception.
 
-    The same notes, annotations, schema and arguments give the same bytes. `progress` is told after every page of notes.
-    Raises BuildRefused.
+    The same notes, annotations, schema and arguments give the same bytes, but for surrogates of a key that is kept
+    nowhere. `progress` is told after every page of notes. Raises BuildRefused.
     """
     check_formats(formats)
     schema_version = current_schema(project)
@@ -67,6 +73,10 @@ def write_folder(
     refuse_empty(ready)
     out.mkdir(mode=0o700)
     try:
+        replacing: Deidentifier | None = None
+        if options.replaces_identifiers:
+            replacing = Deidentifier(project=project, options=options, sets=ready.sets)
+            ready = replace(ready, sets=replacing.in_order(ready.sets))
         placed = place_notes(project=project, sets=ready.sets, options=options, folder=out, progress=progress)
         tally = Tally(
             ready=ready,
@@ -75,18 +85,33 @@ def write_folder(
             twins=placed.twins,
             test_set=placed.test_set,
         )
-        n_rows = _write_files(project=project, tally=tally, placed=placed, formats=formats, out=out, progress=progress)
+        n_rows = _write_files(
+            project=project,
+            tally=tally,
+            placed=placed,
+            replacing=replacing,
+            formats=formats,
+            out=out,
+            progress=progress,
+        )
         n_indexed = n_rows.pop(INDEX)
         manifest = manifest_of(
             project=project, name=name, number=number, tally=tally, formats=formats, evidence=evidence
         )
         _refuse_blocked(manifest["checks"])
+        risk = replacing.risk.report(options=options, key=replacing.fingerprint) if replacing else None
+        if risk is not None:
+            manifest["deidentification"] = risk | {"leftovers": _counts(risk["leftovers"])}
         manifest["files"] = [_file_facts(out / file, n) for file, n in sorted(n_rows.items())]
         manifest["data_sha256"] = _digest_of(manifest["files"])
         manifest["files"].append(_file_facts(out / INDEX, n_indexed))
+        if risk is not None:
+            for file, text in ((RISK, render_risk(risk)), (RISK_DATA, _json(risk))):
+                _write_text(out / file, text)
+                manifest["files"].append(_file_facts(out / file, None))
         _write_text(out / CARD, render_card(manifest))
         manifest["files"].append(_file_facts(out / CARD, None))
-        _write_text(out / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+        _write_text(out / MANIFEST, _json(manifest))
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
         raise
@@ -110,7 +135,13 @@ def check_formats(formats: Sequence[str]) -> None:
 
 
 def check_labels(schema: Schema, options: BuildOptions) -> None:
-    """Raises BuildRefused where the options ask for a label that the schema does not have."""
+    """Raises BuildRefused where the options ask for a label that the schema does not have, or to replace identifiers
+    for which it has none.
+    """
+    if options.replaces_identifiers and not has_identifiers(schema):
+        raise BuildRefused(f"the schema has no label {LABEL}, so that nobody has looked for identifiers yet")
+    if options.replaces_identifiers and len(schema.label_names) == 1:
+        raise BuildRefused(f"the schema has no label but {LABEL}: without identifiers nothing would be left")
     n_unknown = len(set(options.filters.labels) - set(schema.label_names))
     if n_unknown:
         raise BuildRefused(f"{n_unknown} of the labels are not the schema's: {', '.join(schema.label_names)} are")
@@ -118,12 +149,13 @@ def check_labels(schema: Schema, options: BuildOptions) -> None:
 
 def ready_for(*, project: Project, options: BuildOptions) -> Readiness:
     """The notes that go into a dataset with these options."""
-    return readiness(
+    ready = readiness(
         project=project,
         annotator=options.annotator,
         is_human_only=options.is_human_only,
         filters=options.filters,
     )
+    return only_settled(project=project, ready=ready) if options.replaces_identifiers else ready
 
 
 def refuse_empty(ready: Readiness) -> None:
@@ -152,6 +184,7 @@ def _write_files(
     project: Project,
     tally: Tally,
     placed: Placed,
+    replacing: Deidentifier | None,
     formats: Sequence[str],
     out: Path,
     progress: Progress | None,
@@ -165,24 +198,19 @@ def _write_files(
     except FormatError as error:
         raise BuildRefused(str(error)) from error
     sets = tally.ready.sets
-    labels = tally.options.filters.labels
     index = IndexWriter(folder=out)
     n_rows: dict[str, int | None] = {}
     n_read = 0
     for page in note_pages(project=project, sets=sets):
         for note in page:
-            if tally.options.is_human_only and any(found.certificate for found in note.spans):
-                tally.n_certified += 1  # accepted since the build began
-                continue
-            _check_spans(note)
             group = group_of(patient_id=note.patient_id, external_id=note.id)
             part = placed.parts.get(group)
-            if part is None:
-                tally.n_near_locked += 1
+            kept = _as_it_goes_out(note, group, part, tally, replacing)
+            if part is None or kept is None:
                 continue
-            kept = note.only(labels) if labels else note
-            tally.add(kept, part)
-            index.add(note=kept, part=part, group=group_digest(project=project.public_id, group=group))
+            name = replacing.group(group) if replacing else group_digest(project=project.public_id, group=group)
+            tally.add(kept, part, stored=note)
+            index.add(note=kept, part=part, group=name)
             for writer in writers.values():
                 writer.add(note=kept, part=part)
         n_read += len(page)
@@ -195,7 +223,31 @@ def _write_files(
     n_rows[INDEX] = index.close()
     if not n_read:
         raise BuildRefused("every note was reopened while the dataset was being written")
+    if tally.n_leftover and not tally.notes:
+        raise BuildRefused(f"no note can go out: {tally.n_leftover} {LEFTOVERS}")
     return n_rows
+
+
+def _as_it_goes_out(
+    note: NoteRecord, group: str, part: str | None, tally: Tally, replacing: Deidentifier | None
+) -> NoteRecord | None:
+    """The note as the files have it; None, and counted, where it is in none after all."""
+    if tally.options.is_human_only and any(found.certificate for found in note.spans):
+        tally.n_certified += 1  # accepted since the build began
+        return None
+    _check_spans(note)
+    if part is None:
+        tally.n_near_locked += 1
+        return None
+    given: NoteRecord | None = note
+    if replacing is not None:
+        given = replacing.replaced(note, group)
+        if given is None:
+            tally.n_leftover += 1
+            return None
+        _check_spans(given)
+    labels = tally.options.filters.labels
+    return given.only(labels) if given is not None and labels else given
 
 
 def _check_spans(note: NoteRecord) -> None:
@@ -219,6 +271,15 @@ def _file_facts(path: Path, n_rows: int | None) -> dict[str, Any]:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {"name": path.name, "sha256": digest, "n_bytes": path.stat().st_size, "n_rows": n_rows}
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+
+
+def _counts(found: Mapping[str, Any]) -> dict[str, int]:
+    """The counts of it, without the notes, which the report names."""
+    return {name: n for name, n in found.items() if name != "notes"}
 
 
 def _digest_of(files: Sequence[dict[str, Any]]) -> str:

@@ -16,6 +16,7 @@ from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.projects.models import Project
 from tests.api.scene import Api, assert_problem
+from tests.builds.identified import make_identified
 from tests.builds.scene import annotate
 from tests.cast import NOW, make_document
 
@@ -56,6 +57,22 @@ def test_a_dataset_is_asked_for_with_filters(api: Api) -> None:
     assert options["filters"]["note_types"] == [type_key("ED")]
     assert (options["licence"], options["stratified"], options["keep_twins"]) == ("CC BY 4.0", True, True)
     assert options["shares"] == {"train": 80, "dev": 10, "test": 10}
+
+
+def test_a_dataset_without_identifiers_is_asked_for(api: Api, project: Project, bob: User) -> None:
+    make_identified(project, bob)
+    made = api.post("./builds/", {"name": "N", "identifiers": "replace", "surrogates": "project"})
+    assert made.status_code == 201, made.content
+    assert (made.json()["options"]["identifiers"], made.json()["options"]["surrogates"]) == ("replace", "project")
+    plain = api.post("./builds/", {"name": "N"}).json()["options"]
+    assert (plain["identifiers"], plain["surrogates"]) == ("keep", "own")
+    for wrong in ({"identifiers": "hide"}, {"surrogates": "project"}, {"identifiers": "replace", "comments": True}):
+        assert api.post("./builds/", {"name": "N", **wrong}).status_code == 400
+
+
+@pytest.mark.usefixtures("notes")
+def test_identifiers_that_nobody_looked_for_cannot_be_replaced(api: Api) -> None:
+    assert_problem(api.post("./builds/", {"name": "N", "identifiers": "replace"}), 422, "refused")
 
 
 @pytest.mark.usefixtures("notes")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any, cast
@@ -13,12 +14,14 @@ from django.utils import timezone
 from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
 from annotator.builds import formats
+from annotator.builds.manifest import reduced_manifest
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
 from annotator.jobs.models import Job
 from annotator.jobs.services import record_beat, run_job
 from annotator.projects.models import Project
+from tests.builds.identified import make_identified
 from tests.builds.scene import annotate, make_scene
 from tests.cast import NOW, make_document, sign_in
 
@@ -322,3 +325,90 @@ def test_an_annotator_may_not_build(client: Client, done: DatasetBuild, bob: Use
     assert client.get(url("builds", done.project.public_id)).status_code == 403
     assert client.get(url("download", done.project.public_id, done.public_id, "train.jsonl")).status_code == 403
     assert client.post(url("create", done.project.public_id), FORM).status_code == 403
+
+
+def test_replacing_identifiers_is_asked_for_in_plain_words(
+    dana_client: Client, project: Project, bob: User, dana: User
+) -> None:
+    make_identified(project, bob)
+    page = body(dana_client.get(url("new", project.public_id)))
+    assert '<input type="radio" name="identifiers" value="keep"' in page
+    assert "A report says what may be left" in page
+    asked = {**FORM, "identifiers": "replace", "train": 100, "dev": 0, "test": 0}
+    checks = body(dana_client.get(url("new", project.public_id), asked, headers=HTMX))
+    assert "Identifiers are looked for and decided" in checks
+    assert "whose identifiers no labeler has looked for" in checks
+    refused = dana_client.post(url("create", project.public_id), {**asked, "comments": "on"})
+    assert refused.status_code == 422
+    assert "Comments quote what people like" in body(refused)
+    made = dana_client.post(url("create", project.public_id), {**asked, "same_surrogates": "on"})
+    assert made.status_code == 303
+    build = DatasetBuild.objects.get()
+    assert (build.options["identifiers"], build.options["surrogates"]) == ("replace", "project")
+    assert AuditEvent.objects.get(verb="build.create").detail["options"]["identifiers"] == "replace"
+    like = body(dana_client.get(url("new", project.public_id), {"like": build.public_id}))
+    assert re.search(r'name="identifiers" value="replace"[^>]*checked', like)
+    assert re.search(r'name="same_surrogates"[^>]*checked', like)
+
+
+def test_surrogates_beside_keeping_them_say_nothing(dana_client: Client, project: Project, bob: User) -> None:
+    make_scene(project, bob)
+    asked = {**FORM, "identifiers": "keep", "same_surrogates": "on"}
+    assert dana_client.post(url("create", project.public_id), asked).status_code == 303
+    assert "surrogates" not in DatasetBuild.objects.get().options
+
+
+def test_a_schema_without_the_label_is_refused(dana_client: Client, project: Project, bob: User) -> None:
+    make_scene(project, bob)
+    response = dana_client.post(url("create", project.public_id), {**FORM, "identifiers": "replace"})
+    assert response.status_code == 422
+    assert "The schema has no label Identifier" in body(response)
+
+
+def test_the_page_says_what_may_be_left(
+    client: Client, dana_client: Client, project: Project, alice: User, bob: User, dana: User, builds_dir: Path
+) -> None:
+    documents = make_identified(project, bob)
+    options = BuildOptions(shares=(50, 0, 50), identifiers="replace", surrogates="project")
+    builds = []
+    for _ in range(2):
+        made = create_build(project=project, name="N", formats=["jsonl"], options=options, actor=dana, now=NOW)
+        run_job(job_id=made.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
+        builds.append(DatasetBuild.objects.get(pk=made.pk))
+    made = builds[1]
+    assert set(made.documents.all()) == set(documents)
+    page = body(dana_client.get(url("build", project.public_id, made.public_id)))
+    assert "17 in 3 notes of 2 patients" in page
+    assert "What nobody found is still there." in page
+    assert url("download", project.public_id, made.public_id, "deidentification.md") in page
+    got = dana_client.get(url("download", project.public_id, made.public_id, "deidentification.json"))
+    assert json.loads(b"".join(got.streaming_content))["n_notes"] == 3
+    compared = body(dana_client.get(url("compare", project.public_id, made.public_id)))
+    assert "each note is in both" in compared
+    sign_in(client, alice)
+    locked = client.post(url("lock", project.public_id, made.public_id))
+    assert locked.status_code == 409
+    assert "names no patient" in body(locked)
+    assert "Lock this test set" not in body(locked)
+
+
+def test_datasets_with_other_keys_are_compared_by_their_counts(
+    dana_client: Client, project: Project, bob: User, dana: User
+) -> None:
+    make_identified(project, bob)
+    for _ in range(2):
+        options = BuildOptions(identifiers="replace")
+        made = create_build(project=project, name="N", formats=["jsonl"], options=options, actor=dana, now=NOW)
+        run_job(job_id=made.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
+    compared = body(dana_client.get(url("compare", project.public_id, made.public_id)))
+    assert "the notes have other ids in it" in compared
+
+
+def test_a_purge_leaves_counts_of_what_was_replaced(project: Project, bob: User, dana: User) -> None:
+    make_identified(project, bob)
+    options = BuildOptions(identifiers="replace")
+    made = create_build(project=project, name="N", formats=["jsonl"], options=options, actor=dana, now=NOW)
+    run_job(job_id=made.job.pk, work=lambda job: write_build(job=job, clock=lambda: NOW), clock=lambda: NOW)
+    kept = reduced_manifest(DatasetBuild.objects.get(pk=made.pk).manifest)
+    assert kept["deidentification"]["kinds"]["name"] == 6
+    assert "notes" not in kept["deidentification"]["leftovers"]

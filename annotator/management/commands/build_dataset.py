@@ -10,7 +10,7 @@ from django.utils import timezone
 from annotator.accounts.selectors import user_named
 from annotator.builds.criteria import STATES, STREAMS, FilterError, Filters
 from annotator.builds.formats import FORMATS
-from annotator.builds.options import PARTS, BuildOptions, OptionError, default_options
+from annotator.builds.options import KEEP, OWN, PARTS, REPLACE, SHARED, BuildOptions, OptionError, default_options
 from annotator.builds.selectors import locked_test_set
 from annotator.builds.services import record_export, write_dataset
 from annotator.builds.writing import BuildRefused
@@ -41,6 +41,16 @@ class Command(BaseCommand):
             "--keep-twins", action="store_true", help="keep patients whose notes say nearly the same in one part"
         )
         parser.add_argument("--licence", default="", help="what the notes' owner allows, for the card")
+        parser.add_argument(
+            "--deidentify",
+            action="store_true",
+            help="replace identifiers by surrogates, and write a report of the risk",
+        )
+        parser.add_argument(
+            "--same-surrogates",
+            action="store_true",
+            help="with --deidentify: the same as in the project's other datasets, so that they can be joined",
+        )
         for name, known in (("state", STATES), ("stream", STREAMS)):
             parser.add_argument(
                 f"--{name}", action="append", default=[], choices=list(known), help="only such notes (may be repeated)"
@@ -128,6 +138,8 @@ def _build_options(project: Project, options: dict[str, Any]) -> BuildOptions:
         is_stratified=not options["no_stratify"],
         keeps_twins=options["keep_twins"],
         licence=" ".join(options["licence"].split()),
+        identifiers=REPLACE if options["deidentify"] else KEEP,
+        surrogates=SHARED if options["same_surrogates"] else OWN,
         filters=Filters(
             states=tuple(options["state"]),
             streams=tuple(options["stream"]),
