@@ -31,7 +31,8 @@ class Check:
 
 def why_not(*, build: DatasetBuild, kind: str, base: str) -> str:
     """Why this cannot be trained from that, with what to do; "" where it can."""
-    return next((f"{check.text}: {check.why}" for check in _blocking(build, kind, base) if check.status == "bad"), "")
+    found = next((check for check in _blocking(build, kind, base) if check.status == "bad"), None)
+    return f"{found.text}: {found.why[:1].lower()}{found.why[1:].rstrip('.')}" if found else ""
 
 
 def checks_of(
@@ -46,27 +47,27 @@ def checks_of(
 
 def _blocking(build: DatasetBuild, kind: str, base: str) -> Iterator[Check]:
     if build.files_removed_at is not None:
-        yield Check("bad", "The files of this dataset were removed by a purge", None, "build another one")
+        yield Check("bad", "The files of this dataset were removed by a purge", None, "Build another one.")
         return
     if not build.manifest:
-        yield Check("bad", "This dataset is not written yet", None, "wait until it is ready")
+        yield Check("bad", "This dataset is not written yet", None, "Wait until it is ready.")
         return
     wanted = FORMATS[kind]
     found = next((name for name in wanted if name in build.formats), "")
     if not found:
         yield Check(
-            "bad", "The dataset lacks the format", None, f"build it with {' or '.join(wanted)}, which this kind reads"
+            "bad", "The dataset lacks the format", None, f"Build it with {' or '.join(wanted)}, which this kind reads."
         )
         return
     yield Check("ok", f"Reads the format {found}")
     if kind == Kind.LORA and build.manifest.get("template_sha256") != template_digest(template_for(base)):
         name = template_for(base)
         yield Check(
-            "bad", "Its rows do not ask as this base is asked", None, f"build the dataset with the prompt {name}"
+            "bad", "Its rows do not ask as this base is asked", None, f"Build the dataset with the prompt {name}."
         )
     n_notes = build.manifest["parts"]["train"]["n_notes"]
     if not n_notes:
-        yield Check("bad", "The part train is empty", None, "build the dataset with a share for train")
+        yield Check("bad", "The part train is empty", None, "Build the dataset with a share for train.")
 
 
 def _telling(

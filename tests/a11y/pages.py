@@ -417,11 +417,11 @@ PAGES: tuple[Row, ...] = (
         "training-refused", "training:new", query="?kind=lora", act=both(press("Start the training"), see("do not ask"))
     ),
     Row("training", "training:run"),
-    Row("training-done", "training:run", {"training_id": "training_done"}),
-    Row("training-table", "training:run", {"training_id": "training_done"}, query="?curve=table"),
+    Row("training-table", "training:run", query="?curve=table"),
+    Row("training-moving", "training:run", {"training_id": "training_moving"}),
     Row("training-failed", "training:run", {"training_id": "training_failed"}),
-    Row("training-cancel", "training:run", act=press("Cancel")),
-    Row("training-remove", "training:remove", {"training_id": "training_done"}),
+    Row("training-cancel", "training:run", {"training_id": "training_moving"}, act=press("Cancel")),
+    Row("training-remove", "training:remove"),
     # Data and what goes.
     Row("data", "purges:data"),
     Row("data-found", "purges:data", act=both(type_in(value="{patient}"), press("Show what would go"), see("out of"))),

@@ -46,8 +46,8 @@ def trainings(project: Project, dana: User, build_id: str, now: datetime) -> dic
     for name in ("done", "moving"):
         _log(made[name], points if name == "done" else points[:12])
     return {
-        "training_id": made["moving"].public_id,
-        "training_done": made["done"].public_id,
+        "training_id": made["done"].public_id,
+        "training_moving": made["moving"].public_id,
         "training_failed": made["failed"].public_id,
     }
 
