@@ -60,6 +60,7 @@ from tests.accounts.codes import set_up
 from tests.browse.settled import settle
 from tests.cast import make_round, make_set
 from tests.quality.reading_scene import make_read
+from tests.training.scene import decide as decide_in
 from tests.training.scene import make_comparison, make_lab, now_and_then
 from tests.training.scene import make_labeler as make_other
 from tests.training.scene import start as start_comparison
@@ -195,6 +196,11 @@ def _compared(people: Mapping[str, User], now: datetime) -> dict[str, str]:
     alice = people["alice"]
     project = create_project(name="Ward notes, compared", schema=demo_schema(), lead=alice, now=now)
     lab = make_lab(project, lead=alice, reader=people["bob"], n_notes=24)
+    LabelJob.objects.filter(run__project=project).update(routed_at=now - timedelta(hours=9))
+    for document in lab.documents:
+        document.annotation_sets.update(submitted_at=now - timedelta(hours=1))
+    for document in lab.documents[:10]:
+        decide_in(document, people["bob"], ReviewItem.Stream.UNCERTAIN)
     done = make_comparison(lab, alice, now=now - timedelta(minutes=30), finds=now_and_then)
     again = replace(lab, candidate=make_other(project, "spaCy pipeline, training 3"))
     moving = start_comparison(again, alice, now=now)
