@@ -150,7 +150,7 @@ def _examples(request: HttpRequest, found: LabelerComparison) -> dict[str, Any]:
         spans = spans.filter(is_won=side == "won")
     if label:
         spans = spans.filter(label=label)
-    page = page_of(request, spans.order_by("-is_won", "pk"), size=N_EXAMPLES)
+    page = page_of(request, spans.order_by("pk"), size=N_EXAMPLES)
     schema = found.candidate.schema_version.schema
     return {"form": form, "page": page, "examples": pages.examples_of(list(page), schema=schema)}
 

@@ -19,6 +19,8 @@ from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.jobs.services import create_job, run_job
 from annotator.projects.models import Project
+from annotator.review.models import Decision, ReviewItem
+from annotator.review.queue import ensure_note_items
 from annotator.suggestions.models import Labeler, LabelRun
 from annotator.suggestions.recording import NewSuggestion, suggestion_row
 from annotator.suggestions.services import LabelerSpec, begin_job, claim_jobs, commit_job, import_run, labeler_for
@@ -187,3 +189,19 @@ def make_told(project: Project, actor: User) -> LabelerComparison:
         around={"gold": [["0 5", "Problem"]], "candidate": [["0 5", "Problem"]], "current": []},
     )
     return comparison
+
+
+def decide(document: Document, reader: User, stream: ReviewItem.Stream) -> None:
+    """The reader read the note in that stream, and decided in it."""
+    (item,) = ensure_note_items(document=document, n_slots=1, priority=1.0)
+    ReviewItem.objects.filter(pk=item.pk).update(stream=stream, status="decided", leased_by=reader)
+    Decision.objects.create(
+        project=document.project,
+        note_item=item,
+        reviewer=reader,
+        verdict=Decision.Verdict.NOTE_DONE,
+        stream=stream,
+        idempotency_key=document.public_id,
+        asked_sha256="0" * 64,
+        decided_at=NOW,
+    )

@@ -15,7 +15,6 @@ from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
 from annotator.builds.pools import freeze_pool
 from annotator.core.identifiers import with_identifiers
 from annotator.core.schema import schema_from_json
-from annotator.documents.models import Document
 from annotator.jobs import services as jobs
 from annotator.jobs.models import Job
 from annotator.jobs.services import create_job
@@ -25,15 +24,14 @@ from annotator.projects.services import add_schema_version
 from annotator.purges import services as purges
 from annotator.purges.selectors import Doomed
 from annotator.purges.services import purge_notes, purge_project, run_purge
-from annotator.review.models import Decision, ReviewItem
-from annotator.review.queue import ensure_note_items
+from annotator.review.models import ReviewItem
 from annotator.suggestions.models import LabelJob, LabelRun
 from annotator.suggestions.services import cancel_run
 from annotator.training.compared import FEWEST_NOTES, plan_comparison
 from annotator.training.comparing import ComparisonRefused, cancel_comparison, ring_comparisons, start_comparison
 from annotator.training.models import ComparedSpan, LabelerComparison, TrainingRun
 from tests.cast import NOW, SCHEMA, Bells
-from tests.training.lab import Lab, lock, make_comparison, make_lab, make_labeler, read_all, start, work
+from tests.training.lab import Lab, decide, lock, make_comparison, make_lab, make_labeler, read_all, start, work
 
 pytestmark = pytest.mark.django_db
 
@@ -311,8 +309,8 @@ def test_who_unlocks_the_test_set_meanwhile_fails_it(lab: Lab, alice: User) -> N
 def test_notes_that_were_decided_in_with_suggestions_in_view_are_assisted(lab: Lab, alice: User, bob: User) -> None:
     LabelJob.objects.update(routed_at=NOW)
     for document in lab.documents[:2]:
-        _decide(document.pk, bob, ReviewItem.Stream.UNCERTAIN)
-    _decide(lab.documents[2].pk, bob, ReviewItem.Stream.BLIND)
+        decide(document, bob, ReviewItem.Stream.UNCERTAIN)
+    decide(lab.documents[2], bob, ReviewItem.Stream.BLIND)
     taken = Annotation.objects.get(set__document=lab.documents[0], label="Problem")
     Annotation.objects.filter(pk=taken.pk).update(
         origin=lab.documents[0].suggestions.filter(label="Problem").earliest("pk")
@@ -351,20 +349,3 @@ def test_a_purge_of_the_project_takes_the_comparison_and_its_job(lab: Lab, alice
     assert tombstone.counts["n_labeler_comparisons"] == 1
     assert not LabelerComparison.objects.exists()
     assert not Job.objects.filter(pk=comparison.job_id).exists()
-
-
-def _decide(document: int, reader: User, stream: ReviewItem.Stream) -> None:
-    """The reader read the note in that stream, and decided in it."""
-    note = Document.objects.get(pk=document)
-    (item,) = ensure_note_items(document=note, n_slots=1, priority=1.0)
-    ReviewItem.objects.filter(pk=item.pk).update(stream=stream, status="decided", leased_by=reader)
-    Decision.objects.create(
-        project=note.project,
-        note_item=item,
-        reviewer=reader,
-        verdict=Decision.Verdict.NOTE_DONE,
-        stream=stream,
-        idempotency_key=note.public_id,
-        asked_sha256="0" * 64,
-        decided_at=NOW,
-    )
