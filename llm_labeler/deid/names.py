@@ -29,6 +29,7 @@ from llm_labeler.deid.words import (
 
 KIND = "name"
 MOST_TOKENS = 5
+MOST_LISTED = 12
 _TOKEN = regex.compile(r"\p{Lu}[\p{L}\p{M}]*(?:['’\-](?![sS]\b)\p{L}[\p{L}\p{M}]*)*")
 _PARTICLE = regex.compile(
     r"(?:van|der|den|de|von|zu|la|le|du|da|dos|del|di|bin|ibn|bint|al|el|ap|ab|ten|ter|y)[ ](?=\p{L})"
@@ -83,6 +84,20 @@ _RELATIVE = compiled(
     rf"\b{RELATIVES}(?:['’]s[ ]name[ ]is|[ ]is[ ](?:called|named)|[ ](?:called|named))?(?:,)?[ ]{{1,2}}\(?(?=\p{{Lu}})",
     ignore_case=True,
 )
+_RELATIVES = compiled(
+    r"\b(?:children|sons|daughters|brothers|sisters|siblings|grandchildren|grandsons|granddaughters|twins|parents|carers|"
+    r"friends)(?:,|:|[ ](?:are|called|named))?[ ]{1,2}(?=\p{Lu})",
+    ignore_case=True,
+)
+_AT_WORK = compiled(
+    r"\b(?:social[ ]worker|support[ ]worker|key[ ]?worker|case[ ]?worker|physio(?:therapist)?|pharmacist|midwife|nurse|practitioner|"
+    r"student|registrar|consultant|surgeon|therapist|health[ ]visitor|dieti[tc]ian|psychologist|radiographer|paramedic|resident|"
+    r"intern|fellow|attending|hospitalist|house[ ]officer|care[ ]coordinator|carer|chaplain|advocate|interpreter|PCP|GP|SHO|RN|NP|ANP|CNS|HCA|OT)"
+    rf"\b,?[ ]{{1,2}}\(?(?:{TITLES}\.?[ ])?(?=\p{{Lu}})",
+    ignore_case=True,
+)
+# From a name to the next one of a list: "Jane Hollis and Tom Hollis", "Ada (4) and Ben (7)".
+_AND = compiled(rf"[ ]?(?:\([^)\n]{{1,24}}\)[ ]?)?(?P<by>,[ ]and|,|and|&|/)[ ]{{1,2}}(?!{TITLES}\b)(?=\p{{Lu}})")
 _NAME = r"(?P<id>\p{Lu}[\p{L}\p{M}'’\-]*\.?(?:[ ](?:(?:van|der|den|de|von|la|le|bin|al|el|di|da)[ ]){0,2}\p{Lu}[\p{L}\p{M}'’\-]*\.?){1,3})(?![\p{L}\p{M}])"
 _BEHIND = compiled(
     rf"{_NAME}(?=[ ]{{0,2}}(?:,[ ]?(?:{CREDENTIALS})|\((?:{CREDENTIALS}|(?:his|her|their|the|pt['’]?s)?[ ]?{RELATIVES}\b|NOK|next[ ]of[ ]kin|GP)"
@@ -153,6 +168,8 @@ def _believed(text: str) -> Iterator[_Found]:
     yield from _behind(text, _FIELD, "name_in_field", 0.8, None)
     yield from _behind(text, _BY, "name_after_words", 0.75, 0.5)
     yield from _behind(text, _RELATIVE, "name_of_relative", 0.75, 0.6)
+    yield from _behind(text, _RELATIVES, "name_of_relative", 0.7, 0.55)
+    yield from _behind(text, _AT_WORK, "name_after_role", 0.65, None)
     yield from _behind(text, _SIGN_OFF, "name_under_letter", 0.85, 0.5)
     for pattern, rule, score in (
         (_BEHIND, "name_with_profession", 0.8),
@@ -181,16 +198,31 @@ def _behind(
     is_sure: bool = False,
     is_loud: bool = False,
 ) -> Iterator[_Found]:
-    """The names right behind the cue: at `score` where they have two words, at `alone` where they have one; None: never."""
+    """The names right behind the cue, and those that it is listed with: at `score` where they have two words, at `alone`
+    where they have one; None: never.
+    """
     for match in cue.finditer(text):
-        name = _name_at(text, match.end(), is_sure=is_sure)
-        if name is None:
-            continue
-        start, end, tokens, n_parts = name
-        if n_parts > 1 and tokens:
-            yield _Found(start, end, tokens, score, rule)
-        elif alone is not None and tokens and (is_sure or _is_rare(tokens[0], is_loud=is_loud)):
-            yield _Found(start, end, tokens, alone, rule)
+        place, worth, sure = match.end(), score, is_sure
+        for _ in range(MOST_LISTED):
+            name = _name_at(text, place, is_sure=sure)
+            if name is None:
+                break
+            start, end, tokens, n_parts = name
+            if n_parts > 1:
+                yield _Found(start, end, tokens, worth, rule)
+            elif alone is not None and (sure or _is_rare(tokens[0], is_loud=is_loud)):
+                yield _Found(start, end, tokens, alone, rule)
+            else:
+                break
+            another = _AND.match(text, end)
+            if another is None or (another["by"] in (",", "/") and not _has_two_words(text, another.end())):
+                break
+            place, worth, sure = another.end(), min(score, 0.7), False
+
+
+def _has_two_words(text: str, start: int) -> bool:
+    name = _name_at(text, start, is_sure=False)
+    return name is not None and name[3] > 1
 
 
 def _within(text: str, start: int, end: int, rule: str, score: float) -> Iterator[_Found]:

@@ -52,6 +52,12 @@ def of_kind(finder: PresidioBackend, kind: str, text: str) -> list[str]:
         ("Dear Jane,\n", ["Jane"]),
         ("Electronically signed by Jane Hollis, MD", ["Jane Hollis"]),
         ("Signed J.H.", ["J.H."]),
+        (
+            "Reported by Jane Hollis & Tom Price; copy to Dr Osei and Ann Lee",
+            ["Jane Hollis", "Tom Price", "Osei", "Ann Lee"],
+        ),
+        ("Two children, Ada (4) and Ben (7).", ["Ada", "Ben"]),
+        ("Seen with social worker Jane Hollis.", ["Jane Hollis"]),
         ("Mrs Zoë Åkesson-Núñez", ["Zoë Åkesson-Núñez"]),
     ],
 )
@@ -80,6 +86,7 @@ def test_a_name_that_is_a_word_is_found_again_in_the_middle_of_a_sentence_only(f
         "Re: Chest pain. CC: Chest pain. For: Physiotherapy. To: Start Ramipril.",
         "Reviewed by Cardiology. Discussed with Neurosurgery. Seen by Physio and OT. Referred to Orthopaedics.",
         "MR angiogram of the brain. MR BRAIN normal. MS since 2011. Miss no doses.",
+        "Nurse and Physio. Consultant Cardiology review. GP Letter sent. The children, two Boys, Adults.",
         "He told Staff that Pain is worse. Called for Help. Signed off as fit.",
         "Kind regards to the team. History of Present Illness. Past Medical History. Plan Discharge.",
     ],

@@ -21,7 +21,7 @@ BOTH = with_identifiers(FINDINGS)
 ONLY = BOTH.only([LABEL])
 TEXT = "Mrs Jane Hollis, seen 12 March 2024 at St Mary's Hospital.\n"
 # What the recognisers of each revision are. Another digest asks for another revision, here and in the settings.
-DIGESTS = {"1": "dc667fbc21559bb3df9a70edf20c6301b8c874f7d5423ae4fd9b00e03b6e39dd"}
+DIGESTS = {"1": "2db5ef903933c9439972d6310fb76f988528b57fc537062fc5562a80e270fbf7"}
 
 
 def ask(text: str, wanted: Schema) -> Answer:

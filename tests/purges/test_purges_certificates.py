@@ -13,7 +13,7 @@ from annotator.routing.steps import ring_again
 from annotator.suggestions.models import Promotion
 from tests.purges.scene import finish
 from tests.routing.scene import Oracle, make_oracle
-from tests.training.scene import make_promotion
+from tests.training.promoted import make_promotion
 
 GOOD, DELTA = 0.97, 0.2
 

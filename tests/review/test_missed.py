@@ -25,7 +25,7 @@ from annotator.suggestions.models import Labeler
 from tests.cast import NOW, make_document, make_member, make_set, sign_in
 from tests.review.conftest import Desk, suggest
 from tests.review.test_services import do
-from tests.training.scene import make_promotion
+from tests.training.promoted import make_promotion
 
 TEXT = "Chest pain since May. No chest pain now; left knee swollen. Chest\nPAIN again, took Aspirin."
 PAINS = [Span.of(0, 10), Span.of(25, 35), Span.of(60, 70)]
