@@ -17,7 +17,7 @@ def name_labelers(apps: Any, schema_editor: Any) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("annotator", "0033_labeler_comparison"),
+        ("annotator", "0030_labeler_comparison"),
     ]
 
     operations = [
