@@ -17,7 +17,7 @@ from annotator.jobs.selectors import has_worker
 from annotator.projects.access import Action, membership_for
 from annotator.projects.models import Membership, Project
 from annotator.projects.navigation import page_context
-from annotator.suggestions.labelers import default_spec
+from annotator.suggestions.labelers import current_spec
 from annotator.training import comparing
 from annotator.training import comparison_pages as pages
 from annotator.training.compared import Plan, comparisons_of, labelers_to_compare, newest_trained, plan_comparison
@@ -27,7 +27,7 @@ from annotator.web.http import is_partial, render_either, see_other
 from annotator.web.paging import page_of
 
 N_EXAMPLES = 20
-_CURRENT = "Runs"
+_CURRENT = "Models"
 
 
 @require_safe
@@ -198,7 +198,7 @@ def _plan(project: Project, form: ComparisonForm) -> Plan | None:
 def _first(project: Project) -> dict[str, str]:
     """The newest trained one against what new runs use; else the newest other labeler."""
     labelers = list(labelers_to_compare(project))
-    digest = default_spec().digest
+    digest = current_spec(project).digest
     current = next((one for one in labelers if one.digest == digest), labelers[-1] if labelers else None)
     trained = newest_trained(project)
     candidate = trained if trained in labelers else next((one for one in labelers if one != current), current)

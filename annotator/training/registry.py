@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models.fields.json import KT
 
 from annotator.builds.models import DatasetBuild
+from annotator.core.labeler_comparison import CANDIDATE as CANDIDATE_SIDE
+from annotator.core.labeler_comparison import CURRENT as CURRENT_SIDE
+from annotator.jobs.models import Job
 from annotator.progress.models import LabelDay
 from annotator.projects.models import Project
 from annotator.suggestions.labelers import Current, current_of
@@ -20,6 +24,8 @@ from annotator.training.promotable import refusal_of
 
 # What of a labeler a dataset's manifest names it by.
 _NAMED = ("name", "backend", "model_id", "revision", "prompt_digest")
+# Where a comparison's report has the figures of both sides, by what they are called in a query.
+_F1 = {"f1_of_candidate": CANDIDATE_SIDE, "f1_of_current": CURRENT_SIDE}
 # States: it reads new notes; it may be promoted; another was promoted over it; its weights are gone; it reads nothing
 # in the current one's place, for whichever reason.
 CURRENT, CANDIDATE, FORMER, REMOVED, BESIDE, OUTDATED = (
@@ -38,10 +44,18 @@ class InDataset:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """Strict F1 on the locked test set, as a comparison had it."""
+
+    f1: float
+    comparison: LabelerComparison
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """A labeler and its line: the training that it came from, its runs for review, the notes that these have read, what
     they suggested, what of that people decided by the last count, took unchanged and rejected (None where days were
-    counted before rejections were), and the datasets with its labels.
+    counted before rejections were), the datasets with its labels, and what the newest comparison measured.
 
     `cannot` says why it cannot be promoted, "" where it can.
     """
@@ -57,7 +71,7 @@ class Entry:
     n_accepted: int
     n_rejected: int | None
     datasets: tuple[InDataset, ...]
-    comparison: LabelerComparison | None
+    measured: Measured | None
 
     @property
     def accepted(self) -> float | None:
@@ -135,7 +149,7 @@ def entries_of(project: Project, labelers: Sequence[Labeler], *, standing: Stand
     )
     trainings = _trainings(project)
     datasets = _datasets(project)
-    comparisons = _newest_comparisons(project)
+    measured = _measured(project)
     return [
         Entry(
             labeler=labeler,
@@ -149,7 +163,7 @@ def entries_of(project: Project, labelers: Sequence[Labeler], *, standing: Stand
             n_accepted=decided[labeler.pk]["n_taken"],
             n_rejected=None if decided[labeler.pk]["n_untold"] else decided[labeler.pk]["n_refused"],
             datasets=tuple(datasets.get(tuple(getattr(labeler, name) for name in _NAMED), ())),
-            comparison=comparisons.get(labeler.digest),
+            measured=measured.get(labeler.digest),
         )
         for labeler in labelers
     ]
@@ -200,7 +214,12 @@ def _datasets(project: Project) -> Mapping[tuple[str, ...], list[InDataset]]:
     return found
 
 
-def _newest_comparisons(project: Project) -> Mapping[str, LabelerComparison]:
-    """The newest finished comparison of each labeler that was a candidate, by its digest."""
-    rows = LabelerComparison.objects.filter(project=project, job__status="done").defer("report")
-    return {row.candidate.digest: row for row in rows.select_related("candidate").order_by("pk")}
+def _measured(project: Project) -> Mapping[str, Measured]:
+    """What the newest finished comparison of each labeler measured, by the labeler's digest."""
+    rows = LabelerComparison.objects.filter(project=project, job__status=Job.Status.DONE).defer("report")
+    rows = rows.annotate(**{name: KT(f"report__overall__strict__{side}__f1") for name, side in _F1.items()})
+    found = {}
+    for row in rows.select_related("candidate", "current").order_by("pk"):
+        for name, side in _F1.items():
+            found[getattr(row, side).digest] = Measured(float(getattr(row, name)), row)
+    return found

@@ -54,12 +54,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class PromotionRow:
-    """A promotion as the page of one of its labelers tells it."""
+    """A promotion as the page of one of its labelers tells it; `comparison` is the public id of one that is there."""
 
     promotion: Promotion
     words: str
     other: Labeler
     rests_on: str
+    comparison: str
 
 
 def model_row(entry: Entry, *, may_promote: bool) -> ModelRow:
@@ -105,7 +106,8 @@ def line_of(entry: Entry, runs: Sequence[LabelRun]) -> list[Step]:
     steps = []
     if training is not None:
         steps.append(Step("Dataset", "What it was trained on", (build_link(training.build),)))
-        steps.append(Step("Training", f"Training {training.number}", (), training.get_kind_display()))
+        trained = (f"Training {training.number}", reverse("training:run", args=[project_id, training.public_id]))
+        steps.append(Step("Training", training.get_kind_display(), (trained,)))
     steps.append(Step("Labeler", labeler.name, (), model_words(labeler)))
     shown = tuple((f"Run {run.number}", reverse("suggestions:run", args=[project_id, run.public_id])) for run in runs)
     more = f"and {entry.n_runs - len(shown):,} before" if entry.n_runs > len(shown) else ""
@@ -166,6 +168,7 @@ def promotion_rows(labeler: Labeler, promotions: Sequence[Promotion], numbers: M
                 words="Promoted over" if is_over else "Gave way to",
                 other=found.previous if is_over else found.labeler,
                 rests_on=rests_on,
+                comparison=found.comparison if found.comparison in numbers else "",
             )
         )
     return rows

@@ -14,14 +14,17 @@ from annotator.projects.access import Action, may, membership_for
 from annotator.projects.models import Membership
 from annotator.projects.navigation import page_context
 from annotator.suggestions.models import Labeler
-from annotator.training import registry, registry_pages
+from annotator.training import comparison_pages, registry, registry_pages
+from annotator.training.compared import comparisons_of
 from annotator.training.promotable import comparisons_for, outlook_of, refusal_of
 from annotator.training.promoting import PromotionRefused, promote
 from annotator.training.registry_forms import PromoteForm
+from annotator.training.selectors import trainings_of
 from annotator.web.http import see_other
 from annotator.web.paging import page_of
 
 RUNS_SHOWN = 5
+NEWEST = 5  # trainings and comparisons, which have pages of their own
 
 
 @require_safe
@@ -41,6 +44,8 @@ def models(request: HttpRequest, project_id: str) -> HttpResponse:
         "cannot": standing.current.cannot,
         "way_back": promotion.previous if promotion and may_promote else None,
         "may_run": may(role=membership.role, action=Action.RUN),
+        "runs": trainings_of(project)[:NEWEST],
+        "comparisons": [comparison_pages.comparison_row(found) for found in comparisons_of(project)[:NEWEST]],
     }
     return render(request, "training/models.html", context)
 
