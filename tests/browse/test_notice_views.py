@@ -33,6 +33,7 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.RUN_FAILED: {"number": 7, "n_done": 1200, "n_failed": 3},
     Kind.RUN_WAITS: {"number": 7},
     Kind.TRAINING_DONE: {"number": 3, "kind": "spacy"},
+    Kind.COMPARISON_DONE: {"number": 3, "n_notes": 40},
     Kind.BUILD_DONE: {"number": 4, "n_notes": 1, "n_spans": 2},
     Kind.IMPORT_DONE: {"n_added": 12},
     Kind.ROUND_ASSIGNED: {"number": 2, "due_on": "2026-12-12"},
@@ -48,6 +49,7 @@ DETAILS: dict[Kind, dict[str, int | str]] = {
     Kind.PROMOTED: {"n_notes": 40},
 }
 SUBJECTS = {
+    "comparison": "comparison_id",
     "round": "round_id",
     "run": "run_id",
     "build": "build_id",
@@ -84,6 +86,8 @@ def test_every_kind_is_told_and_leads_to_a_page_that_is_there(
         "Pre-labelling run 7 has ended</button><small>Discharge notes · 1,200 notes read.",
         "3 notes failed in pre-labelling run 7",
         "Some suggestions are decoys from now on</button><small>Discharge notes · About 3 decoys for a hundred",
+        "Comparison 3 is done</button><small>Discharge notes · Both labelers were measured on 40 notes",
+        "A comparison of labelers failed",
         "Dataset 4 is ready</button><small>Discharge notes · 1 note, 2 spans.",
         "Training 3 is done</button><small>Discharge notes · Its labeler can read notes",
         "A training failed",
