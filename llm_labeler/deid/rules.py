@@ -59,7 +59,7 @@ def result_of(
         end=end,
         score=score,
         recognition_metadata={
-            RecognizerResult.RECOGNIZER_NAME_KEY: vars(recognizer)["name"],  # without a type there
+            RecognizerResult.RECOGNIZER_NAME_KEY: kind,
             RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: recognizer.id,
             RULE: rule,
         },
