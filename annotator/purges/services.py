@@ -289,7 +289,6 @@ def _delete_graves(tombstone: Tombstone) -> None:
             Project.objects.select_for_update().get(pk=project.pk)  # wholly: nothing may come to refer to it now
             counts = Counter(
                 n_rule_runs=delete_work(RuleRun, project),
-                n_comparisons_of_labelers=delete_work(LabelerComparison, project),
                 n_trainings=delete_work(TrainingRun, project),
                 n_builds=delete_work(DatasetBuild, project),
                 n_agreement_reports=delete_work(AgreementReport, project),

@@ -73,7 +73,7 @@ def comparisons_of(project: Project) -> QuerySet[LabelerComparison]:
 
 
 def labelers_to_compare(project: Project) -> QuerySet[Labeler]:
-    """The labelers of the project's newest schema, newest first. Two queries."""
+    """The labelers of findings in the schema that counts, newest first. Two queries."""
     return project.labelers.filter(schema_version=schema_for(project)).order_by("-created_at", "-pk")
 
 
@@ -149,9 +149,9 @@ def _problems(
 ) -> Iterator[str]:
     if candidate == current:
         yield "these are one labeler: choose two"
-    newest = schema_for(project)
     both = {CANDIDATE: candidate, CURRENT: current}
     for labeler in dict.fromkeys(both.values()):
+        newest = schema_for(project, backend=labeler.backend)
         if labeler.schema_version_id != newest.pk:
             number = labeler.schema_version.number
             yield (

@@ -221,5 +221,6 @@ def _measured(project: Project) -> Mapping[str, Measured]:
     found = {}
     for row in rows.select_related("candidate", "current").order_by("pk"):
         for name, side in _F1.items():
-            found[getattr(row, side).digest] = Measured(float(getattr(row, name)), row)
+            if (f1 := getattr(row, name)) is not None:
+                found[getattr(row, side).digest] = Measured(float(f1), row)
     return found

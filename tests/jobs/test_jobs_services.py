@@ -19,7 +19,6 @@ from annotator.jobs.services import (
     JobLost,
     JobPutOff,
     JobRefused,
-    JobWaits,
     advance_job,
     cancel_job,
     claim_job,
@@ -171,7 +170,8 @@ def test_a_job_that_is_put_off_waits_and_no_attempt_is_counted(job: Job, bells: 
     for _ in range(MAX_ATTEMPTS + 1):
         with bells.after_commit():
             waiting = run(job, put_off)
-        assert (waiting.status, waiting.attempts, waiting.lease_expires_at) == (Status.QUEUED, 0, None)
+        assert (waiting.status, waiting.attempts, waiting.worker) == (Status.QUEUED, 0, "")
+        assert (waiting.started_at, waiting.lease_expires_at) == (None, None)
     assert bells == [], "whoever puts it off would only be asked again"
     assert run(job, finish).status == Status.DONE
 
@@ -310,20 +310,10 @@ def test_a_job_that_kills_its_worker_fails_after_three_times(job: Job, bells: Be
     assert (job.status, job.error) == (Job.Status.FAILED, "its worker died 3 times")
 
 
-def test_a_job_that_waits_is_queued_as_if_nobody_had_begun_it(job: Job) -> None:
-    def wait(mine: Job) -> None:
-        raise JobWaits
-
-    for _ in range(MAX_ATTEMPTS + 1):
-        run_job(job_id=job.pk, work=wait, clock=lambda: NOW, worker="main@here")
-        job.refresh_from_db()
-        assert (job.status, job.attempts, job.worker, job.lease_expires_at) == (Status.QUEUED, 0, "", None)
-
-
-def test_a_job_that_waits_and_is_asked_to_stop_meanwhile_is_cancelled(job: Job) -> None:
+def test_a_job_that_is_put_off_and_asked_to_stop_meanwhile_is_cancelled(job: Job) -> None:
     def wait(mine: Job) -> None:
         cancel_job(job=mine, now=NOW)
-        raise JobWaits
+        raise JobPutOff
 
     run_job(job_id=job.pk, work=wait, clock=lambda: NOW)
     job.refresh_from_db()

@@ -85,7 +85,7 @@ def test_runs_takes_the_same_queries_for_many_runs(
         fail(LabelRun.objects.latest("number"))
         make_run(run.project)
     address = url("runs", run.project.public_id)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         assert body(alice_client.get(address)).count("Dictionaries and rules</td>") == 13
 
 

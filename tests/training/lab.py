@@ -19,6 +19,7 @@ from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.jobs.services import create_job, run_job
 from annotator.projects.models import Project
+from annotator.projects.selectors import schema_for
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.queue import ensure_note_items
 from annotator.suggestions.models import Labeler, LabelRun
@@ -44,7 +45,7 @@ class Lab:
 
 def make_labeler(project: Project, name: str, **fields: object) -> Labeler:
     spec = LabelerSpec(**({"name": name, "backend": "spacy", "model_id": name, "revision": "1"} | fields))  # type: ignore[arg-type]
-    version = project.schema_versions.latest("number")
+    version = schema_for(project, backend=spec.backend)
     return labeler_for(project=project, schema_version=version, spec=spec, now=NOW)
 
 

@@ -23,9 +23,12 @@ from annotator.review.services import Accept, FinishNote, decide
 from annotator.suggestions.labelers import current_spec, default_labeler
 from annotator.suggestions.models import Labeler, LabelRun, Promotion
 from annotator.training import registry
+from annotator.training.registry_views import NEWEST
 from tests.api.scene import Api, assert_problem, results
 from tests.cast import NOW, Bells, body, make_document, sign_in
 from tests.review.conftest import CHEST_PAIN, DIABETES
+from tests.training.lab import make_comparison as compare
+from tests.training.lab import make_lab
 from tests.training.promoted import make_comparison, make_promotion, make_trained, remove_weights
 from tests.training.test_promoting import read, run_of
 
@@ -218,8 +221,22 @@ def test_the_registry_takes_as_many_queries_for_many_labelers(
         labeler = make_trained(project, number=number)
         run_of(labeler)
         make_comparison(labeler, old, number=number)
-    with django_assert_max_num_queries(20):
-        assert body(alice_client.get(models_url(project))).count("<tr") == 13
+    with django_assert_max_num_queries(22):
+        page = body(alice_client.get(models_url(project)))
+    assert page.count("<tr") == 13 + 2 * (1 + NEWEST)
+
+
+def test_the_newest_comparison_says_what_each_of_the_two_is_worth(
+    alice_client: Client, project: Project, alice: User, bob: User
+) -> None:
+    lab = make_lab(project, lead=alice, reader=bob)
+    strict = compare(lab, alice).report["overall"]["strict"]
+    for labeler, side in ((lab.candidate, "candidate"), (lab.current, "current")):
+        measured = entry_of(labeler).measured
+        assert measured is not None
+        assert measured.f1 == strict[side]["f1"]
+    page = body(alice_client.get(models_url(project)))
+    assert all(f"{strict[side]['f1']:.3f}, comparison 1" in page for side in ("candidate", "current"))
 
 
 def test_the_page_of_a_labeler_takes_as_many_queries_for_many_promotions(
