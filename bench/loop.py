@@ -11,10 +11,10 @@ that every installation begins with. Then, turn by turn:
   touching a gold span that no other suggestion is or touches first, is edited; any other is rejected; what was not
   suggested is added;
 - a dataset is built of all that is done, and a spaCy pipeline trained from it, by its own defaults;
-- it is compared with the project's labeler on the test set, and promoted, whatever the comparison shows: it reads what
-  nobody has decided yet.
+- it is compared with the project's labeler on the test set, and promoted where its strict F1 is higher: then it reads
+  what nobody has decided yet.
 
-The last third is read by the second trained model, and trains none. Each corpus has a process and a database of its
+The last third is read by what the second turn has promoted, and trains none. Each corpus has a process and a database of its
 own; all work is done by the tasks that workers do. Seconds are the machine's: the reviewer is a script. Needs what
 `make test` installs.
 """
@@ -34,7 +34,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,14 @@ class Turn:
     n_gold: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
+    candidate: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the candidate's strict F1 is higher than the labeler's."""
+        strict = self.report["overall"]["strict"]
+        return bool(strict["candidate"]["f1"] > strict["current"]["f1"])
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
@@ -190,12 +196,14 @@ class Loop:
                 candidate = self.trained(build)
             with turn.timed("compare"):
                 comparison = self.compared(candidate, labeler)
-            turn.report = comparison.report
-            labeler = candidate
+            turn.candidate, turn.report = candidate.name, comparison.report
+            if turn.is_better:
+                labeler = candidate
             turns.append(Turn(labeler.name))
             with turns[-1].timed("label"):
-                promote(labeler=labeler, comparison=comparison, actor=self.lead, now=self.now())
-                self.work()
+                if turn.is_better:
+                    promote(labeler=labeler, comparison=comparison, actor=self.lead, now=self.now())
+                    self.work()
         self.reviewed(gold, turns[-1], size)
         return turns
 
@@ -306,13 +314,16 @@ def told(name: str, n_test: int, turns: Sequence[Turn]) -> str:
     lines += [
         "",
         "| candidate against current | strict F1 | difference (95 %) | overlap F1 | difference (95 %)"
-        " | seconds: label, build, train, compare |",
-        "|---|---|---|---|---|---|",
+        " | promoted | seconds: label, build, train, compare |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for turn, after in pairwise(turns):
+    for turn in turns[:-1]:
         cells = [_scheme(turn.report["overall"][scheme]) for scheme in ("strict", "overlap")]
         seconds = ", ".join(f"{turn.seconds[what]:.0f}" for what in ("label", "build", "train", "compare"))
-        lines.append(f"| {after.labeler} against {turn.labeler} | {' | '.join(cells)} | {seconds} |")
+        lines.append(
+            f"| {turn.candidate} against {turn.labeler} | {' | '.join(cells)} |"
+            f" {'yes' if turn.is_better else 'no'} | {seconds} |"
+        )
     return "\n".join([*lines, f"\nThe last labeler read what was left in {turns[-1].seconds['label']:.0f} s.", ""])
 
 
