@@ -14,7 +14,7 @@ that every installation begins with. Then, turn by turn:
 - it is compared with the project's labeler on the test set, and promoted where its strict F1 is higher: then it reads
   what nobody has decided yet.
 
-The last third is read by what the second turn has promoted, and trains none. Each corpus has a process and a database of its
+The last third is read by what the second turn leaves, and trains none. Each corpus has a process and a database of its
 own; all work is done by the tasks that workers do. Seconds are the machine's: the reviewer is a script. Needs what
 `make test` installs.
 """
