@@ -123,8 +123,8 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids["round_id"] = _round(project, people, now)
     ids["unmade_id"] = _unmade_round(project, people, now)
     _notices(alice, now)
-    ids |= _models(project, Project.objects.get(public_id=ids["read_id"]), alice, ids["whole_build"])
     ids |= _double_read(people, now) | comparisons(people, now)
+    ids |= _models(project, Project.objects.get(public_id=ids["read_id"]), alice, ids["whole_build"])
     return Tour(people=people, ids=ids, second_factor=secret)
 
 
