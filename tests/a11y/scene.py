@@ -196,7 +196,8 @@ def _models(project: Project, other: Project, alice: User, build: str) -> dict[s
     """A labeler that was trained from a dataset, and compared with the one that reads; in the other project one that
     was promoted, and has lost its weights.
     """
-    candidate = make_trained(project, build=project.dataset_builds.get(public_id=build))
+    number = project.training_runs.count() + 1
+    candidate = make_trained(project, number=number, build=project.dataset_builds.get(public_id=build))
     current = project.label_runs.earliest("number").labeler
     make_comparison(candidate, current)
     gone = make_trained(other)
