@@ -20,7 +20,8 @@ from annotator.review.models import ReviewItem
 from tests.a11y.scene import PASSWORD, Tour
 from tests.accounts.codes import code_at
 from tests.patience import PATIENCE_MS
-from tests.test_routes import NO, ROUTES, known_routes
+from tests.route_table import NO, ROUTES
+from tests.test_routes import known_routes
 
 Act = Callable[[Page, Tour], None]
 Theme = Literal["light", "dark"]

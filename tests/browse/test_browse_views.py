@@ -189,7 +189,7 @@ def test_overview_takes_the_same_queries_for_many_notes(
     for number in range(30):
         make_document(states, external_id=f"more-{number}")
     alice_client.get(reverse("home"))  # the session's first request writes of its own
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         alice_client.get(url("overview", states.public_id))
 
 

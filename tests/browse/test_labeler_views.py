@@ -134,7 +134,7 @@ def test_the_page_takes_as_many_queries_for_many_labelers(
     make(alice_client, project, pool="new")
     for n_passes in range(5):
         make(alice_client, project, pool="1", n_passes=n_passes)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         alice_client.get(url("labelers", project))
 
 
