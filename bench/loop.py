@@ -1,7 +1,7 @@
 """The loop turned twice on real notes: label, review, train, compare, promote, by the application itself.
 
     python bench/loop.py [--data ../shared/data] [--corpus ncbi_disease maccrobat] [--test .3] [--seed 2026]
-        [--steps N] [--limit N]
+        [--steps N] [--limit N] [--always]
 
 Notes are split by document, at random: a test set, and the rest. An expert reads the test set as the gold has it,
 without a suggestion; it is locked, and nothing is ever trained on it. The rest is read by the dictionaries and rules
@@ -11,8 +11,8 @@ that every installation begins with. Then, turn by turn:
   touching a gold span that no other suggestion is or touches first, is edited; any other is rejected; what was not
   suggested is added;
 - a dataset is built of all that is done, and a spaCy pipeline trained from it, by its own defaults;
-- it is compared with the project's labeler on the test set, and promoted where its strict F1 is higher: then it reads
-  what nobody has decided yet.
+- it is compared with the project's labeler on the test set, and promoted where its strict F1 is higher, or
+  `--always`: then it reads what nobody has decided yet.
 
 The last third is read by what the second turn leaves, and trains none. Each corpus has a process and a database of its
 own; all work is done by the tasks that workers do. Seconds are the machine's: the reviewer is a script. Needs what
@@ -60,6 +60,7 @@ class Turn:
     seconds: dict[str, float] = field(default_factory=dict)
     candidate: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
+    is_promoted: bool = False
 
     @property
     def is_better(self) -> bool:
@@ -82,6 +83,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--steps", type=int, help="at most, of each training")
     parser.add_argument("--limit", type=int, help="the first so many notes of each corpus")
+    parser.add_argument("--always", action="store_true", help="promote each candidate, better or not")
     options = parser.parse_args()
     for name in options.corpus:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -110,7 +112,7 @@ def looped(options: argparse.Namespace, name: str) -> str:
         call_command("migrate", verbosity=0, interactive=False)
         loop = Loop(corpus.name, corpus.labels, recipe={"steps": options.steps} if options.steps else {})
         loop.lock(notes[:n_test])
-        turns = loop.turned(notes[n_test:])
+        turns = loop.turned(notes[n_test:], is_always=options.always)
     return told(name, n_test, turns)
 
 
@@ -172,7 +174,7 @@ class Loop:
         import_sets(annotator=self.expert, schema_version=version, sets=sets, now=self.now())
         lock_test_set(build=self.built("Test set", (0, 0, 100)), actor=self.lead, now=self.now())
 
-    def turned(self, notes: Sequence[GoldNote]) -> list[Turn]:
+    def turned(self, notes: Sequence[GoldNote], *, is_always: bool) -> list[Turn]:
         """Turn the loop over these notes; the last turn has the share that the last model read, and trains none."""
         from annotator.documents.models import Document
         from annotator.suggestions.labelers import default_labeler
@@ -197,11 +199,12 @@ class Loop:
             with turn.timed("compare"):
                 comparison = self.compared(candidate, labeler)
             turn.candidate, turn.report = candidate.name, comparison.report
-            if turn.is_better:
+            turn.is_promoted = is_always or turn.is_better
+            if turn.is_promoted:
                 labeler = candidate
             turns.append(Turn(labeler.name))
             with turns[-1].timed("label"):
-                if turn.is_better:
+                if turn.is_promoted:
                     promote(labeler=labeler, comparison=comparison, actor=self.lead, now=self.now())
                     self.work()
         self.reviewed(gold, turns[-1], size)
@@ -322,7 +325,7 @@ def told(name: str, n_test: int, turns: Sequence[Turn]) -> str:
         seconds = ", ".join(f"{turn.seconds[what]:.0f}" for what in ("label", "build", "train", "compare"))
         lines.append(
             f"| {turn.candidate} against {turn.labeler} | {' | '.join(cells)} |"
-            f" {'yes' if turn.is_better else 'no'} | {seconds} |"
+            f" {'yes' if turn.is_promoted else 'no'} | {seconds} |"
         )
     return "\n".join([*lines, f"\nThe last labeler read what was left in {turns[-1].seconds['label']:.0f} s.", ""])
 
