@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from annotator.builds.folders import build_folder
 from annotator.builds.index import read_index
+from annotator.builds.options import REPLACE
 from annotator.builds.selectors import ReadySet, digest_of, locked_groups, locked_test_set, readiness
 from annotator.builds.splits import TEST
 from annotator.core.identifiers import LABEL, without_identifiers
@@ -170,24 +171,29 @@ def _problems(
         )
     groups = locked_groups(project)
     for labeler in dict.fromkeys(both.values()):
-        yield from _leaks(project, labeler, groups)
+        yield from _leaks(project, labeler, groups, build_number=notes.build_number)
     for side, labeler in both.items():
         if labeler.backend == IMPORTED and (n := unread[side].count()):
             yield f"“{labeler.name}” came with an import, and has not read {counted(n, 'note')} of the test set"
 
 
-def _leaks(project: Project, labeler: Labeler, locked: Collection[str]) -> Iterator[str]:
-    """What of the test set the labeler has seen: in its training, and in the examples of its prompts."""
+def _leaks(project: Project, labeler: Labeler, locked: Collection[str], *, build_number: int) -> Iterator[str]:
+    """What of the test set the labeler has seen: in its training, and in the examples of its prompts. `build_number` is
+    that of the dataset whose part test was locked.
+    """
     name = labeler.name
     for run in _trainings_of(project, labeler):
         if run.build.files_removed_at is not None:
             known = None
+        elif run.build.options.get("identifiers") == REPLACE:
+            # It names no patient. That the test set was kept out of it is known where it was locked by then.
+            known = set() if (run.build.manifest.get("test_set") or {}).get("build") == build_number else None
         else:
             known = _seen_in(run, locked)
         dataset = f"dataset {run.build.number}"
         if known is None:
             yield (
-                f"“{name}” was trained on {dataset}, which does not tell any more what was in it: train it again on "
+                f"“{name}” was trained on {dataset}, which does not tell what was in it: train it again on "
                 "one that does"
             )
         elif known:

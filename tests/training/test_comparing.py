@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -137,7 +138,21 @@ def test_a_training_that_nobody_can_look_into_is_refused(lab: Lab, builds_dir: P
     if is_removed:
         DatasetBuild.objects.filter(pk=build.pk).update(files_removed_at=NOW)
     (problem,) = problems(lab)
-    assert "does not tell any more what was in it" in problem
+    assert "does not tell what was in it" in problem
+
+
+@pytest.mark.parametrize("kept", [{}, {"test_set": {"build": 9}}, {"test_set": {"build": 1}}])
+def test_a_dataset_without_identifiers_counts_where_the_test_set_was_locked_before(
+    lab: Lab, builds_dir: Path, kept: dict[str, Any]
+) -> None:
+    build = train(lab, builds_dir, part="train", patient="0" * 64)
+    DatasetBuild.objects.filter(pk=build.pk).update(options={"identifiers": "replace"}, manifest=kept)
+    found = problems(lab)
+    if kept == {"test_set": {"build": 1}}:
+        assert found == ()
+    else:
+        (problem,) = found
+        assert "does not tell what was in it" in problem
 
 
 def test_prompts_with_examples_of_test_patients_are_refused_and_a_new_pool_has_none(lab: Lab, alice: User) -> None:
