@@ -42,7 +42,10 @@ def task(text: str, **labels: str) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_the_commands_work_in_their_order(bells: Bells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_work_in_their_order(
+    bells: Bells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.AUDIT_HEADS_DIR = tmp_path / "heads"  # those of chains of other tests are elsewhere
     make_user("lead")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "notes").mkdir()

@@ -132,6 +132,7 @@ def labeler(models: Path, facts: dict[str, Any], project: Project, settings: Any
         prompt_digest=default.prompt_digest,
         decoding={**default.decoding, "config": {"kind": "spacy", "run": RUN, "base": ""}},
     )
+    tasks._shelf._held.clear()  # what other tests of this process have left
     yield labeler_for(project=project, schema_version=project.schema_versions.get(), spec=spec, now=NOW)
     tasks._shelf._held.clear()
 
