@@ -105,11 +105,15 @@ class BuildForm(forms.Form):
         choices=[(KEEP, "Keep them"), (REPLACE, "Replace them by surrogates")],
         required=False,
         widget=forms.RadioSelect,
+        help_text="Replaced is what is marked as Identifier; dates of a patient move by some days. Comments, metadata "
+        "and the marks are left out, and notes whose identifiers are not all decided. A report says what may be left: "
+        "it is not nothing.",
     )
     same_surrogates = forms.BooleanField(
         label="Same surrogates as in this project's other datasets",
         required=False,
-        help_text="Who has two of them can then join what they say of a patient. Otherwise nobody can, not even here.",
+        help_text="Where they are replaced. Who has two datasets can then join what they say of a patient; otherwise "
+        "nobody can, not even here.",
     )
     states = forms.MultipleChoiceField(
         label="How they were finished",

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from annotator.accounts.models import User
 from annotator.builds.criteria import Filters
 from annotator.builds.models import DatasetBuild
-from annotator.builds.options import BuildOptions
+from annotator.builds.options import REPLACE, SHARED, BuildOptions
 from annotator.builds.services import create_build, verify_build, write_build
 from annotator.builds.test_sets import lock_test_set
-from annotator.demo.services import NOTES
+from annotator.demo.services import NOTES, demo_schema
 from annotator.exchange import uploads
 from annotator.exchange.models import Import
 from annotator.jobs.services import run_job
 from annotator.projects.models import Project
+from annotator.projects.services import create_project
+from tests.builds.identified import make_identified
 from tests.exchange.exports import TASKS
 from tests.exchange.test_uploads import options, upload
 
@@ -68,6 +71,22 @@ def builds(project: Project, dana: User, now: datetime) -> dict[str, str]:
     ]
     _write(made[0], now)
     return {"build_id": made[0].public_id, "waiting_build": made[1].public_id}
+
+
+def replaced_build(people: Mapping[str, User], now: datetime) -> dict[str, str]:
+    """A project whose notes have identifiers, and a dataset in which they are replaced."""
+    project = create_project(name="Letters", schema=demo_schema(), lead=people["alice"], now=now)
+    make_identified(project, people["bob"])
+    build = create_build(
+        project=project,
+        name="Letters, to hand on",
+        formats=["jsonl"],
+        options=BuildOptions(shares=(50, 0, 50), identifiers=REPLACE, surrogates=SHARED),
+        actor=people["alice"],
+        now=now,
+    )
+    _write(build, now)
+    return {"letters_id": project.public_id, "letters_build": build.public_id}
 
 
 def _write(build: DatasetBuild, now: datetime) -> None:

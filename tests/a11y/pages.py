@@ -400,6 +400,7 @@ PAGES: tuple[Row, ...] = (
     Row("dataset-refused", "builds:new", act=both(type_in(train="70"), press("Build dataset"), see("shares are"))),
     Row("dataset", "builds:build"),
     Row("dataset-whole", "builds:build", {"build_id": "whole_build"}),
+    Row("dataset-replaced", "builds:build", {"project_id": "letters_id", "build_id": "letters_build"}),
     Row("dataset-compared", "builds:compare", {"build_id": "whole_build"}),
     Row("comparisons", "training:comparisons", {"project_id": "compared_id"}),
     Row("comparisons-empty", "training:comparisons", EMPTY),

@@ -56,7 +56,7 @@ from annotator.suggestions.services import begin_job, claim_jobs
 from annotator.suggestions.services import hand_back as hand_back_job
 from llm_labeler.tasks import label_run
 from tests.a11y.compared import comparisons
-from tests.a11y.files import builds, imports, whole_builds
+from tests.a11y.files import builds, imports, replaced_build, whole_builds
 from tests.a11y.trained import trainings
 from tests.accounts.codes import set_up
 from tests.browse.settled import settle
@@ -123,7 +123,7 @@ def make_tour(*, now: datetime, n_read: int) -> Tour:
     ids["round_id"] = _round(project, people, now)
     ids["unmade_id"] = _unmade_round(project, people, now)
     _notices(alice, now)
-    ids |= _double_read(people, now) | comparisons(people, now)
+    ids |= _double_read(people, now) | comparisons(people, now) | replaced_build(people, now)
     ids |= _models(project, Project.objects.get(public_id=ids["read_id"]), alice, ids["whole_build"])
     return Tour(people=people, ids=ids, second_factor=secret)
 
