@@ -183,12 +183,12 @@ def _leaks(project: Project, labeler: Labeler, locked: Collection[str], *, build
     """
     name = labeler.name
     for run in _trainings_of(project, labeler):
-        if run.build.files_removed_at is not None:
-            known = None
-        elif run.build.options.get("identifiers") == REPLACE:
+        known: set[str] | None = None
+        if run.build.options.get("identifiers") == REPLACE:
             # It names no patient. That the test set was kept out of it is known where it was locked by then.
-            known = set() if (run.build.manifest.get("test_set") or {}).get("build") == build_number else None
-        else:
+            if (run.build.manifest.get("test_set") or {}).get("build") == build_number:
+                known = set()
+        elif run.build.files_removed_at is None:
             known = _seen_in(run, locked)
         dataset = f"dataset {run.build.number}"
         if known is None:

@@ -108,6 +108,7 @@ def test_a_reason_is_kept_with_its_choice_and_one_that_the_server_fails_on_can_b
     strip.get_by_role("button", name="Leave it out").click()
     expect(strip).to_contain_text("Left out: the last choice.")
     tab.unroute("**/choose/")
+    expect(tab.locator("#card-title")).to_have_text("Open difference 1 of 3")
     tab.keyboard.press("1")
     expect(tab.locator("#card-title")).to_have_text("Open difference 1 of 2")
     assert Choice.objects.get(what="version").reason == "by the list"
