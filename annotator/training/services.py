@@ -35,7 +35,8 @@ from annotator.notices.models import Kind
 from annotator.notices.services import notify
 from annotator.projects.models import Project
 from annotator.projects.services import lock_projects
-from annotator.suggestions.models import LabelRun, Promotion
+from annotator.suggestions.models import LabelRun
+from annotator.suggestions.selectors import newest_promotion
 from annotator.training.checks import why_not
 from annotator.training.folders import is_begun, model_folder
 from annotator.training.models import TrainingPoint, TrainingRun
@@ -213,7 +214,7 @@ def remove_weights(*, run: TrainingRun, actor: User, now: datetime) -> bool:
     Its labeler reads nothing any more; what it has suggested stays. Raises TrainingRefused where it is still needed.
     """
     lock_projects(run.project)
-    run = TrainingRun.objects.select_related("project", "job").get(pk=run.pk)
+    run = TrainingRun.objects.select_related("project", "job", "labeler").get(pk=run.pk)
     if run.files_removed_at is not None:
         return False
     if reason := why_kept(run):
@@ -226,12 +227,14 @@ def why_kept(run: TrainingRun) -> str:
     """Why the files of the training cannot be removed now, with what to do; "" where they can. Up to two queries."""
     if not run.job.is_finished:
         return "it is not finished: cancel it first"
-    if run.labeler_id is None:
+    if run.labeler is None:
         return ""
-    newest = Promotion.objects.filter(project=run.project_id).order_by("-pk").values_list("labeler_id", flat=True)
-    if newest.first() == run.labeler_id:
+    # In a newer schema its labeler is another row, of the same digest.
+    newest = newest_promotion(run.project)
+    if newest is not None and newest.labeler.digest == run.labeler.digest:
         return "new runs of the project use its labeler: promote another one first"
-    if LabelRun.objects.filter(labeler=run.labeler_id, status=LabelRun.Status.RUNNING).exists():
+    reading = LabelRun.objects.filter(project=run.project_id, labeler__digest=run.labeler.digest)
+    if reading.filter(status=LabelRun.Status.RUNNING).exists():
         return "its labeler is reading notes: wait for the run, or cancel it"
     return ""
 

@@ -13,11 +13,15 @@ from annotator.audit.models import AuditEvent
 from annotator.builds.models import DatasetBuild
 from annotator.builds.services import build_folder, withdraw_files
 from annotator.core.prompting import COMPACT, template_digest
+from annotator.core.schema import with_labels
 from annotator.jobs.models import Job
 from annotator.jobs.services import LEASE, claim_job, run_job
 from annotator.notices.models import Kind
 from annotator.projects.models import Project
+from annotator.projects.services import add_schema_version
+from annotator.suggestions.labelers import spec_of
 from annotator.suggestions.models import LabelRun, Promotion
+from annotator.suggestions.services import labeler_for
 from annotator.training import services
 from annotator.training.models import TrainingRun
 from annotator.training.services import (
@@ -303,6 +307,23 @@ def test_weights_that_are_needed_are_not_removed(training: TrainingRun, alice: U
     with pytest.raises(TrainingRefused, match="promote another one first"):
         remove_weights(run=done, actor=alice, now=NOW)
     assert (models_dir / done.public_id).is_dir()
+
+
+def test_weights_that_a_labeler_of_a_newer_schema_uses_are_not_removed(training: TrainingRun, alice: User) -> None:
+    done = work(training)
+    assert done.labeler is not None
+    project = done.project
+    schema = with_labels(project.schema_versions.get().schema, ["Device"])
+    newer = add_schema_version(project=project, schema=schema, actor=alice, now=NOW)
+    again = labeler_for(project=project, schema_version=newer, spec=spec_of(done.labeler), now=NOW)
+    assert again != done.labeler
+    run = LabelRun.objects.create(project=project, number=1, labeler=again, created_at=NOW)
+    with pytest.raises(TrainingRefused, match="reading notes"):
+        remove_weights(run=done, actor=alice, now=NOW)
+    LabelRun.objects.filter(pk=run.pk).update(status=LabelRun.Status.DONE)
+    Promotion.objects.create(project=project, labeler=again, previous=again, promoted_by=alice, promoted_at=NOW)
+    with pytest.raises(TrainingRefused, match="promote another one first"):
+        remove_weights(run=done, actor=alice, now=NOW)
 
 
 def test_the_sweep_keeps_what_is_needed_and_what_is_not_ours(
