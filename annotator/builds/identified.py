@@ -63,6 +63,6 @@ def kind_of(attributes: dict[str, str]) -> str:
 
 
 def _reason(state: IdentifierState) -> str:
-    if not state.is_read:
-        return NOT_READ
-    return NOT_DECIDED if state.n_open or state.n_unseen else ""
+    if state.is_settled:
+        return ""
+    return NOT_DECIDED if state.is_read else NOT_READ

@@ -29,8 +29,8 @@ class IdentifierState:
 
     @property
     def is_settled(self) -> bool:
-        """Whether it is read, and no suggested identifier waits for anybody."""
-        return self.is_read and not self.n_open
+        """Whether it is read, and somebody has decided every suggested identifier."""
+        return self.is_read and not self.n_open and not self.n_unseen
 
 
 def identifier_state(*, project: Project, documents: Collection[int]) -> dict[int, IdentifierState]:

@@ -114,11 +114,13 @@ def wanted_batches(project: Project) -> list[tuple[AcceptanceTarget, Calibrator]
     if not on:
         return []
     promoted = promoted_of(project)
+    calibrators = list(calibrators_in_use(project))
+    backends = {calibrator.labeler.backend for calibrator in calibrators}
+    versions = {backend: schema_for(project, backend=backend).pk for backend in backends}
     found = []
-    for calibrator in calibrators_in_use(project):
+    for calibrator in calibrators:
         labeler = calibrator.labeler
-        is_old = labeler.schema_version_id != schema_for(project, backend=labeler.backend).pk
-        if is_old or promoted.is_over(labeler):
+        if labeler.schema_version_id != versions[labeler.backend] or promoted.is_over(labeler):
             continue
         for target in on:
             last = Batch.objects.filter(calibrator=calibrator, label=target.label).order_by("-number").first()

@@ -42,6 +42,8 @@ _DECODING = (
 _OF_PROGRAM = ("signals", "score", "config")
 # The backend of what the project trained itself: the weights are a TrainingRun's, whatever the installation has.
 TRAINED = "trained"
+# That of what came in with notes from outside: nothing here reads with it.
+IMPORTED = "import"
 WAY_OUT = "a lead promotes another labeler on the page of models"
 
 
@@ -132,7 +134,7 @@ def why_not(labeler: Labeler, *, removed: Collection[Model]) -> str:
     `removed` are models whose weights are gone: see `removed_models`.
     """
     model = (labeler.backend, labeler.model_id, labeler.revision)
-    if labeler.backend == "import":
+    if labeler.backend == IMPORTED:
         return "Its suggestions were imported"
     if labeler.backend == TRAINED:
         is_gone = model[1:] in removed

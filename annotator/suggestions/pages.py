@@ -13,7 +13,7 @@ from annotator.core.identifiers import FINDER
 from annotator.core.wording import counted, duration_words, remaining_words, sentence
 from annotator.jobs.bell import LABEL_QUEUE, MAIN_QUEUE, ROUTE_QUEUE, TRAIN_QUEUE
 from annotator.jobs.selectors import WorkerHealth
-from annotator.suggestions.labelers import CONSTRAINTS, WAY_OUT, Current, why_not
+from annotator.suggestions.labelers import CONSTRAINTS, IMPORTED, WAY_OUT, Current, why_not
 from annotator.suggestions.models import Labeler, LabelRun
 from annotator.suggestions.selectors import FailureReason, Model, RunPace, RunProgress, RunRate
 from annotator.web.pills import Pill
@@ -105,7 +105,7 @@ def labeler_row(labeler: Labeler, *, removed: Collection[Model], schema_number: 
 def _why_not(labeler: Labeler, removed: Collection[Model], schema_number: int) -> str:
     if labeler.backend == FINDER:
         return "It looks for identifiers: the page of runs sends it"
-    if labeler.backend != "import" and labeler.schema_version.number != schema_number:
+    if labeler.backend != IMPORTED and labeler.schema_version.number != schema_number:
         return f"Has schema version {labeler.schema_version.number}; {schema_number} counts"
     if cannot := why_not(labeler, removed=removed):
         return cannot

@@ -16,19 +16,18 @@ from annotator.builds.index import read_index
 from annotator.builds.options import REPLACE
 from annotator.builds.selectors import ReadySet, digest_of, locked_groups, locked_test_set, readiness
 from annotator.builds.splits import TEST
-from annotator.core.identifiers import LABEL, without_identifiers
+from annotator.core.identifiers import asked_of
 from annotator.core.labeler_comparison import CANDIDATE, CURRENT, Side
 from annotator.core.wording import counted
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.projects.selectors import schema_for
+from annotator.suggestions.labelers import IMPORTED
 from annotator.suggestions.models import Labeler, LabelJob, PromptExample
 from annotator.training.models import LabelerComparison, TrainingRun
 
 # Fewer say nothing of which labeler is better.
 FEWEST_NOTES = 10
-IMPORTED = "import"
-_OF_IDENTIFIERS = "presidio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +134,9 @@ def last_readings(labeler: Labeler, documents: Collection[int]) -> dict[int, int
 
 def _asked_of(labeler: Labeler) -> Sequence[str]:
     schema = labeler.schema_version.schema
-    if labeler.backend == _OF_IDENTIFIERS:
-        return [label for label in schema.label_names if label == LABEL]
-    return schema.label_names if labeler.backend == IMPORTED else without_identifiers(schema).label_names
+    if labeler.backend == IMPORTED:
+        return schema.label_names  # it was asked for nothing
+    return asked_of(schema, backend=labeler.backend).label_names
 
 
 def _problems(

@@ -9,19 +9,20 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from annotator.browse.selectors import NoteState, count_spans, notes_with_state
 from annotator.certificates.models import Batch, Certificate
+from annotator.core.identifiers import FINDER
 from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.projects.models import Project
 from annotator.review.blinding import blind_notes
 from annotator.review.models import ReviewItem
 from annotator.routing.selectors import open_batches
-from annotator.suggestions.labelers import Current, why_not
+from annotator.suggestions.labelers import IMPORTED, Current, why_not
 from annotator.suggestions.models import Labeler, LabelJob, LabelRun
 from annotator.suggestions.selectors import Model, Promoted, promoted_of
 from annotator.training.models import LabelerComparison
 
 # Backends whose labelers never take the place of a project's: what was imported, and what finds identifiers alone.
-_BESIDE = ("import", "presidio")
+_BESIDE = (IMPORTED, FINDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def outlook_of(labeler: Labeler, *, current: Current) -> Outlook:
     batches = [batch for batch in open_batches(project) if after.is_over(batch.calibrator.labeler)]
     live = Certificate.objects.filter(batch__in=batches, status=Certificate.Status.LIVE).select_related("batch")
     spans, notes = count_spans(project), undecided_notes(project)
-    read = LabelJob.objects.filter(run__project=project, status=LabelJob.Status.DONE).values("document")
+    read = LabelJob.for_review.filter(run__project=project, status=LabelJob.Status.DONE).values("document")
     return Outlook(
         n_decided=spans.n_decided,
         n_open=spans.n_open,

@@ -10,11 +10,11 @@ from annotator.core.chunks import OVERLAP, WINDOW
 from annotator.core.prompting import COMPACT, FULL, template_digest
 from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
 from annotator.projects.selectors import schema_for
+from annotator.suggestions.labelers import TRAINED
 from annotator.suggestions.models import Labeler
 from annotator.suggestions.services import LabelerSpec, labeler_for
 from annotator.training.models import TrainingRun
 
-BACKEND = "trained"
 _NO_PROMPT = {"template": FULL, "window": WINDOW, "overlap": OVERLAP, "constraint": "none", "n_passes": 0}
 
 
@@ -27,13 +27,13 @@ def labeler_of(run: TrainingRun, now: datetime) -> Labeler:
     }
     spec = LabelerSpec(
         name=f"{run.get_kind_display()}, training {run.number}",
-        backend=BACKEND,
+        backend=TRAINED,
         model_id=f"{run.base or 'spacy'}+{run.public_id}",
         revision=run.revision,
         prompt_digest=template_digest(decoding["template"]),
         decoding=decoding,
     )
-    version = schema_for(run.project, backend=BACKEND, until=run.build.manifest["schema"]["number"])
+    version = schema_for(run.project, backend=TRAINED, until=run.build.manifest["schema"]["number"])
     return labeler_for(project=run.project, schema_version=version, spec=spec, now=now)
 
 
