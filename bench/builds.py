@@ -5,7 +5,8 @@ of another patient, then builds a dataset of them, each size in a process of its
 
     python bench/builds.py [--notes 20000,100000] [--data FOLDER]
 
-A folder that is filled is used again. Memory is what the process grew by, at its largest.
+A folder that is filled is used again. Memory is what the process grew by, at its largest: all of it, and without the
+pages of files, which the system takes back when it needs them (looked at every hundredth of a second; Linux only).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -125,6 +127,7 @@ def build(slug: str, data: Path) -> None:
     out = data / "out"
     shutil.rmtree(out, ignore_errors=True)
     phases: dict[str, float] = {}
+    own = _Own()
     began, before = time.perf_counter(), _largest()
 
     def progress(phase: str, n_done: int, n_total: int) -> None:
@@ -134,21 +137,44 @@ def build(slug: str, data: Path) -> None:
     manifest = write_dataset(
         project=Project.objects.get(slug=slug), name="N", formats=["jsonl"], options=options, out=out, progress=progress
     )
-    n_notes, grown = manifest["n_notes"], _largest() - before
+    n_notes, grown, own_grown = manifest["n_notes"], _largest() - before, own.stop()
     said = ", ".join(f"{phase.lower()} until {seconds:.0f} s" for phase, seconds in phases.items())
     print(f"{n_notes} notes, {manifest['n_spans']} spans in {time.perf_counter() - began:.0f} s ({said})")
-    print(f"  {grown / 2**20:.0f} MB more, {grown / n_notes:.0f} bytes a note; {manifest['twins']}")
+    print(f"  {grown / 2**20:.0f} MB more, {own_grown / 2**20:.0f} MB without files; {manifest['twins']}")
     began = time.perf_counter()
     found = note_differences(read_index(out), read_index(out))
     print(f"  compared with itself in {time.perf_counter() - began:.1f} s: {found.n_same} the same", flush=True)
 
 
+class _Own:
+    """Watches the memory that is no file's until it is stopped, which returns the bytes that it grew by at most."""
+
+    def __init__(self) -> None:
+        self._before = self._most = _status("RssAnon")
+        self._is_done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> int:
+        self._is_done.set()
+        self._thread.join()
+        return self._most - self._before
+
+    def _watch(self) -> None:
+        while not self._is_done.wait(0.01):
+            self._most = max(self._most, _status("RssAnon"))
+
+
 def _largest() -> int:
     """Bytes of this process at its largest. Of what `resource` knows on Linux, some is its parent's."""
+    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _status(name: str) -> int:
+    """Bytes, as Linux tells them; 0 elsewhere."""
     status = Path("/proc/self/status")
-    if status.exists():
-        return 1024 * int(next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM")))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(f"{name}:")), 0)
 
 
 if __name__ == "__main__":

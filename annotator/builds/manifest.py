@@ -73,8 +73,9 @@ class Tally:
         self.certificates: Counter[CertificateRecord] = Counter()
         self.losses: dict[str, dict[str, int]] = {}
         self.n_without_patient = 0
-        self.parts_of_patient: dict[str, set[str]] = {}
-        self.parts_of_text: dict[bytes, int] = {}  # a bit a part: there is one for every text
+        # A bit a part, since there is a number for every patient and every text.
+        self.parts_of_patient: dict[str, int] = {}
+        self.parts_of_text: dict[bytes, int] = {}
 
     def add(self, note: NoteRecord, part: str, *, stored: NoteRecord) -> None:
         """Count a note as it goes out; `stored` has its own ids and text."""
@@ -82,9 +83,9 @@ class Tally:
         self.notes[part] += 1
         self.n_without_patient += not stored.patient_id
         group = group_of(patient_id=stored.patient_id, external_id=stored.id)
-        self.parts_of_patient.setdefault(group, set()).add(part)
         digest = bytes.fromhex(stored.sha256)[:16]
-        self.parts_of_text[digest] = self.parts_of_text.get(digest, 0) | 1 << PARTS.index(part)
+        self.parts_of_patient[group] = self.parts_of_patient.get(group, 0) | _bit(part)
+        self.parts_of_text[digest] = self.parts_of_text.get(digest, 0) | _bit(part)
         self.relations[part].update(relation.type for relation in note.relations)
         self.values[part].update((found.name, found.value) for found in note.document_labels)
         for found in note.spans:
@@ -186,7 +187,7 @@ def reduced_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _part_facts(tally: Tally, part: str) -> dict[str, Any]:
     return {
-        "n_patients": sum(1 for parts in tally.parts_of_patient.values() if part in parts),
+        "n_patients": sum(1 for parts in tally.parts_of_patient.values() if parts & _bit(part)),
         "n_notes": tally.notes[part],
         "n_spans": tally.spans[part].total(),
         "labels": {label: tally.spans[part][label] for label in _labels(tally)},
@@ -252,7 +253,7 @@ def _checks(tally: Tally) -> list[dict[str, Any]]:
 
 
 def _leak_check(tally: Tally) -> dict[str, Any]:
-    n_leaking = sum(1 for parts in tally.parts_of_patient.values() if len(parts) > 1)
+    n_leaking = sum(parts.bit_count() > 1 for parts in tally.parts_of_patient.values())
     if n_leaking:
         return _check("bad", "Patients are in two parts", n_leaking)
     return _check("ok", "No patient is in two parts", len(tally.parts_of_patient))
@@ -267,8 +268,13 @@ def _twins_check(tally: Tally) -> dict[str, Any]:
 
 def _n_torn(tally: Tally) -> int:
     """How many groups of near-duplicates have notes in two parts."""
-    parts_of = tally.parts_of_patient
-    return sum(len(set().union(*(parts_of.get(one, set()) for one in found))) > 1 for found in tally.twins.clusters)
+    n_torn = 0
+    for groups in tally.twins.clusters:
+        parts = 0
+        for group in groups:
+            parts |= tally.parts_of_patient.get(group, 0)
+        n_torn += parts.bit_count() > 1
+    return n_torn
 
 
 def _test_set_checks(tally: Tally) -> Iterator[dict[str, Any]]:
@@ -300,6 +306,10 @@ def _findings(tally: Tally) -> Iterator[tuple[str, int]]:
     shares = zip(PARTS, tally.options.shares, strict=True)
     empty = [part for part, share in shares if share and not tally.notes[part]]
     yield f"Parts without a note, for want of patients: {', '.join(empty)}", len(empty)
+
+
+def _bit(part: str) -> int:
+    return 1 << PARTS.index(part)
 
 
 def _check(status: str, text: str, count: int) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from annotator.builds.models import LockedGroup
 from annotator.builds.options import BuildOptions
-from annotator.builds.selectors import ReadySet, labels_by_set
+from annotator.builds.selectors import ReadySet, labels_of_sets
 from annotator.builds.splits import TEST, group_digest, group_of, split_groups
 from annotator.builds.twins import Twins, find_twins
 from annotator.documents.models import Document
@@ -35,12 +36,16 @@ class Placed:
 def place_groups(
     *, project: Project, sets: Sequence[ReadySet], options: BuildOptions, twins: Twins
 ) -> tuple[dict[str, str], Mapping[str, int] | None]:
-    """The part of each group of `sets`, and `Placed.test_set`. One query, one more where it is stratified."""
-    said = labels_by_set(project=project) if options.is_stratified else {}
+    """The part of each group of `sets`, and `Placed.test_set`. One query, and where it is
+    stratified one for each thousand notes.
+    """
+    said = labels_of_sets(sets) if options.is_stratified else repeat(frozenset[str]())
     labels: dict[str, frozenset[str]] = {}
-    for found in sets:
+    same: dict[frozenset[str], frozenset[str]] = {}
+    for found, own in zip(sets, said, strict=False):
         group = group_of(patient_id=found.patient_id, external_id=found.external_id)
-        labels[group] = labels.get(group, frozenset()) | said.get(found.set_id, frozenset())
+        both = labels.get(group, own) | own
+        labels[group] = same.setdefault(both, both)
     locked = _locked(project)
     names = {group for group in labels if locked and group_digest(project=project.public_id, group=group) in locked[1]}
     parts = split_groups(
@@ -66,11 +71,9 @@ def place_notes(
     progress: Progress | None = None,
 ) -> Placed:
     """Where each note goes. Reads every text once; `folder` takes a file without a name meanwhile."""
-    twins = find_twins(
-        texts=_texts(sets, progress),
-        groups=[group_of(patient_id=found.patient_id, external_id=found.external_id) for found in sets],
-        folder=folder,
-    )
+    groups = [group_of(patient_id=found.patient_id, external_id=found.external_id) for found in sets]
+    twins = find_twins(texts=_texts(sets, progress), groups=groups, folder=folder)
+    del groups
     parts, test_set = place_groups(project=project, sets=sets, options=options, twins=twins)
     return Placed(parts=parts, twins=twins, test_set=test_set)
 

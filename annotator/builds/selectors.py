@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
-from typing import TypeVar
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from django.db.models import Case, Count, QuerySet, When
 
@@ -40,6 +40,7 @@ from annotator.suggestions.models import Suggestion
 
 _Said = TypeVar("_Said", Annotation, Relation, DocumentValue)
 PAGE = 200
+_SETS = 1000
 Submitted = AnnotationSet.Status.SUBMITTED
 
 
@@ -104,7 +105,7 @@ def readiness(
     rows = (
         AnnotationSet.objects.filter(document__project=project, status=Submitted)
         .exclude(kind__in=APART)
-        .order_by()
+        .order_by("document_id")
         .values_list(
             "pk",
             "document_id",
@@ -117,24 +118,20 @@ def readiness(
             "document__note_type",
         )
     )
-    by_document: dict[int, list[ReadySet]] = defaultdict(list)
-    gold: dict[int, ReadySet] = {}
-    for row in rows.iterator(chunk_size=2000):
-        found = ReadySet(*row)
-        if found.is_gold:
-            gold[found.document_id] = found
-        else:
-            by_document[found.document_id].append(found)
     n_documents = Document.objects.filter(project=project).count()
     ready: list[ReadySet] = []
-    n_unread = n_several = n_by_others = 0
-    for document_id, sets in by_document.items():
-        read = [found for found in sets if found.annotator] or sets  # what people read comes before what nobody did
+    n_submitted = n_unread = n_several = n_by_others = 0
+    for document_id, sets in groupby(_ready_sets(rows), attrgetter("document_id")):
+        gold, readings = _apart(sets)
+        if not readings:
+            continue
+        n_submitted += 1
+        read = [found for found in readings if found.annotator] or readings  # before what nobody did
         wanted = [found for found in read if found.annotator == annotator] if annotator else read
         if document_id in waiting:
             n_unread += 1
-        elif document_id in gold and not annotator:
-            ready.append(gold[document_id])
+        elif gold is not None and not annotator:
+            ready.append(gold)
         elif len(wanted) == 1:
             ready.append(wanted[0])
         elif wanted:
@@ -154,7 +151,7 @@ def readiness(
     return Readiness(
         sets=tuple(sorted(kept, key=lambda found: (found.external_id, found.document_id))),
         n_documents=n_documents,
-        n_unsubmitted=max(n_documents - len(by_document), 0),
+        n_unsubmitted=max(n_documents - n_submitted, 0),
         n_unread=n_unread,
         n_several=n_several,
         n_by_others=n_by_others,
@@ -195,19 +192,15 @@ def note_pages(*, project: Project, sets: Sequence[ReadySet]) -> Iterator[list[N
         ]
 
 
-def labels_by_set(*, project: Project) -> dict[int, frozenset[str]]:
-    """The labels of each set's live spans, by the set's row id. One query; equal sets of labels are one object."""
-    rows = Annotation.objects.filter(
-        set__document__project=project, set__status=Submitted, status=Annotation.Status.LIVE
-    ).order_by("set_id")
-    known: dict[frozenset[str], frozenset[str]] = {}
-    found: dict[int, frozenset[str]] = {}
-    for set_id, pairs in groupby(
-        rows.values_list("set_id", "label").distinct().iterator(chunk_size=5000), itemgetter(0)
-    ):
-        labels = frozenset(label for _, label in pairs)
-        found[set_id] = known.setdefault(labels, labels)
-    return found
+def labels_of_sets(sets: Sequence[ReadySet]) -> Iterator[frozenset[str]]:
+    """The labels of each set's live spans, in the order of `sets`. One query for each thousand of them."""
+    for first in range(0, len(sets), _SETS):
+        page = [found.set_id for found in sets[first : first + _SETS]]
+        rows = Annotation.objects.filter(set_id__in=page, status=Annotation.Status.LIVE).order_by()
+        said: dict[int, set[str]] = defaultdict(set)
+        for set_id, label in rows.values_list("set_id", "label").distinct():
+            said[set_id].add(label)
+        yield from (frozenset(said[set_id]) for set_id in page)
 
 
 def locked_test_set(project: Project) -> LockedTestSet | None:
@@ -267,6 +260,44 @@ def readers_of(project: Project) -> list[User]:
         .distinct()
         .order_by("username")
     )
+
+
+def _ready_sets(rows: QuerySet[AnnotationSet, tuple[Any, ...]]) -> Iterator[ReadySet]:
+    """A set of each row; what is the same in many of them, who answers and the note's type, is one object."""
+    same: dict[Any, Any] = {}
+    for (
+        set_id,
+        document_id,
+        external_id,
+        patient_id,
+        annotator,
+        submitted_at,
+        is_gold,
+        certified,
+        note_type,
+    ) in rows.iterator(chunk_size=2000):
+        yield ReadySet(
+            set_id=set_id,
+            document_id=document_id,
+            external_id=external_id,
+            patient_id=patient_id,
+            annotator=same.setdefault(annotator, annotator),
+            submitted_at=submitted_at,
+            is_gold=is_gold,
+            has_certified=certified,
+            note_type=same.setdefault(note_type, note_type),
+        )
+
+
+def _apart(sets: Iterable[ReadySet]) -> tuple[ReadySet | None, list[ReadySet]]:
+    """Of one note the gold set, where there is one, and the readings."""
+    gold, readings = None, []
+    for found in sets:
+        if found.is_gold:
+            gold = found
+        else:
+            readings.append(found)
+    return gold, readings
 
 
 def _waiting_notes(project: Project) -> set[int]:
