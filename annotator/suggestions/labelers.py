@@ -23,7 +23,14 @@ from annotator.projects.services import lock_projects
 from annotator.suggestions.models import ExamplePool, Labeler, LabelRun, Promotion
 from annotator.suggestions.prompts import PoolIncomplete, refuse_incomplete
 from annotator.suggestions.selectors import Model, newest_promotion, removed_models
-from annotator.suggestions.services import LabelerSpec, RunRefused, labeler_for, start_run, unread_documents
+from annotator.suggestions.services import (
+    LabelerSpec,
+    RunRefused,
+    labeler_for,
+    new_labeler,
+    start_run,
+    unread_documents,
+)
 
 # How an answer can be held to the format; `llm_labeler.backends.Constraint` does it.
 CONSTRAINTS = {
@@ -158,6 +165,22 @@ def default_labeler(*, project: Project, now: datetime) -> Labeler:
     spec = current_spec(project)
     version = schema_for(project, backend=spec.backend)
     return labeler_for(project=project, schema_version=version, spec=spec, now=now)
+
+
+def current_labeler(project: Project) -> Labeler:
+    """The same, unsaved where it is new. Three queries."""
+    spec = current_spec(project)
+    version = schema_for(project, backend=spec.backend)
+    known = Labeler.objects.filter(project=project, schema_version=version, digest=spec.digest).first()
+    return known or new_labeler(project=project, schema_version=version, spec=spec)
+
+
+def saved_labeler(labeler: Labeler, *, now: datetime) -> Labeler:
+    """The labeler itself, or its row, made if it is new, where it is unsaved. No query, or one."""
+    if not labeler._state.adding:
+        return labeler
+    version = labeler.schema_version
+    return labeler_for(project=labeler.project, schema_version=version, spec=spec_of(labeler), now=now)
 
 
 def identifier_labeler(*, project: Project, now: datetime) -> Labeler:

@@ -90,9 +90,14 @@ def labeler_for(*, project: Project, schema_version: SchemaVersion, spec: Labele
         project=project,
         schema_version=schema_version,
         digest=spec.digest,
-        defaults={field.name: getattr(spec, field.name) for field in fields(spec)} | {"created_at": now},
+        defaults=_columns(spec) | {"created_at": now},
     )
     return labeler
+
+
+def new_labeler(*, project: Project, schema_version: SchemaVersion, spec: LabelerSpec) -> Labeler:
+    """A labeler row of `spec` that is not saved, for looking at what it would be."""
+    return Labeler(project=project, schema_version=schema_version, digest=spec.digest, **_columns(spec))
 
 
 @transaction.atomic
@@ -419,6 +424,10 @@ def _done_job(run: LabelRun, document_id: int, rows: Sequence[SuggestionRow], no
         started_at=now,
         finished_at=now,
     )
+
+
+def _columns(spec: LabelerSpec) -> dict[str, Any]:
+    return {field.name: getattr(spec, field.name) for field in fields(spec)}
 
 
 def _create_run(

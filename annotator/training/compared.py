@@ -22,7 +22,7 @@ from annotator.core.wording import counted
 from annotator.documents.models import Document
 from annotator.projects.models import Project
 from annotator.projects.selectors import schema_for
-from annotator.suggestions.labelers import IMPORTED
+from annotator.suggestions.labelers import IMPORTED, current_labeler
 from annotator.suggestions.models import Labeler, LabelJob, PromptExample
 from annotator.training.models import LabelerComparison, TrainingRun
 
@@ -72,9 +72,14 @@ def comparisons_of(project: Project) -> QuerySet[LabelerComparison]:
     )
 
 
-def labelers_to_compare(project: Project) -> QuerySet[Labeler]:
-    """The labelers of findings in the schema that counts, newest first. Two queries."""
-    return project.labelers.filter(schema_version=schema_for(project)).order_by("-created_at", "-pk")
+def labelers_to_compare(project: Project) -> list[Labeler]:
+    """The labelers of findings in the schema that counts, newest first; at the end what new runs use, unsaved, where it
+    has read nothing in that schema yet. Five queries.
+    """
+    version = schema_for(project)
+    known = list(project.labelers.filter(schema_version=version).order_by("-created_at", "-pk"))
+    current = current_labeler(project)
+    return [*known, current] if current._state.adding and current.schema_version_id == version.pk else known
 
 
 def newest_trained(project: Project) -> Labeler | None:
@@ -122,6 +127,8 @@ def labels_of_both(candidate: Labeler, current: Labeler) -> tuple[str, ...]:
 
 def unread_notes(labeler: Labeler, documents: Collection[int]) -> QuerySet[Document]:
     """Those of the notes that no run of the labeler has read, for whatever purpose."""
+    if labeler._state.adding:
+        return Document.objects.filter(pk__in=documents)
     read = LabelJob.objects.filter(run__labeler=labeler, status=LabelJob.Status.DONE)
     return Document.objects.filter(pk__in=documents).exclude(pk__in=read.values("document"))
 
@@ -147,10 +154,11 @@ def _problems(
     labels: Sequence[str],
     unread: Mapping[Side, QuerySet[Document]],
 ) -> Iterator[str]:
+    each = [candidate, current]
     if candidate == current:
+        each.pop()
         yield "these are one labeler: choose two"
-    both = {CANDIDATE: candidate, CURRENT: current}
-    for labeler in dict.fromkeys(both.values()):
+    for labeler in each:
         newest = schema_for(project, backend=labeler.backend)
         if labeler.schema_version_id != newest.pk:
             number = labeler.schema_version.number
@@ -169,9 +177,9 @@ def _problems(
             f"finished, and {FEWEST_NOTES} are needed: have more of them read"
         )
     groups = locked_groups(project)
-    for labeler in dict.fromkeys(both.values()):
+    for labeler in each:
         yield from _leaks(project, labeler, groups, build_number=notes.build_number)
-    for side, labeler in both.items():
+    for side, labeler in ((CANDIDATE, candidate), (CURRENT, current)):
         if labeler.backend == IMPORTED and (n := unread[side].count()):
             yield f"“{labeler.name}” came with an import, and has not read {counted(n, 'note')} of the test set"
 
@@ -215,8 +223,9 @@ def _leaks(project: Project, labeler: Labeler, locked: Collection[str], *, build
 
 def _trainings_of(project: Project, labeler: Labeler) -> QuerySet[TrainingRun]:
     """The training that its weights are of. The row of an older schema names them too."""
-    run = labeler.decoding.get("config", {}).get("run", "")
-    mine = Q(labeler=labeler) | Q(public_id=run) if run else Q(labeler=labeler)
+    mine = Q(public_id=labeler.decoding.get("config", {}).get("run", ""))
+    if not labeler._state.adding:
+        mine |= Q(labeler=labeler)
     return TrainingRun.objects.filter(mine, project=project).select_related("build")
 
 

@@ -22,6 +22,7 @@ from annotator.notices.models import Kind
 from annotator.notices.services import notify
 from annotator.projects.models import Project
 from annotator.projects.services import lock_projects
+from annotator.suggestions.labelers import saved_labeler
 from annotator.suggestions.models import Labeler, LabelRun
 from annotator.suggestions.services import RunRefused, cancel_run, start_run
 from annotator.training.compared import Plan, plan_comparison
@@ -41,8 +42,9 @@ class ComparisonRefused(ValueError):
 def start_comparison(
     *, project: Project, candidate: Labeler, current: Labeler, actor: User, now: datetime
 ) -> LabelerComparison:
-    """A comparison, with the runs that it waits for. Raises ComparisonRefused."""
+    """A comparison, with the runs that it waits for. A labeler that is new is saved. Raises ComparisonRefused."""
     lock_projects(project)
+    candidate, current = (saved_labeler(labeler, now=now) for labeler in (candidate, current))
     plan = plan_comparison(project=project, candidate=candidate, current=current)
     if plan.problems:
         raise ComparisonRefused(plan.problems[0])

@@ -11,7 +11,7 @@ from annotator.core.wording import sentence
 from annotator.projects.access import Action
 from annotator.projects.models import Membership
 from annotator.projects.token_access import membership_of
-from annotator.suggestions.labelers import default_labeler
+from annotator.suggestions.labelers import current_labeler
 from annotator.suggestions.models import Labeler
 from annotator.training import comparing
 from annotator.training.compared import comparisons_of, labelers_to_compare
@@ -49,7 +49,7 @@ class Comparisons(ApiView):
                 candidate=_labeler(membership, "candidate", data["candidate"]),
                 current=_labeler(membership, "current", data["current"])
                 if data["current"]
-                else default_labeler(project=membership.project, now=timezone.now()),
+                else current_labeler(membership.project),
                 actor=membership.user,
                 now=timezone.now(),
             )
@@ -76,7 +76,7 @@ class ComparisonCancel(ApiView):
 
 
 def _labeler(membership: Membership, name: str, digest: str) -> Labeler:
-    found = labelers_to_compare(membership.project).filter(digest=digest).first()
+    found = next((one for one in labelers_to_compare(membership.project) if one.digest == digest), None)
     if found is None:
         said = "No labeler of this project's newest schema."
         raise Refused("These labelers cannot be compared.", errors=[(name, said)])

@@ -15,6 +15,7 @@ from django.urls import reverse
 from annotator.accounts.models import User
 from annotator.builds.models import LockedGroup, LockedTestSet
 from annotator.projects.models import Project
+from annotator.suggestions.labelers import current_spec
 from annotator.training.comparison_pages import alone_words, assisted_words, score_caveat, signed, verdict
 from annotator.training.models import LabelerComparison
 from tests.cast import HTMX, sign_in
@@ -51,6 +52,21 @@ def test_the_form_offers_the_candidate_against_another_and_says_what_will_be_rea
     page = words(lead.get(url(lab, "new_comparison")).content)
     assert "Finished notes of the locked test set (dataset 1)12" in page
     assert "Neither has learned from a test patient" in page
+
+
+def test_what_new_runs_use_can_be_compared_before_it_has_read_a_note(lab: Lab, lead: Client) -> None:
+    installed = current_spec(lab.project)
+    page = lead.get(url(lab, "new_comparison")).content
+    key = installed.digest[:12]
+    assert f'<option value="{key}" selected>{installed.name}</option>' in page.decode()
+    assert "Notes that the current labeler still has to read12" in words(page)
+    assert not lab.project.labelers.filter(digest=installed.digest).exists()
+    response = lead.post(url(lab, "start_comparison"), keys(lab) | {"current": key})
+    comparison = LabelerComparison.objects.get()
+    assert response["Location"] == url(lab, "comparison", comparison)
+    assert (comparison.current.digest, comparison.candidate) == (installed.digest, lab.candidate)
+    assert comparison.current_run is not None
+    assert comparison.current_run.jobs.count() == 12
 
 
 def test_the_checks_follow_the_form(lab: Lab, lead: Client) -> None:
