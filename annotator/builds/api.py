@@ -16,7 +16,14 @@ from annotator.builds import services, test_sets
 from annotator.builds.comparing import compare_builds
 from annotator.builds.downloads import give_file
 from annotator.builds.models import DatasetBuild
-from annotator.builds.selectors import builds_of, locked_test_set, one_before, readers_of, revoked_under
+from annotator.builds.selectors import (
+    builds_of,
+    default_options,
+    locked_test_set,
+    one_before,
+    readers_of,
+    revoked_under,
+)
 from annotator.builds.serializers import (
     BuildQuery,
     BuildSerializer,
@@ -53,7 +60,7 @@ class Builds(ApiView):
     def post(self, request: Request, project_id: str) -> Response:
         """Build a dataset of the notes that are done; a worker writes it. 422 where there is none."""
         membership = membership_of(request, project_id, Action.BUILD)
-        context = {"is_locked": locked_test_set(membership.project) is not None}
+        context = {"defaults": default_options(membership.project)}
         data = checked_body(NewBuildSerializer, request, context=context)
         annotator = data["options"].annotator
         if annotator and annotator not in {reader.public_id for reader in readers_of(membership.project)}:

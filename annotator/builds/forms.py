@@ -22,7 +22,6 @@ from annotator.builds.options import (
     SMALLEST_WINDOW,
     BuildOptions,
     OptionError,
-    default_options,
 )
 from annotator.core.prompting import COMPACT, FULL
 from annotator.core.wording import sentence
@@ -189,9 +188,8 @@ class BuildForm(forms.Form):
             yield {"box": box, "format": found, "missing": missing_package(found)}
 
     @staticmethod
-    def defaults(name: str, *, is_locked: bool) -> dict[str, Any]:
+    def defaults(name: str, options: BuildOptions) -> dict[str, Any]:
         """What the form is filled with before anyone touches it."""
-        options = default_options(is_locked=is_locked)
         shares = dict(zip(PARTS, options.shares, strict=True))
         given = {"name": name, "formats": list(DEFAULT_FORMATS), "window": options.window, "seed": options.seed}
         given |= {"template": options.template, "stratified": options.is_stratified, "identifiers": options.identifiers}

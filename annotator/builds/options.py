@@ -119,8 +119,3 @@ class BuildOptions:
             surrogates=data.get("surrogates", OWN),
             filters=Filters.from_json(data.get("filters", {})),
         )
-
-
-def default_options(*, is_locked: bool) -> BuildOptions:
-    """What is built where nothing else is asked for. While a test set is locked, no new patient comes to test."""
-    return BuildOptions(shares=(90, 10, 0) if is_locked else (80, 10, 10), is_stratified=True)

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from annotator.builds.options import PARTS, BuildOptions
 from annotator.builds.placing import place_groups
 from annotator.builds.selectors import Readiness
+from annotator.builds.splits import TEST, group_of
 from annotator.builds.twins import NO_TWINS
 from annotator.builds.writing import ready_for
 from annotator.core.chart import Segment, segments
 from annotator.core.identifiers import LABEL, has_identifiers
+from annotator.core.intervals import FEWEST_NOTES
 from annotator.projects.models import Project
 from annotator.projects.selectors import current_schema
 
@@ -48,7 +50,10 @@ def preview_build(*, project: Project, options: BuildOptions, has_worker: bool) 
     sizes = Counter(placed.values())
     return Preview(
         n_ready=ready.n_ready,
-        checks=tuple(_checks(ready, options, sizes, test_set, has_worker, has_label)),
+        checks=(
+            *_checks(ready, options, sizes, test_set, has_worker, has_label),
+            *(_test_checks(ready, placed) if test_set is None else ()),
+        ),
         parts=segments([(kind, part.title(), sizes[part]) for part, kind in zip(PARTS, _KINDS, strict=True)]),
     )
 
@@ -92,6 +97,16 @@ def _checks(
     if not has_worker:
         checks.append(Check("warn", "No worker is running", why="The build will wait until one is started."))
     return checks
+
+
+def _test_checks(ready: Readiness, placed: Mapping[str, str]) -> list[Check]:
+    """Whether the part test could be locked and labelers compared on it."""
+    groups = (group_of(patient_id=found.patient_id, external_id=found.external_id) for found in ready.sets)
+    n_notes = sum(placed.get(group) == TEST for group in groups)
+    if not 0 < n_notes < FEWEST_NOTES:
+        return []
+    why = f"Labelers are compared on {FEWEST_NOTES} of a locked test set or more; 30 tell more of them apart."
+    return [Check("warn", "Few notes come to test", n_notes, why)]
 
 
 def _identifier_checks(n_ready: int, has_label: bool) -> list[Check]:

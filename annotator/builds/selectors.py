@@ -19,6 +19,7 @@ from annotator.annotations.selectors import has_certified
 from annotator.builds.criteria import NO_FILTERS, Filters
 from annotator.builds.filtering import left_out_by
 from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
+from annotator.builds.options import LARGEST_WINDOW, SMALLEST_WINDOW, BuildOptions
 from annotator.builds.records import (
     CertificateRecord,
     CommentRecord,
@@ -31,11 +32,14 @@ from annotator.builds.records import (
 )
 from annotator.builds.splits import group_digest, group_of
 from annotator.certificates.models import Certificate
+from annotator.core.chunks import WINDOW
+from annotator.core.prompting import FULL
 from annotator.core.schema import Schema
 from annotator.documents.models import Document
 from annotator.jobs.models import Job
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review.models import ReviewItem
+from annotator.suggestions.labelers import current_spec
 from annotator.suggestions.models import Suggestion
 
 _Said = TypeVar("_Said", Annotation, Relation, DocumentValue)
@@ -201,6 +205,19 @@ def labels_of_sets(sets: Sequence[ReadySet]) -> Iterator[frozenset[str]]:
         for set_id, label in rows.values_list("set_id", "label").distinct():
             said[set_id].add(label)
         yield from (frozenset(said[set_id]) for set_id in page)
+
+
+def default_options(project: Project) -> BuildOptions:
+    """What is built where nothing else is asked for: chat rows ask as the project's labeler does, and while a test set
+    is locked no new patient comes to test. Two queries.
+    """
+    asks = current_spec(project).decoding
+    return BuildOptions(
+        shares=(90, 10, 0) if locked_test_set(project) else (80, 10, 10),
+        window=min(max(asks.get("window", WINDOW), SMALLEST_WINDOW), LARGEST_WINDOW),
+        template=asks.get("template", FULL),
+        is_stratified=True,
+    )
 
 
 def locked_test_set(project: Project) -> LockedTestSet | None:

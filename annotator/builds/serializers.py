@@ -23,7 +23,6 @@ from annotator.builds.options import (
     SMALLEST_WINDOW,
     BuildOptions,
     OptionError,
-    default_options,
 )
 from annotator.core.prompting import FULL, TEMPLATES
 from annotator.core.schema import PALETTE
@@ -84,13 +83,13 @@ class NewBuildSerializer(StrictSerializer):
     )
     shares = SharesSerializer(required=False)
     window = serializers.IntegerField(
-        default=_DEFAULTS.window,
+        required=False,
         min_value=SMALLEST_WINDOW,
         max_value=LARGEST_WINDOW,
-        help_text="Code points of a note in one chat row.",
+        help_text="Code points of a note in one chat row; left out, as many as the project's labeler reads.",
     )
     template = serializers.ChoiceField(
-        list(TEMPLATES), default=_DEFAULTS.template, help_text="In which words chat rows ask: the labeler's own."
+        list(TEMPLATES), required=False, help_text="In which words chat rows ask; left out, the labeler's own."
     )
     seed = serializers.IntegerField(
         default=_DEFAULTS.seed, min_value=0, max_value=2**31 - 1, help_text="Equal seeds make equal parts."
@@ -128,14 +127,14 @@ class NewBuildSerializer(StrictSerializer):
     filters = FiltersSerializer(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        defaults = default_options(is_locked=self.context["is_locked"])
+        defaults: BuildOptions = self.context["defaults"]
         shares = attrs.get("shares")
         try:
             options = BuildOptions(
                 seed=attrs["seed"],
                 shares=tuple(shares[part] for part in PARTS) if shares else defaults.shares,
-                window=attrs["window"],
-                template=attrs["template"],
+                window=attrs.get("window", defaults.window),
+                template=attrs.get("template", defaults.template),
                 annotator=attrs.get("annotator", ""),
                 has_comments=attrs["comments"],
                 is_human_only=attrs["human_only"],

@@ -19,10 +19,10 @@ from annotator.builds.criteria import in_words
 from annotator.builds.downloads import give_file
 from annotator.builds.forms import BuildForm
 from annotator.builds.models import DatasetBuild
-from annotator.builds.options import BuildOptions, default_options
+from annotator.builds.options import BuildOptions
 from annotator.builds.preview import Preview, preview_build
 from annotator.builds.risk import risk_context
-from annotator.builds.selectors import builds_of, locked_test_set, readers_of, revoked_under
+from annotator.builds.selectors import builds_of, default_options, locked_test_set, readers_of, revoked_under
 from annotator.builds.writing import MANIFEST, RISK, BuildRefused
 from annotator.core.wording import sentence
 from annotator.documents.selectors import note_types, type_key
@@ -61,7 +61,7 @@ def builds(request: HttpRequest, project_id: str) -> HttpResponse:
         "rows": [
             {"build": found, "pill": _pill(found), "flag": _FLAGGED if found.pk in flagged else None} for found in page
         ],
-        "form": _unbound_form(membership.project, is_locked=test_set is not None),
+        "form": _unbound_form(membership.project, default_options(membership.project)),
         "test_set": test_set,
         "is_lead": may(role=membership.role, action=Action.MANAGE),
     }
@@ -74,12 +74,11 @@ def new(request: HttpRequest, project_id: str) -> HttpResponse:
     membership = _member(request, project_id)
     project = membership.project
     like = builds_of(project).filter(public_id=request.GET.get("like", "")).first()
-    is_locked = locked_test_set(project) is not None
+    options = BuildOptions.from_json(like.options) if like else default_options(project)
     if is_partial(request) and request.GET and like is None:
-        form, options = _form(project, request.GET), default_options(is_locked=is_locked)
+        form = _form(project, request.GET)
     else:
-        form = _unbound_form(project, is_locked=is_locked, like=like)
-        options = BuildOptions.from_json(like.options) if like else default_options(is_locked=is_locked)
+        form = _unbound_form(project, options, like)
     return _form_page(request, membership, form, options)
 
 
@@ -262,12 +261,11 @@ def _form(project: Project, data: QueryDict | None = None, **kwargs: Any) -> Bui
     return BuildForm(data, readers=readers_of(project), note_types=types, labels=labels, **kwargs)
 
 
-def _unbound_form(project: Project, *, is_locked: bool, like: DatasetBuild | None = None) -> BuildForm:
-    """The form with the defaults, or filled as the build `like` was."""
+def _unbound_form(project: Project, options: BuildOptions, like: DatasetBuild | None = None) -> BuildForm:
+    """The form with these options, and named as the build `like` was."""
     if like is not None:
-        options = BuildOptions.from_json(like.options)
         return _form(project, initial=BuildForm.filled(like.name, like.formats, options))
-    return _form(project, initial=BuildForm.defaults(project.name, is_locked=is_locked))
+    return _form(project, initial=BuildForm.defaults(project.name, options))
 
 
 def _form_page(

@@ -17,6 +17,7 @@ from annotator.builds.options import REPLACE
 from annotator.builds.selectors import ReadySet, digest_of, locked_groups, locked_test_set, readiness
 from annotator.builds.splits import TEST
 from annotator.core.identifiers import asked_of
+from annotator.core.intervals import FEWEST_NOTES
 from annotator.core.labeler_comparison import CANDIDATE, CURRENT, Side
 from annotator.core.wording import counted
 from annotator.documents.models import Document
@@ -25,9 +26,6 @@ from annotator.projects.selectors import schema_for
 from annotator.suggestions.labelers import IMPORTED, current_labeler
 from annotator.suggestions.models import Labeler, LabelJob, PromptExample
 from annotator.training.models import LabelerComparison, TrainingRun
-
-# Fewer say nothing of which labeler is better.
-FEWEST_NOTES = 10
 
 
 @dataclass(frozen=True, slots=True)

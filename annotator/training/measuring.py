@@ -11,6 +11,7 @@ from typing import Any
 from annotator.builds.selectors import ReadySet
 from annotator.certificates.models import CalibratorCase
 from annotator.core.evaluation import FoundSpan, is_in_text
+from annotator.core.intervals import FEWEST_NOTES
 from annotator.core.labeler_comparison import (
     CANDIDATE,
     CURRENT,
@@ -30,7 +31,7 @@ from annotator.quality.selectors import found_spans, gold_spans, lost_quotes
 from annotator.routing.confidence import calibrator_of, confidence_by
 from annotator.suggestions.models import Labeler
 from annotator.training.assistance import assistance
-from annotator.training.compared import FEWEST_NOTES, finished_test_notes, labels_of_both, last_readings
+from annotator.training.compared import finished_test_notes, labels_of_both, last_readings
 from annotator.training.models import ComparedSpan, LabelerComparison
 
 SEED = 0

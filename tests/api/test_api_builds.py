@@ -11,13 +11,14 @@ from annotator.accounts.models import User
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import build_folder, create_build, write_build
+from annotator.core.prompting import COMPACT, FULL
 from annotator.documents.selectors import type_key
 from annotator.jobs.models import Job
 from annotator.jobs.services import run_job
 from annotator.projects.models import Project
 from tests.api.scene import Api, assert_problem
 from tests.builds.identified import make_identified
-from tests.builds.scene import annotate
+from tests.builds.scene import annotate, asks_shortly
 from tests.cast import NOW, make_document
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +58,15 @@ def test_a_dataset_is_asked_for_with_filters(api: Api) -> None:
     assert options["filters"]["note_types"] == [type_key("ED")]
     assert (options["licence"], options["stratified"], options["keep_twins"]) == ("CC BY 4.0", True, True)
     assert options["shares"] == {"train": 80, "dev": 10, "test": 10}
+
+
+@pytest.mark.usefixtures("notes")
+def test_chat_rows_ask_as_the_labeler_of_the_project_where_nothing_else_is_said(api: Api, settings: Any) -> None:
+    asks_shortly(settings)
+    options = api.post("./builds/", {"name": "N"}).json()["options"]
+    assert (options["window"], options["template"]) == (300, COMPACT)
+    options = api.post("./builds/", {"name": "N", "window": 800, "template": FULL}).json()["options"]
+    assert (options["window"], options["template"]) == (800, FULL)
 
 
 def test_a_dataset_without_identifiers_is_asked_for(api: Api, project: Project, bob: User) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from annotator.accounts.models import User
 from annotator.annotations.models import AnnotationSet
 from annotator.annotations.services import NewAnnotation
+from annotator.core.chunks import SMALL_WINDOW
+from annotator.core.prompting import COMPACT
 from annotator.core.spans import Span
 from annotator.documents.models import Document
 from annotator.projects.models import Project
@@ -16,6 +19,13 @@ from annotator.suggestions.services import LabelerSpec, import_run, labeler_for
 from tests.cast import NOW, make_document, make_set
 
 FEVER = "Fever 🤒 since Monday.\nStiffness in the left and right knee.\nParacetamol ≥ 500 mg."
+
+
+def asks_shortly(settings: Any) -> None:
+    """Lets the installation's labeler ask as the small model does: the compact prompt, windows of 300."""
+    name = settings.LABELER
+    asked = {"template": COMPACT, "window": SMALL_WINDOW}
+    settings.LABELERS = settings.LABELERS | {name: settings.LABELERS[name] | asked}
 
 
 def annotate(document: Document, annotator: User, *spans: tuple[str, str], **origins: Suggestion) -> AnnotationSet:

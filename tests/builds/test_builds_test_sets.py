@@ -17,7 +17,9 @@ from annotator.accounts.models import User
 from annotator.audit.models import AuditEvent
 from annotator.builds import services, test_sets
 from annotator.builds.models import DatasetBuild, LockedGroup
-from annotator.builds.options import BuildOptions, default_options
+from annotator.builds.options import BuildOptions
+from annotator.builds.preview import preview_build
+from annotator.builds.selectors import default_options
 from annotator.builds.test_sets import LockRefused
 from annotator.builds.verifying import ManifestError, verify_folder
 from annotator.builds.writing import BuildRefused
@@ -72,7 +74,7 @@ def test_locked_patients_stay_in_test_whatever_comes(locked: DatasetBuild, bob: 
     assert event.detail == {"n_patients": 2}
     add_patients(project, bob, 20, 40)
     for seed in range(3):
-        later = built(project, dana, shares=default_options(is_locked=True).shares, seed=seed)
+        later = built(project, dana, shares=default_options(project).shares, seed=seed)
         assert in_test(later) == patients
         assert later.manifest["test_set"] == {"build": 1, "n_locked": 2, "n_new": 0}
         assert {"status": "ok", "text": "The part test holds locked patients only", "count": 2} in later.manifest[
@@ -84,6 +86,21 @@ def test_locked_patients_stay_in_test_whatever_comes(locked: DatasetBuild, bob: 
     name = sorted(patients)[0]
     annotate(make_document(project, external_id="later", patient_id=name.replace("n", "p")), bob)
     assert in_test(built(project, dana, shares=(90, 10, 0))) == patients | {"later"}
+
+
+def test_a_test_part_too_small_to_compare_on_is_said_while_none_is_locked(
+    project: Project, bob: User, alice: User
+) -> None:
+    def counts(**options: Any) -> list[int | None]:
+        seen = preview_build(project=project, options=BuildOptions(**options), has_worker=True)
+        return [check.count for check in seen.checks if check.text == "Few notes come to test"]
+
+    add_patients(project, bob, 0, 20)
+    assert counts() == [2]
+    assert counts(shares=(90, 10, 0)) == []
+    assert counts(shares=(0, 0, 100)) == []
+    test_sets.lock_test_set(build=built(project, alice), actor=alice, now=NOW)
+    assert counts() == []
 
 
 def test_nothing_that_names_a_patient_is_stored(locked: DatasetBuild) -> None:

@@ -18,11 +18,12 @@ from annotator.builds.manifest import reduced_manifest
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
 from annotator.builds.services import create_build, write_build
+from annotator.core.prompting import COMPACT
 from annotator.jobs.models import Job
 from annotator.jobs.services import record_beat, run_job
 from annotator.projects.models import Project
 from tests.builds.identified import make_identified
-from tests.builds.scene import annotate, make_scene
+from tests.builds.scene import annotate, asks_shortly, make_scene
 from tests.cast import NOW, make_document, sign_in
 
 HTMX = {"HX-Request": "true"}
@@ -96,7 +97,7 @@ def test_list_takes_the_same_number_of_queries_for_many_builds(
             project=build.project, name=f"B{number}", formats=["jsonl"], options=BuildOptions(), actor=dana, now=NOW
         )
     dana_client.get(reverse("home"))  # the session's first request writes of its own
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         dana_client.get(url("builds", build.project.public_id))
 
 
@@ -108,6 +109,20 @@ def test_new_page_shows_the_form_with_its_checks(dana_client: Client, project: P
     assert "Notes not done yet are left out" in page
     assert "No worker is running" in page
     assert "<html" in page
+
+
+def test_chat_rows_ask_as_the_labeler_of_the_project_does(
+    dana_client: Client, project: Project, bob: User, settings: Any
+) -> None:
+    asks_shortly(settings)
+    make_scene(project, bob)
+    page = body(dana_client.get(url("new", project.public_id)))
+    assert re.search(r'name="window" value="300"', page)
+    assert re.search(rf'<option value="{COMPACT}" selected', page)
+    other = BuildOptions(window=800)
+    like = create_build(project=project, name="N", formats=["jsonl"], options=other, actor=bob, now=NOW)
+    again = body(dana_client.get(url("new", project.public_id), {"like": like.public_id}))
+    assert re.search(r'name="window" value="800"', again)
 
 
 def test_formats_stand_by_what_they_are_for_and_one_that_is_missing_cannot_be_ticked(

@@ -19,9 +19,10 @@ from annotator.builds.options import BuildOptions
 from annotator.builds.selectors import readiness
 from annotator.builds.services import write_dataset
 from annotator.builds.writing import BuildRefused
+from annotator.core.prompting import COMPACT, FULL
 from annotator.projects.models import Project
 from annotator.review.queue import ensure_note_items
-from tests.builds.scene import annotate, make_scene
+from tests.builds.scene import annotate, asks_shortly, make_scene
 from tests.cast import NOW, make_document
 
 CommandOutput = tuple[str, Path]
@@ -279,6 +280,20 @@ def test_command_writes_to_a_new_folder_and_is_audited(project: Project, bob: Us
     event = AuditEvent.objects.get(verb="build.export")
     assert event.chain.project == project.public_id
     assert event.detail["data_sha256"] == manifest["data_sha256"]
+
+
+def test_command_asks_as_the_labeler_of_the_project_where_it_is_told_nothing_else(
+    project: Project, bob: User, tmp_path: Path, settings: Any
+) -> None:
+    asks_shortly(settings)
+    make_scene(project, bob)
+    for name, arguments, asked in (
+        ("own", [], (300, COMPACT)),
+        ("told", ["--window", "800", "--template", FULL], (800, FULL)),
+    ):
+        run_command(project.slug, "--format", "messages", "--out", str(tmp_path / name), *arguments)
+        options = json.loads((tmp_path / name / "manifest.json").read_text())["options"]
+        assert (options["window"], options["template"]) == asked
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from annotator.audit.models import AuditEvent
 from annotator.builds.models import DatasetBuild, LockedGroup, LockedTestSet
 from annotator.builds.pools import freeze_pool
 from annotator.core.identifiers import with_identifiers
+from annotator.core.intervals import FEWEST_NOTES
 from annotator.core.schema import schema_from_json
 from annotator.jobs import services as jobs
 from annotator.jobs.models import Job
@@ -28,7 +29,7 @@ from annotator.purges.services import purge_notes, purge_project, run_purge
 from annotator.review.models import ReviewItem
 from annotator.suggestions.models import LabelJob, LabelRun
 from annotator.suggestions.services import cancel_run
-from annotator.training.compared import FEWEST_NOTES, plan_comparison
+from annotator.training.compared import plan_comparison
 from annotator.training.comparing import ComparisonRefused, cancel_comparison, ring_comparisons, start_comparison
 from annotator.training.models import ComparedSpan, LabelerComparison, TrainingRun
 from tests.cast import NOW, SCHEMA, Bells

@@ -10,8 +10,8 @@ from django.utils import timezone
 from annotator.accounts.selectors import user_named
 from annotator.builds.criteria import STATES, STREAMS, FilterError, Filters
 from annotator.builds.formats import FORMATS
-from annotator.builds.options import KEEP, OWN, PARTS, REPLACE, SHARED, BuildOptions, OptionError, default_options
-from annotator.builds.selectors import locked_test_set
+from annotator.builds.options import KEEP, OWN, PARTS, REPLACE, SHARED, BuildOptions, OptionError
+from annotator.builds.selectors import default_options
 from annotator.builds.services import record_export, write_dataset
 from annotator.builds.writing import BuildRefused
 from annotator.core.prompting import TEMPLATES
@@ -65,13 +65,12 @@ class Command(BaseCommand):
             "--min-agreement", type=int, default=0, metavar="PER_CENT", help="strict F1 of a note's readers"
         )
         parser.add_argument(
-            "--window", type=int, default=defaults.window, help="characters of a chat row (default: %(default)s)"
+            "--window", type=int, help="characters of a chat row (default: as many as the project's labeler reads)"
         )
         parser.add_argument(
             "--template",
             choices=TEMPLATES,
-            default=defaults.template,
-            help="in which words chat rows ask; the small model wants the compact one (default: %(default)s)",
+            help="in which words chat rows ask (default: the project's labeler's own)",
         )
         parser.add_argument(
             "--annotator", metavar="USERNAME", help="take this person's annotations where several people read a note"
@@ -115,7 +114,7 @@ class Command(BaseCommand):
 
 
 def _build_options(project: Project, options: dict[str, Any]) -> BuildOptions:
-    defaults = default_options(is_locked=locked_test_set(project) is not None)
+    defaults = default_options(project)
     given = options["shares"] or "/".join(str(share) for share in defaults.shares)
     try:
         train, dev, test = (int(share) for share in given.split("/"))
@@ -130,8 +129,8 @@ def _build_options(project: Project, options: dict[str, Any]) -> BuildOptions:
     return BuildOptions(
         seed=options["seed"],
         shares=(train, dev, test),
-        window=options["window"],
-        template=options["template"],
+        window=defaults.window if options["window"] is None else options["window"],
+        template=options["template"] or defaults.template,
         annotator=annotator,
         has_comments=options["comments"],
         is_human_only=options["human_only"],
