@@ -35,6 +35,8 @@ GRACE_SECONDS = 60.0
 # What a recipe may say beside the numbers of the command: what the base is, and where it computes.
 _MORE = {LORA: ("revision", "quantization", "device", "dtype", "threads"), SPACY: ()}
 _NICE = 10
+# The log is what the command says of the training: no bars of its libraries, and none of what they are about to rename.
+_QUIET = {"TQDM_DISABLE": "1", "PYTHONWARNINGS": "ignore::FutureWarning"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,7 @@ def _running(argv: tuple[str, ...], log: int) -> Iterator[subprocess.Popen[bytes
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=log,
+        env=os.environ | _QUIET,
         start_new_session=True,
     )
     try:

@@ -116,6 +116,18 @@ def test_a_child_that_does_not_listen_is_killed(
     assert train(build, out, may_go_on=lambda: not mark.exists()).status == "stopped"
 
 
+def test_the_log_has_what_the_command_says_and_no_noise_of_its_libraries(
+    build: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noisy = (
+        "import sys, warnings; from tqdm import tqdm; list(tqdm(range(9), desc='Converting')); "
+        "warnings.warn('a name of old', FutureWarning); sys.exit('step 1/9')"
+    )
+    monkeypatch.setattr(trainer, "_argv", lambda *_, **__: (sys.executable, "-c", noisy))
+    train(build, out)
+    assert (out / "log.txt").read_text() == "step 1/9\n"
+
+
 def test_a_refusal_says_what_to_do(build: Path, out: Path, tmp_path: Path) -> None:
     bare = write_dataset(tmp_path / "bare", {"train": [note(f"{NAME} is well.")]})
     refused = train(bare, out)
