@@ -35,6 +35,7 @@ KIND = "lora"
 _NOT_TEXT = r".*(vision_tower|multi_modal_projector).*"
 _WARMUP = 0.03
 _LOOK = "eval_loss"
+_FEWEST_LINES = 50  # of numbers, where a run has as many steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ class Run:
             bf16=self.base.model.dtype == torch.bfloat16,
             use_cpu=device == "cpu",
             dataloader_pin_memory=device == "cuda",
-            logging_steps=max(1, min(10, every)),
+            logging_steps=max(1, min(10, every, self._n_steps // _FEWEST_LINES)),
             report_to="none",
             disable_tqdm=True,
             seed=recipe.seed,
