@@ -1,7 +1,8 @@
-"""`python -m llm_labeler evaluate …`, `finetune …` and `train-spacy …`."""
+"""`python -m llm_labeler evaluate …`, `finetune …` and `train-spacy …`. None of them asks anything of the internet."""
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -21,4 +22,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    os.environ["HF_HUB_OFFLINE"] = "1"  # read as the library is loaded; without it TRL reports each training to the hub
     sys.exit(main(sys.argv[1:]))

@@ -6,7 +6,11 @@ import hashlib
 import json
 import os
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Mapping, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +132,25 @@ def test_a_run_that_is_stopped_goes_on_to_where_it_would_have_come(
     assert steps[0] == steps[1], "no step is told twice"
     one, other = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (whole, halved))
     assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
+
+
+def test_nobody_is_told_of_a_training(tiny_gemma: Path, build: Path, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    class Hub(BaseHTTPRequestHandler):
+        def parse_request(self) -> bool:
+            asked.append(self.raw_requestline.decode())
+            return False  # whatever it is, nothing is answered
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        environment = {name: value for name, value in os.environ.items() if name not in ("CI", "HF_HUB_OFFLINE")}
+        environment["HF_ENDPOINT"] = f"http://127.0.0.1:{hub.server_port}"
+        options = ("--base", str(tiny_gemma), "--out", str(tmp_path / "run"), "--rank", "4", "--device", "cpu")
+        command = [sys.executable, "-m", "llm_labeler", "finetune", str(build), *options]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        hub.shutdown()
+    assert asked == []
 
 
 def test_an_adapter_is_gone_on_with(tiny_gemma: Path, build: Path, tmp_path: Path) -> None:
