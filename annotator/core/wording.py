@@ -34,6 +34,11 @@ def ago_words(seconds: float) -> str:
     return f"{duration_words(seconds if seconds < _HOUR else seconds // _HOUR * _HOUR)} ago"
 
 
+def revision_words(revision: str) -> str:
+    """The beginning of what tells a model's revision from others: of an adapter on a base, of the adapter's."""
+    return revision.rpartition("+")[2][:12]
+
+
 def day_words(n_days: int) -> str:
     """`today`, `yesterday`, `3 days ago`."""
     return ("today", "yesterday")[n_days] if n_days < 2 else f"{n_days:,} days ago"

@@ -1,12 +1,13 @@
-"""How the pages write numbers, durations and sizes."""
+"""How the pages write numbers, durations, sizes and revisions."""
 
 from __future__ import annotations
 
 from django import template
 
-from annotator.core.wording import ago_words, duration_words, memory_words
+from annotator.core.wording import ago_words, duration_words, memory_words, revision_words
 
 register = template.Library()
+register.filter("revision", revision_words)
 
 
 @register.filter

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotator.builds.models import DatasetBuild
-from annotator.core.wording import counted
+from annotator.core.wording import counted, revision_words
 from annotator.suggestions.labelers import CONSTRAINTS, TRAINED
 from annotator.suggestions.models import Labeler, LabelRun, Promotion
 from annotator.suggestions.pages import Lead
@@ -78,10 +78,10 @@ def pill_of(state: str) -> Pill:
 
 
 def model_words(labeler: Labeler) -> str:
-    """The model's id and the beginning of its revision."""
+    """The model's id and its revision in short."""
     if labeler.revision == "not told":
         return f"{labeler.model_id}, revision not told"
-    return f"{labeler.model_id} {labeler.revision[:12]}".strip()
+    return f"{labeler.model_id} {revision_words(labeler.revision)}".strip()
 
 
 def registry_lead(standing: Standing) -> Lead:

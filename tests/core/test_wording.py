@@ -9,6 +9,7 @@ from annotator.core.wording import (
     duration_words,
     memory_words,
     remaining_words,
+    revision_words,
     sentence,
     work_words,
 )
@@ -77,3 +78,16 @@ def test_one_is_singular():
 
 def test_a_sentence_begins_and_ends_as_one():
     assert [sentence(words) for words in ("a run is on", "It is on.", "")] == ["A run is on.", "It is on.", "."]
+
+
+@pytest.mark.parametrize(
+    ("revision", "words"),
+    [
+        ("a5fd3b62230aa5ec+96895a4fcc3c8541", "96895a4fcc3c"),
+        ("a5fd3b62230aa5ec", "a5fd3b62230a"),
+        ("1", "1"),
+        ("", ""),
+    ],
+)
+def test_a_revision_in_short_tells_two_adapters_of_a_base_apart(revision: str, words: str) -> None:
+    assert revision_words(revision) == words
