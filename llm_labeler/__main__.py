@@ -1,4 +1,4 @@
-"""`python -m llm_labeler evaluate …`, `finetune …` and `train-spacy …`. None of them asks anything of the internet."""
+"""`python -m llm_labeler evaluate …`, `finetune …` and `train-spacy …`. None of them asks anything of the hub."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Builds(ApiView):
     def post(self, request: Request, project_id: str) -> Response:
         """Build a dataset of the notes that are done; a worker writes it. 422 where there is none."""
         membership = membership_of(request, project_id, Action.BUILD)
-        context = {"defaults": default_options(membership.project)}
+        context = {"defaults": default_options(membership.project, locked_test_set(membership.project))}
         data = checked_body(NewBuildSerializer, request, context=context)
         annotator = data["options"].annotator
         if annotator and annotator not in {reader.public_id for reader in readers_of(membership.project)}:

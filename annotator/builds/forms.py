@@ -188,16 +188,8 @@ class BuildForm(forms.Form):
             yield {"box": box, "format": found, "missing": missing_package(found)}
 
     @staticmethod
-    def defaults(name: str, options: BuildOptions) -> dict[str, Any]:
-        """What the form is filled with before anyone touches it."""
-        shares = dict(zip(PARTS, options.shares, strict=True))
-        given = {"name": name, "formats": list(DEFAULT_FORMATS), "window": options.window, "seed": options.seed}
-        given |= {"template": options.template, "stratified": options.is_stratified, "identifiers": options.identifiers}
-        return given | shares
-
-    @staticmethod
     def filled(name: str, formats: Sequence[str], options: BuildOptions) -> dict[str, Any]:
-        """The form of a build that is there."""
+        """What the form holds before anyone touches it, for a build as this one."""
         return {
             "name": name,
             "formats": [found for found in formats if found in FORMATS],

@@ -105,7 +105,7 @@ def _test_checks(ready: Readiness, placed: Mapping[str, str]) -> list[Check]:
     n_notes = sum(placed.get(group) == TEST for group in groups)
     if not 0 < n_notes < FEWEST_NOTES:
         return []
-    why = f"Labelers are compared on {FEWEST_NOTES} of a locked test set or more; 30 tell more of them apart."
+    why = f"Labelers are compared on {FEWEST_NOTES} notes of a locked test set, or more."
     return [Check("warn", "Few notes come to test", n_notes, why)]
 
 

@@ -207,13 +207,13 @@ def labels_of_sets(sets: Sequence[ReadySet]) -> Iterator[frozenset[str]]:
         yield from (frozenset(said[set_id]) for set_id in page)
 
 
-def default_options(project: Project) -> BuildOptions:
-    """What is built where nothing else is asked for: chat rows ask as the project's labeler does, and while a test set
-    is locked no new patient comes to test. Two queries.
+def default_options(project: Project, test_set: LockedTestSet | None) -> BuildOptions:
+    """What is built where nothing else is asked for: chat rows ask as the project's labeler does, and while its
+    `test_set` is locked no new patient comes to test. One query.
     """
     asks = current_spec(project).decoding
     return BuildOptions(
-        shares=(90, 10, 0) if locked_test_set(project) else (80, 10, 10),
+        shares=(90, 10, 0) if test_set else (80, 10, 10),
         window=min(max(asks.get("window", WINDOW), SMALLEST_WINDOW), LARGEST_WINDOW),
         template=asks.get("template", FULL),
         is_stratified=True,

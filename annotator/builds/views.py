@@ -17,6 +17,7 @@ from annotator.builds.card import loss_rows
 from annotator.builds.comparing import compare_builds
 from annotator.builds.criteria import in_words
 from annotator.builds.downloads import give_file
+from annotator.builds.formats import DEFAULT_FORMATS
 from annotator.builds.forms import BuildForm
 from annotator.builds.models import DatasetBuild
 from annotator.builds.options import BuildOptions
@@ -61,7 +62,7 @@ def builds(request: HttpRequest, project_id: str) -> HttpResponse:
         "rows": [
             {"build": found, "pill": _pill(found), "flag": _FLAGGED if found.pk in flagged else None} for found in page
         ],
-        "form": _unbound_form(membership.project, default_options(membership.project)),
+        "form": _unbound_form(membership.project, default_options(membership.project, test_set)),
         "test_set": test_set,
         "is_lead": may(role=membership.role, action=Action.MANAGE),
     }
@@ -74,7 +75,7 @@ def new(request: HttpRequest, project_id: str) -> HttpResponse:
     membership = _member(request, project_id)
     project = membership.project
     like = builds_of(project).filter(public_id=request.GET.get("like", "")).first()
-    options = BuildOptions.from_json(like.options) if like else default_options(project)
+    options = BuildOptions.from_json(like.options) if like else default_options(project, locked_test_set(project))
     if is_partial(request) and request.GET and like is None:
         form = _form(project, request.GET)
     else:
@@ -262,10 +263,9 @@ def _form(project: Project, data: QueryDict | None = None, **kwargs: Any) -> Bui
 
 
 def _unbound_form(project: Project, options: BuildOptions, like: DatasetBuild | None = None) -> BuildForm:
-    """The form with these options, and named as the build `like` was."""
-    if like is not None:
-        return _form(project, initial=BuildForm.filled(like.name, like.formats, options))
-    return _form(project, initial=BuildForm.defaults(project.name, options))
+    """The form with these options; name and formats are those of the build `like`, where there is one."""
+    name, formats = (like.name, like.formats) if like else (project.name, DEFAULT_FORMATS)
+    return _form(project, initial=BuildForm.filled(name, formats, options))
 
 
 def _form_page(

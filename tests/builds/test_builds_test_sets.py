@@ -19,7 +19,7 @@ from annotator.builds import services, test_sets
 from annotator.builds.models import DatasetBuild, LockedGroup
 from annotator.builds.options import BuildOptions
 from annotator.builds.preview import preview_build
-from annotator.builds.selectors import default_options
+from annotator.builds.selectors import default_options, locked_test_set
 from annotator.builds.test_sets import LockRefused
 from annotator.builds.verifying import ManifestError, verify_folder
 from annotator.builds.writing import BuildRefused
@@ -74,7 +74,7 @@ def test_locked_patients_stay_in_test_whatever_comes(locked: DatasetBuild, bob: 
     assert event.detail == {"n_patients": 2}
     add_patients(project, bob, 20, 40)
     for seed in range(3):
-        later = built(project, dana, shares=default_options(project).shares, seed=seed)
+        later = built(project, dana, shares=default_options(project, locked_test_set(project)).shares, seed=seed)
         assert in_test(later) == patients
         assert later.manifest["test_set"] == {"build": 1, "n_locked": 2, "n_new": 0}
         assert {"status": "ok", "text": "The part test holds locked patients only", "count": 2} in later.manifest[

@@ -97,7 +97,7 @@ def test_list_takes_the_same_number_of_queries_for_many_builds(
             project=build.project, name=f"B{number}", formats=["jsonl"], options=BuildOptions(), actor=dana, now=NOW
         )
     dana_client.get(reverse("home"))  # the session's first request writes of its own
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(11):
         dana_client.get(url("builds", build.project.public_id))
 
 

@@ -11,7 +11,7 @@ from annotator.accounts.selectors import user_named
 from annotator.builds.criteria import STATES, STREAMS, FilterError, Filters
 from annotator.builds.formats import FORMATS
 from annotator.builds.options import KEEP, OWN, PARTS, REPLACE, SHARED, BuildOptions, OptionError
-from annotator.builds.selectors import default_options
+from annotator.builds.selectors import default_options, locked_test_set
 from annotator.builds.services import record_export, write_dataset
 from annotator.builds.writing import BuildRefused
 from annotator.core.prompting import TEMPLATES
@@ -114,7 +114,7 @@ class Command(BaseCommand):
 
 
 def _build_options(project: Project, options: dict[str, Any]) -> BuildOptions:
-    defaults = default_options(project)
+    defaults = default_options(project, locked_test_set(project))
     given = options["shares"] or "/".join(str(share) for share in defaults.shares)
     try:
         train, dev, test = (int(share) for share in given.split("/"))
