@@ -55,3 +55,12 @@ def test_a_labeler_is_promoted_and_taken_back_by_keyboard(
         page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Current")
     assert current_spec(project).digest == default_labeler(project=project, now=NOW).digest
+
+
+def test_a_wide_table_scrolls_in_its_place(page: Page, live_server: Any, project: Project, alice: User) -> None:
+    make_trained(project)
+    sign_in_browser(page.context, alice, live_server.url)
+    page.set_viewport_size({"width": 900, "height": 900})
+    page.goto(live_server.url + reverse("training:models", args=[project.public_id]))
+    assert page.locator(".table-wrap").first.evaluate("wrap => wrap.scrollWidth > wrap.clientWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 900
