@@ -140,6 +140,7 @@ def answer_decisions_with(headers: dict[str, str] | None) -> Act:
 
     def act(page: Page, tour: Tour) -> None:
         page.route("**/decide/", answer)
+        page.reload()  # a page that is open may post past a route that is new
 
     return act
 

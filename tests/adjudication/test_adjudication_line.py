@@ -17,8 +17,8 @@ from annotator.projects.models import Project
 from annotator.readings.models import Adjudication
 from tests.a11y.checks import give_axe, serious_violations
 from tests.adjudication.scene import ADAMS, BOBS, make_adjudication
+from tests.line import Line, line_context
 from tests.review.test_browser import sign_in_browser
-from tests.review.test_line import line_context
 
 pytestmark = [pytest.mark.browser]
 
@@ -30,7 +30,14 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def tab(live_server: Any, context: BrowserContext, project: Project, bob: User, adam: User, alice: User) -> Page:
+def line(context: BrowserContext) -> Line:
+    return Line(context)
+
+
+@pytest.fixture
+def tab(
+    live_server: Any, context: BrowserContext, line: Line, project: Project, bob: User, adam: User, alice: User
+) -> Page:
     """The note in Alice's browser."""
     found = make_adjudication(project, (bob, BOBS), (adam, ADAMS))
     take(adjudication=found, adjudicator=alice, now=timezone.now())
@@ -81,23 +88,21 @@ def test_a_choice_waits_for_the_line_and_counts_once(tab: Page) -> None:
     assert not is_warned(tab)
 
 
-def test_a_choice_whose_answer_was_lost_is_saved_once(tab: Page) -> None:
-    def swallow(route: Any) -> None:
-        route.fetch()
-        route.abort()
-
-    tab.route("**/choose/", swallow)
+def test_a_choice_whose_answer_was_lost_is_saved_once(tab: Page, line: Line) -> None:
+    line.lose_answers()
     tab.keyboard.press("1")
     expect(tab.locator("#strip")).to_contain_text("No answer from the server since")
     assert n_chosen() == 1
-    tab.unroute("**/choose/")
+    line.mend()
     tab.locator("#strip").get_by_role("button", name="Try now").click()
     expect(tab.locator("#card-title")).to_have_text("Open difference 1 of 2")
     assert n_chosen() == 1
 
 
-def test_a_reason_is_kept_with_its_choice_and_one_that_the_server_fails_on_can_be_left_out(tab: Page) -> None:
-    tab.route("**/choose/", lambda route: route.fulfill(status=500))
+def test_a_reason_is_kept_with_its_choice_and_one_that_the_server_fails_on_can_be_left_out(
+    tab: Page, line: Line
+) -> None:
+    line.fail_with(500)
     tab.keyboard.press("c")
     tab.keyboard.type("by the list")
     tab.keyboard.press("Escape")
@@ -107,7 +112,7 @@ def test_a_reason_is_kept_with_its_choice_and_one_that_the_server_fails_on_can_b
     expect(strip).to_contain_text("The server failed to save at")
     strip.get_by_role("button", name="Leave it out").click()
     expect(strip).to_contain_text("Left out: the last choice.")
-    tab.unroute("**/choose/")
+    line.mend()
     expect(tab.locator("#card-title")).to_have_text("Open difference 1 of 3")
     tab.keyboard.press("1")
     expect(tab.locator("#card-title")).to_have_text("Open difference 1 of 2")

@@ -20,6 +20,7 @@ from annotator.review.leases import take_note
 from annotator.review.models import Decision, ReviewItem
 from annotator.review.selectors import note_view
 from tests.cast import NOW, make_document
+from tests.line import Line
 from tests.review.conftest import suggest
 
 pytestmark = [pytest.mark.browser]
@@ -191,7 +192,8 @@ def test_space_after_a_click_on_a_button_skips(desk: Desk) -> None:
 
 
 def test_no_key_counts_for_a_card_that_was_not_shown(desk: Desk) -> None:
-    page = desk.page
+    page, line = desk.page, Line(desk.page)
+    desk.open()
     page.evaluate(
         """() => {
           window.pressed = [];
@@ -203,13 +205,13 @@ def test_no_key_counts_for_a_card_that_was_not_shown(desk: Desk) -> None:
         }"""
     )
     waiting: list[Route] = []
-    page.route("**/decide/", lambda route: waiting.append(route))
+    line.carry_by(waiting.append)
     before = desk.token.input_value()
     for _ in range(10):
         page.keyboard.press("a")
     expect(page.locator("#strip")).to_contain_text("Not taken: A came before the next span was shown.")
     waiting[0].continue_()
-    page.unroute("**/decide/")
+    line.mend()
     expect(desk.token).not_to_have_value(before)
     for _ in range(10):
         page.keyboard.press("a")  # as fast as the browser takes them

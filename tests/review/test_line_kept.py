@@ -14,7 +14,8 @@ from annotator.accounts.models import User
 from annotator.projects.models import Project, SchemaVersion
 from annotator.review.models import ReviewItem
 from tests.cast import TIED_SCHEMA
-from tests.review.test_line import SAVED, Tab, fail_with, line_context, sign_in, take_suggested, verdicts
+from tests.line import line_context
+from tests.review.test_line import SAVED, Tab, sign_in, take_suggested, verdicts
 
 pytestmark = [pytest.mark.browser]
 
@@ -29,7 +30,7 @@ def tab(browser: Browser, project: Project, bob: User, live_server: Any, bells: 
 
 def line_is_back(tab: Tab) -> None:
     """The server answers again, and the page tries at once."""
-    tab.page.unroute_all()
+    tab.line.mend()
     tab.page.evaluate("dispatchEvent(new Event('online'))")
 
 
@@ -57,14 +58,14 @@ def test_what_a_label_reveals_is_told_when_it_is_saved_though_it_was_kept(tab: T
     ReviewItem.objects.filter(suggestion__surface__in=["diabetes", "metformin", "rash"]).update(stream="audit")
     tab.open()
     told = "“{}”: the model says {}, with a score of {}; you say the same."
-    fail_with(tab.page, 502)
+    tab.line.fail_with(502)
     tab.press("1")
     expect(tab.title).to_have_text("Changed, not sent")
     line_is_back(tab)
     expect(tab.page.locator("#card")).to_contain_text(told.format("diabetes", "Problem", "0.20"))
     expect(tab.strip).to_be_hidden()  # it is on the card
     tab.press("a")
-    fail_with(tab.page, 502)
+    tab.line.fail_with(502)
     tab.press("2", "j", "Space")
     expect(tab.corner).to_have_text("2 not sent")
     expect(tab.strip).not_to_contain_text("the model says")

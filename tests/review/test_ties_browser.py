@@ -19,6 +19,7 @@ from annotator.review.relations import document_values_of, relations_of
 from annotator.review.services import Add, decide
 from tests.a11y.checks import give_axe, serious_violations
 from tests.cast import NOW, SCHEMA, make_document
+from tests.line import Line
 from tests.review.conftest import CHEST_PAIN, DIABETES, METFORMIN, suggest
 from tests.review.test_browser import Desk, sign_in_browser
 
@@ -183,16 +184,17 @@ def test_a_relation_that_the_line_loses_is_sent_again_and_counts_once(
     browser: Browser, note_item: ReviewItem, bob: User, live_server: Any
 ) -> None:
     context = browser.new_context()  # not that of `page`: htmx reports on the console that no answer came
+    line = Line(context)
     sign_in_browser(context, bob, live_server.url)
     page = context.new_page()
     desk = Desk(page, note_item, live_server.url).open()
     at(desk, METFORMIN)
     desk.press("Shift+R")
-    page.route("**/decide/", lambda route: route.abort())
+    line.carry_by(lambda route: route.abort())
     desk.press("Enter")
     expect(page.locator("#strip")).to_contain_text("1 decision is kept")
     expect(page.locator("#told")).to_contain_text("relation treats “Diabetes”, not sent")
-    page.unroute("**/decide/")
+    line.mend()
     page.get_by_role("button", name="Try now").click()
     expect(page.locator("#card [data-tie]")).to_contain_text("treats →")
     assert ties(desk) == [("treats", "metformin", "Diabetes")]
