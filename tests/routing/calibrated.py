@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
+from math import ceil
 
 from annotator.accounts.models import User
 from annotator.certificates.models import Calibrator
 from annotator.core.calibration import Calibration, Curve
-from annotator.documents.models import Document
+from annotator.core.spans import Span
 from annotator.projects.models import Project
 from annotator.review.leases import take_note
 from annotator.review.models import ReviewItem
 from annotator.review.services import Accept, FinishNote, Reject, decide
 from annotator.suggestions.models import Labeler
 from tests.cast import NOW, make_document
-from tests.review.conftest import CHEST_PAIN, DIABETES, suggest
+from tests.review.conftest import suggest
 
 
 def make_calibrator(
@@ -35,17 +36,22 @@ def make_calibrator(
     )
 
 
-def decide_notes(project: Project, reader: User, *, n: int, name: str = "case", seed: int = 1) -> list[Document]:
-    """Notes with two suggestions, of which the reader takes as many as their scores say, and submits the note."""
+FINDINGS = ("ascites", "asthma", "cough", "diabetes", "eczema", "fever", "gout", "nausea", "rash", "sepsis")
+LIST = f"Assessment: {', '.join(FINDINGS)}."
+
+
+def decide_cases(project: Project, reader: User, *, n: int, name: str = "case", seed: int = 1) -> None:
+    """So many suggestions, ten a note: the reader takes as many as their scores say, and submits the notes."""
     rng = random.Random(seed)
     version = project.schema_versions.latest("number")
-    documents = []
-    for number in range(n):
+    n_notes = max(2, ceil(n / len(FINDINGS)))
+    for number in range(n_notes):
         document = make_document(
-            project, external_id=f"{name}-{number}", note_type="letter" if number % 2 else "report"
+            project, text=LIST, external_id=f"{name}-{number}", note_type="letter" if number % 2 else "report"
         )
-        scores = rng.choice((0.15, 0.35)), rng.choice((0.65, 0.85))
-        found = [(span, "Problem", score) for span, score in zip((CHEST_PAIN, DIABETES), scores, strict=True)]
+        words = FINDINGS[: len(range(number, n, n_notes))]
+        places = [(LIST.index(each), LIST.index(each) + len(each)) for each in words]
+        found = [(Span.of(*place), "Problem", rng.choice((0.15, 0.35, 0.65, 0.85))) for place in places]
         suggest(document, found, schema_version=version)
         note_item = take_note(document=document, reviewer=reader, now=NOW)
         items = ReviewItem.objects.filter(document=document, unit="span").select_related("suggestion")
@@ -53,5 +59,3 @@ def decide_notes(project: Project, reader: User, *, n: int, name: str = "case", 
             act = Accept(item) if rng.random() < item.suggestion.score else Reject(item)
             decide(note_item=note_item, reviewer=reader, act=act, key=f"{document.pk}-{item.pk}", now=NOW)
         decide(note_item=note_item, reviewer=reader, act=FinishNote(), key=f"{document.pk}", now=NOW)
-        documents.append(document)
-    return documents

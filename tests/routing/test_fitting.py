@@ -32,13 +32,13 @@ from annotator.suggestions.models import Labeler
 from annotator.sweeper import sweep
 from annotator.tasks import fit_task
 from tests.cast import NOW, Bells
-from tests.routing.calibrated import decide_notes, make_calibrator
+from tests.routing.calibrated import decide_cases, make_calibrator
 
 
 @pytest.fixture
 def labeler(project: Project, bob: User, bells: Bells) -> Labeler:
     """Sixty of its suggestions are decided, as many right as their scores say."""
-    decide_notes(project, bob, n=30)
+    decide_cases(project, bob, n=60)
     bells.clear()
     return Labeler.objects.select_related("project").get()
 
@@ -82,7 +82,7 @@ def test_a_version_keeps_what_it_was_fitted_on_and_what_it_is_worth(
 def test_too_few_cases_are_refused_and_nothing_is_written(
     project: Project, alice: User, bob: User, bells: Bells
 ) -> None:
-    decide_notes(project, bob, n=2)
+    decide_cases(project, bob, n=4)
     labeler = Labeler.objects.get()
     with pytest.raises(NotEnoughCases):
         fit(labeler, alice)
@@ -148,14 +148,14 @@ def test_a_fit_is_due_at_fifty_and_then_when_cases_have_doubled(
     assert fit_due() == 0, "the next is due at a hundred"
     assert fit_by_count(labeler_id=labeler.pk, now=NOW) is None, "a bell that came twice"
     Calibrator.objects.update(created_at=NOW.replace(year=NOW.year - 1))
-    decide_notes(project, bob, n=19, name="more")
+    decide_cases(project, bob, n=38, name="more")
     assert fit_due() == 0
-    decide_notes(project, bob, n=1, name="last")
+    decide_cases(project, bob, n=2, name="last")
     assert fit_due() == 1
 
 
 def test_nothing_is_due_below_fifty(project: Project, bob: User, bells: Bells) -> None:
-    decide_notes(project, bob, n=3)
+    decide_cases(project, bob, n=6)
     assert fit_due() == 0
 
 
