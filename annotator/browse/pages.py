@@ -98,7 +98,7 @@ def person_row(member: Membership, tally: Tally, *, now: datetime) -> PersonRow:
 
 
 def run_line(run: LabelRun, progress: RunProgress, *, has_worker: bool) -> RunLine:
-    return RunLine(run=run, progress=progress, pill=run_pill(run, progress, is_stuck=not has_worker))
+    return RunLine(run=run, progress=progress, pill=run_pill(run, progress, waits_for="" if has_worker else "a worker"))
 
 
 def overview_lead(counts: dict[NoteState, int]) -> Lead:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from django.utils import timezone
 
@@ -74,6 +75,13 @@ _WORK = {
 }
 
 
+WaitsFor = Literal["", "a worker", "its turn"]
+_WAITS: dict[str, Pill] = {
+    "a worker": Pill("Waiting for a worker", "warn", "clock"),
+    "its turn": Pill("Waiting for its turn", "", "clock"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class LabelerRow:
     """One line of the list of labelers; `cannot` says why it reads no note now, "" where it can."""
@@ -122,13 +130,13 @@ def cannot_words(current: Current) -> str:
     return f"No run can be started with “{current.spec.name}”. {current.cannot}. {sentence(WAY_OUT)}"
 
 
-def run_pill(run: LabelRun, progress: RunProgress, *, is_stuck: bool = False) -> Pill:
-    """The run's state; `is_stuck` where nobody works on it."""
+def run_pill(run: LabelRun, progress: RunProgress, *, waits_for: WaitsFor = "") -> Pill:
+    """The run's state; `waits_for` says why nobody reads its notes."""
     if not progress.is_finished:
         if run.status == Run.CANCELLED:
             return Pill("Stopping", "warn", "clock")
-        if is_stuck:
-            return Pill("Waiting for a worker", "warn", "clock")
+        if waits_for:
+            return _WAITS[waits_for]
         return Pill("Waiting for the model", "warn", "clock") if run.trouble else Pill("Running", "accent", "dot")
     if run.status == Run.CANCELLED:
         return Pill("Cancelled", "", "minus")
@@ -197,18 +205,22 @@ def loss_words(progress: RunProgress) -> str:
 
 
 def trouble_words(run: LabelRun, progress: RunProgress) -> str:
-    """Why the notes wait where the model is away, and what happens; "" where it is not."""
+    """Why the notes wait where the model is away, and what happens; "" where it answers."""
     if not run.trouble or not progress.n_waiting:
         return ""
     waits = "1 note waits and is" if progress.n_waiting == 1 else f"{progress.n_waiting:,} notes wait and are"
     return f"{sentence(run.trouble)} {waits} read as soon as the model answers; none is lost."
 
 
-def stuck_words(progress: RunProgress) -> str:
-    """What it means that no worker is there, and what to do."""
+def waiting_words(progress: RunProgress, waits_for: WaitsFor) -> str:
+    """What it means that nobody reads the run's notes, and what to do about it; "" where it waits for nothing."""
     n_left = progress.n_waiting + progress.n_running
     waits = "1 note waits and is" if n_left == 1 else f"{n_left:,} notes wait and are"
-    return f"No labelling worker is running. {waits} read when one starts: make run starts one with this server."
+    if waits_for == "its turn":
+        return f"The labelling workers read notes of other runs now, and runs take turns. {waits} read then."
+    if waits_for:
+        return f"No labelling worker is running. {waits} read when one starts: make run starts one with this server."
+    return ""
 
 
 def rate_chart(rate: RunRate) -> LineChart | None:

@@ -164,6 +164,16 @@ def run_pace(*, run_id: int, now: datetime) -> RunPace:
     )
 
 
+def is_behind(*, run_id: int, progress: RunProgress, pace: RunPace, now: datetime) -> bool:
+    """Whether workers read notes of other runs, of whatever project, while all of the run's wait and none was read of
+    late: where runs take turns every few seconds, this one goes on. One query at most.
+    """
+    if progress.n_running or not progress.n_waiting or pace.by_worker:
+        return False
+    held = LabelJob.objects.filter(status=LabelJob.Status.RUNNING, lease_expires_at__gt=now)
+    return held.exclude(run_id=run_id).exists()
+
+
 def run_rate(*, run: LabelRun, until: datetime) -> RunRate:
     """Notes a minute over the hour before `until`, or since the run began where that is less. One query.
 

@@ -27,7 +27,15 @@ from annotator.suggestions.labelers import (
     start_current_run,
 )
 from annotator.suggestions.models import LabelRun
-from annotator.suggestions.selectors import failure_reasons, progress_of_runs, run_pace, run_progress, run_rate, runs_of
+from annotator.suggestions.selectors import (
+    failure_reasons,
+    is_behind,
+    progress_of_runs,
+    run_pace,
+    run_progress,
+    run_rate,
+    runs_of,
+)
 from annotator.web.http import is_partial, render_either, see_other
 from annotator.web.paging import page_of
 
@@ -125,25 +133,30 @@ def _run_page(request: HttpRequest, membership: Membership, run_id: str) -> Http
 
 
 def _run_context(found: LabelRun, now: datetime) -> dict[str, Any]:
-    """What the page says of the run. Five queries, however long the run is."""
+    """What the page says of the run. Six queries at most, however long the run is."""
     progress = run_progress(run_id=found.pk)
     pace = run_pace(run_id=found.pk, now=now)
     workers = [worker for worker in worker_health(now=now) if LABEL_QUEUE in worker.queues.split(",")]
     is_finished = progress.is_finished
     rate = run_rate(run=found, until=found.finished_at if is_finished and found.finished_at else now)
-    is_stuck = not is_finished and not any(worker.state == "healthy" for worker in workers)
+    waits_for: pages.WaitsFor = ""
+    if not is_finished and not any(worker.state == "healthy" for worker in workers):
+        waits_for = "a worker"
+    elif not found.trouble and is_behind(run_id=found.pk, progress=progress, pace=pace, now=now):
+        waits_for = "its turn"
     return {
         "run": found,
         "progress": progress,
         "is_finished": is_finished,
         "is_stopping": not is_finished and found.status == LabelRun.Status.CANCELLED,
         "n_again": progress.n_failed + progress.n_cancelled,
-        "pill": pages.run_pill(found, progress, is_stuck=is_stuck),
+        "pill": pages.run_pill(found, progress, waits_for=waits_for),
         "lead": pages.run_lead(found, progress, pace),
         "parts": pages.run_parts(progress),
         "yield_words": pages.yield_words(progress),
         "loss_words": pages.loss_words(progress),
-        "trouble_words": pages.stuck_words(progress) if is_stuck else pages.trouble_words(found, progress),
+        "trouble_words": pages.waiting_words(progress, waits_for) or pages.trouble_words(found, progress),
+        "trouble_tone": "info" if waits_for == "its turn" else "warning",
         "chart": pages.rate_chart(rate),
         "chart_words": pages.rate_words(rate, is_finished=is_finished),
         "failures": [pages.failure_row(failure) for failure in failure_reasons(run_id=found.pk)],

@@ -232,6 +232,26 @@ def test_run_says_that_no_worker_is_there(alice_client: Client, run: LabelRun) -
     assert "Running" in page
 
 
+def test_run_says_that_others_are_read_first(
+    alice_client: Client, run: LabelRun, other_project: Project, charlie: User
+) -> None:
+    beat()
+    other = make_run(other_project, n=1, actor=charlie, now=timezone.now())
+    held = claim(other, now=timezone.now())
+    words = "read notes of other runs now, and runs take turns. 3 notes wait and are read then."
+    page = body(alice_client.get(page_of_run(run)))
+    assert words in page and "Waiting for its turn" in page
+    assert words not in body(sign_in(Client(), charlie).get(page_of_run(other)))
+    mine = claim(run, limit=1, now=timezone.now())
+    assert words not in body(alice_client.get(page_of_run(run))), "one is being read"
+    finish(mine, now=timezone.now())
+    assert words not in body(alice_client.get(page_of_run(run))), "one was read just now"
+    LabelJob.objects.filter(run=run, finished_at__isnull=False).update(finished_at=timezone.now() - timedelta(hours=1))
+    assert "2 notes wait and are read then" in body(alice_client.get(page_of_run(run)))
+    finish(held, now=timezone.now())
+    assert "Running" in body(alice_client.get(page_of_run(run))), "nobody else's are read"
+
+
 @pytest.mark.parametrize(
     ("state", "word"), [("silent", "No heartbeat"), ("stopped", "Stopped"), ("healthy", "Healthy")]
 )
