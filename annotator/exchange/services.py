@@ -424,10 +424,10 @@ def _is_member(project: Project, user: User) -> bool:
 
 
 def _start_prelabelling(project: Project, actor: User | None, now: datetime) -> int | None:
-    """The number of the run that reads what the project's labeler has not read; None where there is nothing, or where
-    it cannot read.
+    """The number of the run over what has come in at `now`, and over nothing else: notes that wait may have been left
+    to people, or a run over them cancelled. None where the project's labeler cannot read.
     """
     try:
-        return start_current_run(project=project, actor=actor, now=now).number
+        return start_current_run(project=project, actor=actor, now=now, came_at=now).number
     except RunRefused:
         return None

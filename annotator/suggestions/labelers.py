@@ -189,13 +189,19 @@ def identifier_labeler(*, project: Project, now: datetime) -> Labeler:
     return labeler_for(project=project, schema_version=version, spec=finder_spec(), now=now)
 
 
-def start_current_run(*, project: Project, actor: User | None, now: datetime) -> LabelRun:
-    """A run of the project's labeler over the notes that it has not read. Raises RunRefused."""
+def start_current_run(
+    *, project: Project, actor: User | None, now: datetime, came_at: datetime | None = None
+) -> LabelRun:
+    """A run of the project's labeler over the notes that it has not read; of these over those that came in at
+    `came_at`, where it is given. Raises RunRefused.
+    """
     current = current_of(project)
     if current.cannot:
         raise RunRefused(f"{current.cannot[:1].lower()}{current.cannot[1:]}: {WAY_OUT}")
     labeler = labeler_for(project=project, schema_version=current.schema_version, spec=current.spec, now=now)
     documents = unread_documents(project=project, labeler=labeler)
+    if came_at is not None:
+        documents = documents.filter(created_at=came_at)
     return start_run(project=project, labeler=labeler, documents=documents, actor=actor, now=now)
 
 

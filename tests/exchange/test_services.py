@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,15 @@ def test_new_notes_are_pre_labelled_where_asked_for(project: Project, bells: Bel
     assert LabelRun.objects.get().jobs.count() == 2
     assert bells.tasks() == ["llm_labeler.label_run"]
     assert add(project, tmp_path, is_prelabelled=True).run_number is None
+
+
+def test_notes_that_were_left_without_are_not_pre_labelled_with_those_that_come_later(
+    project: Project, bells: Bells, tmp_path: Path
+) -> None:
+    add(project, write_files(tmp_path, {"a.txt": "A"}))
+    later = NOW + timedelta(hours=1)
+    add(project, write_files(tmp_path, {"b.txt": "B"}), is_prelabelled=True, now=later)
+    assert [job.document.external_id for job in LabelRun.objects.get().jobs.all()] == ["b"]
 
 
 def test_brat_offsets_count_the_raw_text_and_are_moved_to_the_stored_one(project: Project, tmp_path: Path) -> None:
