@@ -95,6 +95,12 @@ def serious_violations(page: Page, rules: Sequence[str] = ()) -> list[str]:
     ]
 
 
+def overflow(page: Page) -> list[str]:
+    """By how much the page is wider than the window, so that it must be moved sideways to be read."""
+    extra = page.evaluate("() => document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    return [f"{extra} px too wide"] if extra > 0 else []
+
+
 def tab_faults(page: Page, key: str) -> list[str]:
     """What is wrong with the way that `key` (Tab or Shift+Tab) leads: it comes to the end of the page, or dialog, after
     it was at each place that takes the focus; each has a name, and looks other than without the focus.

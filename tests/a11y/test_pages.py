@@ -1,4 +1,6 @@
-"""Every page, in every state: axe finds nothing serious, wide and light or narrow and dark; Tab leads through it."""
+"""Every page, in every state, wide and light or narrow and dark: axe finds nothing serious, it is no wider than the
+window, and Tab leads through it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.a11y.checks import give_axe, serious_violations, tab_faults
+from tests.a11y.checks import give_axe, overflow, serious_violations, tab_faults
 from tests.a11y.pages import PAGES, Theme, Visitor, page_routes
 from tests.a11y.scene import Tour
 
@@ -39,7 +41,8 @@ def test_every_page_can_be_read_and_worked_without_a_mouse(
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
             page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
-            found += [f"{row.name} {width} {theme}: {each}" for each in serious_violations(page, rules)]
+            faults = overflow(page) + serious_violations(page, rules)
+            found += [f"{row.name} {width} {theme}: {each}" for each in faults]
         # Back by Shift+Tab once on each page: its states differ in what stands there, not in how keys are taken.
         for key in ("Tab",) if row.route in walked else ("Tab", "Shift+Tab"):
             found += [f"{row.name} {key}: {each}" for each in tab_faults(page, key)]
@@ -54,6 +57,14 @@ def test_axe_finds_what_is_serious(page: Page) -> None:
     page.set_content("<main><h1>Title</h1><button></button><p style='color: #bbb; background: #fff'>Faint</p></main>")
     give_axe(page)
     assert {each.split()[0] for each in serious_violations(page)} >= {"button-name", "color-contrast"}
+
+
+@pytest.mark.browser
+def test_a_page_that_is_wider_than_the_window_is_found(page: Page) -> None:
+    page.set_content("<main style='overflow: auto'><p style='width: 3000px'>It scrolls in its place</p></main>")
+    assert overflow(page) == []
+    page.set_content("<main><p style='width: 3000px'>It takes the page with it</p></main>")
+    assert overflow(page) != []
 
 
 @pytest.mark.browser
