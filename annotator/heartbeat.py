@@ -20,6 +20,7 @@ EVERY_SECONDS = 10
 THREAD = "heartbeat"
 logger = logging.getLogger(__name__)
 _is_stopping = threading.Event()
+_reader: dict[str, str] = {}
 
 
 @worker_ready.connect
@@ -48,17 +49,23 @@ def end(sender: Any, **_: Any) -> None:
     _guarded(lambda: record_stop(name=sender.hostname, now=timezone.now()))
 
 
+def reads_with(*, model_id: str, device: str) -> None:
+    """What this process reads notes with from now on, and where that computes: the next beats tell."""
+    _reader.update(model_id=model_id, device=device)
+
+
 def _beat(name: str, queues: str, started_at: datetime) -> None:
     from annotator.jobs.services import record_beat
 
+    # Before it has read a note: what the installation is set to read with, which no device has yet.
     model_id = settings.LABELERS[settings.LABELER]["model_id"] if "label" in queues else ""
     while not _is_stopping.is_set():
         _guarded(
             lambda: record_beat(
                 name=name,
                 queues=queues,
-                model_id=model_id,
-                device="CPU",
+                model_id=_reader.get("model_id", model_id),
+                device=_reader.get("device", ""),
                 memory_bytes=_memory_bytes(),
                 started_at=started_at,
                 now=timezone.now(),

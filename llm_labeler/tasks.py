@@ -17,6 +17,7 @@ from django.utils import timezone
 from annotator.core.identifiers import asked_of
 from annotator.core.prompting import TEMPLATES, Example, template_digest
 from annotator.core.scoring import SCORE_VERSION, SIGNALS_VERSION
+from annotator.heartbeat import reads_with
 from annotator.jobs.models import Job
 from annotator.jobs.patience import patiently
 from annotator.jobs.services import JobPutOff, run_job
@@ -108,6 +109,7 @@ class _Claim:
         labeler = self._left[0].run.labeler
         patiently(partial(refuse_undisclosed, labeler))
         backend, second = _backends(labeler)
+        reads_with(model_id=backend.model_id, device=backend.device)
         prompt = patiently(partial(prompt_of, labeler))
         # A note that was begun before may have killed its worker: it is read alone, so that it costs no other.
         doubtful = [[job] for job in self._left if job.attempts]

@@ -47,6 +47,7 @@ def beats(monkeypatch: pytest.MonkeyPatch) -> Iterator[Beats]:
     monkeypatch.setattr(services, "record_beat", made.record)
     monkeypatch.setattr(heartbeat, "_is_stopping", is_stopping)
     monkeypatch.setattr(heartbeat, "EVERY_SECONDS", 0.01)
+    monkeypatch.setattr(heartbeat, "_reader", {})
     yield made
     is_stopping.set()
     for thread in threading.enumerate():
@@ -76,6 +77,7 @@ def test_a_worker_beats_until_it_stops(db: None, beats: Beats) -> None:
     assert beats.is_written.wait(20)
     beat = WorkerBeat.objects.get()
     assert (beat.name, beat.queues, beat.model_id) == (WORKER, "label,route", "marginalia-lexicon")
+    assert beat.device == "", "nothing was read yet"
     assert beat.memory_bytes > 1 << 20
     assert beat.stopped_at is None
     (thread,) = (found for found in threading.enumerate() if found.name == heartbeat.THREAD)
@@ -83,6 +85,17 @@ def test_a_worker_beats_until_it_stops(db: None, beats: Beats) -> None:
     thread.join(20)
     assert not thread.is_alive()
     assert WorkerBeat.objects.get().stopped_at is not None
+
+
+def test_a_worker_tells_what_it_reads_with_and_where_that_computes(db: None, beats: Beats) -> None:
+    heartbeat.begin(worker())
+    assert beats.is_written.wait(20)
+    heartbeat.reads_with(model_id="medgemma-27b", device="NVIDIA H200")
+    for _ in range(2):  # one may have been on its way
+        beats.is_written.clear()
+        assert beats.is_written.wait(20)
+    beat = WorkerBeat.objects.get()
+    assert (beat.model_id, beat.device) == ("medgemma-27b", "NVIDIA H200")
 
 
 def test_a_worker_without_the_label_queue_names_no_model(db: None, beats: Beats) -> None:

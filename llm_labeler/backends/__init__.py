@@ -87,7 +87,8 @@ class Answer:
 
 @runtime_checkable
 class Backend(Protocol):
-    """A model that answers prompts. `model_id` and `revision` identify it exactly.
+    """A model that answers prompts. `model_id` and `revision` identify it exactly; `device` says where it computes, in
+    words for people.
 
     `group_size`: how many answers it likes to be asked for at once; what it gets keeps near that, so that finished
     notes come out one by one.
@@ -96,6 +97,7 @@ class Backend(Protocol):
     name: str
     model_id: str
     revision: str
+    device: str
     group_size: int
 
     def generate(self, requests: Sequence[Request]) -> list[list[Answer]]:

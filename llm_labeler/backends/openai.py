@@ -82,6 +82,7 @@ class OpenAIBackend:
     ) -> None:
         self.model_id = model_id
         self.revision = revision
+        self.device = "Model server"
         self.group_size = concurrency
         self._client = client
         self._model = model

@@ -53,6 +53,7 @@ class PresidioBackend:
     name = "presidio"
     model_id = RULES_ID
     revision = RULES_REVISION
+    device = "CPU"
     group_size = 32
 
     def __init__(self, engine: AnalyzerEngine) -> None:

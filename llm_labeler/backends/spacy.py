@@ -100,6 +100,7 @@ class SpacyBackend:
     """
 
     name = "spacy"
+    device = "CPU"
     group_size = 32
 
     def __init__(

@@ -13,7 +13,7 @@ from llm_labeler.backends import Answer, BackendError, Request, Token
 from llm_labeler.backends.constraints import Grammars
 from llm_labeler.backends.decoding import Chosen, Decoder, Row
 from llm_labeler.backends.pieces import texts_of
-from llm_labeler.backends.weights import Weights, is_out_of_memory, load_weights
+from llm_labeler.backends.weights import Weights, device_name, is_out_of_memory, load_weights
 from llm_labeler.chat import prompt_text
 from llm_labeler.circles import Circles
 
@@ -36,6 +36,7 @@ class TransformersBackend:
     def __init__(self, weights: Weights, *, batch_size: int | None, max_batch_tokens: int | None) -> None:
         self.model_id = weights.model_id
         self.revision = weights.revision
+        self.device = device_name(weights.model.device)
         self._tokenizer = weights.tokenizer
         config = weights.model.config.get_text_config()
         self._n_positions = config.max_position_embeddings

@@ -111,6 +111,13 @@ def load_base(
     return Weights(model=loaded, tokenizer=tokenizer, model_id=place.model_id, revision=place.revision)
 
 
+def device_name(device: torch.device) -> str:
+    """The device in words for people, at most 100 characters: a graphics card by the name that its maker gave it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)[:100]
+    return {"cpu": "CPU", "mps": "Apple GPU"}.get(device.type, device.type)
+
+
 def chosen_device(wanted: str | None) -> torch.device:
     """The device asked for, else the best there is. Raises BackendError for one that is not there."""
     has_mps = torch.backends.mps.is_available()

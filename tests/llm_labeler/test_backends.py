@@ -27,6 +27,7 @@ def test_a_loaded_backend_says_exactly_what_it_is() -> None:
     backend = load_backend("spacy")
     assert isinstance(backend, Backend)
     assert (backend.name, backend.model_id, backend.revision) == ("spacy", "marginalia-lexicon", "1")
+    assert backend.device == "CPU"
 
 
 def test_the_registry_loads_no_model_runtime() -> None:

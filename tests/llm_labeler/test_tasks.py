@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from annotator import heartbeat
 from annotator.core.prompting import Item, note_of, render_answer
 from annotator.jobs import patience
 from annotator.projects.models import Project
@@ -27,7 +28,7 @@ Status = LabelJob.Status
 class Model:
     """Quotes "chest pain" in every note, after `before` had its say."""
 
-    name, model_id, revision = "spacy", "marginalia-lexicon", "1"
+    name, model_id, revision, device = "spacy", "marginalia-lexicon", "1", "a scripted card"
 
     def __init__(self, group_size: int = 1) -> None:
         self.group_size = group_size
@@ -47,6 +48,7 @@ class Model:
 def model(monkeypatch: pytest.MonkeyPatch) -> Model:
     loaded = Model()
     monkeypatch.setattr(tasks, "_backend", lambda name: loaded)
+    monkeypatch.setattr(heartbeat, "_reader", {})
     return loaded
 
 
@@ -65,6 +67,11 @@ def label(run: LabelRun) -> None:
 def statuses(run: LabelRun) -> list[str]:
     """Shortest note first, which is the order in which they are claimed."""
     return list(run.jobs.order_by("document__n_chars").values_list("status", flat=True))
+
+
+def test_the_worker_tells_what_it_reads_with(run: LabelRun, model: Model) -> None:
+    label(run)
+    assert heartbeat._reader == {"model_id": "marginalia-lexicon", "device": "a scripted card"}
 
 
 def test_a_task_labels_what_one_bell_stands_for_and_rings_for_the_rest(

@@ -98,6 +98,7 @@ def request(text: str = WORDS, **changes: object) -> Request:
 def test_a_real_server_gives_tokens_that_join_to_the_text(url: str):
     backend = openai.load(url=url, model=gemma.BASE_ID)
     assert backend.group_size > 0
+    assert backend.device == "Model server"
     for constraint in Constraint:
         ((answer,),) = backend.generate([request(constraint=constraint)])
         assert answer.tokens

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from llm_labeler import fetch, gemma
 from llm_labeler.backends import BackendError, digests, load_backend, weights
-from llm_labeler.backends.weights import Weights, chosen_device, chosen_dtype, load_weights
+from llm_labeler.backends.weights import Weights, chosen_device, chosen_dtype, device_name, load_weights
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -192,3 +192,9 @@ def test_a_cpu_computes_in_bfloat16_only_where_it_does_so_itself(monkeypatch: py
     assert chosen_dtype(cpu, "bfloat16") is torch.bfloat16
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": True})
     assert chosen_dtype(cpu, None) is torch.bfloat16
+
+
+def test_a_device_is_told_by_its_maker_s_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"NVIDIA card {device.index}")
+    names = [device_name(torch.device(each)) for each in ("cpu", "mps", "cuda:1")]
+    assert names == ["CPU", "Apple GPU", "NVIDIA card 1"]
