@@ -19,7 +19,7 @@ HELD, POISONED, DEADLY = "HELD", "POISONED", "DEADLY"
 class Model:
     """Finds the same two quotes in every note."""
 
-    name = "spacy"
+    name, device = "spacy", "CPU"
     model_id: str = settings.LABELERS["spacy"]["model_id"]
     revision: str = settings.LABELERS["spacy"]["revision"]
     group_size = 8

@@ -63,7 +63,7 @@ HABITS = {
 class Obedient:
     """A model without a will of its own: it gives the answer that the attempt in its window wants, or a bad habit's."""
 
-    name, model_id, revision, group_size = "spacy", "marginalia-lexicon", "1", 4
+    name, model_id, revision, device, group_size = "spacy", "marginalia-lexicon", "1", "CPU", 4
 
     def __init__(self, known: Sequence[Attempt], habit: str = "", *, has_scores: bool = False) -> None:
         self._known, self._habit, self._has_scores = known, habit, has_scores

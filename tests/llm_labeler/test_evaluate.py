@@ -21,7 +21,7 @@ ANN = "T1\tSign 0 10\tChest pain\nT2\tDrug 25 34\tMetformin\nT3\tDate 17 23\tMon
 class Scripted:
     """Says the same of every window: quotes as JSON, labels and their probabilities. Keeps what it was asked."""
 
-    name, model_id, revision, group_size = "scripted", "model-1", "abcdef", 4
+    name, model_id, revision, device, group_size = "scripted", "model-1", "abcdef", "CPU", 4
 
     def __init__(self, *items: tuple[str, str, float]) -> None:
         self.items = items

@@ -29,7 +29,7 @@ SCHEMA = schema_from_json(
 class Scripted:
     """A model that answers each chunk by a function, one character a token."""
 
-    name, model_id, revision = "scripted", "scripted", "1"
+    name, model_id, revision, device = "scripted", "scripted", "1", "CPU"
 
     def __init__(self, answer: Callable[[str], str], max_chars: int | None = None, group_size: int = 1000) -> None:
         self._answer = answer

@@ -140,7 +140,7 @@ def test_the_way_from_the_button_to_the_reader(project: Project) -> None:
 class Asked:
     """A model that finds nothing, and tells what it was asked."""
 
-    name, model_id, revision, group_size = "spacy", "marginalia-lexicon", "1", 8
+    name, model_id, revision, device, group_size = "spacy", "marginalia-lexicon", "1", "CPU", 8
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
