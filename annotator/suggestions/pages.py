@@ -208,19 +208,21 @@ def trouble_words(run: LabelRun, progress: RunProgress) -> str:
     """Why the notes wait where the model is away, and what happens; "" where it answers."""
     if not run.trouble or not progress.n_waiting:
         return ""
-    waits = "1 note waits and is" if progress.n_waiting == 1 else f"{progress.n_waiting:,} notes wait and are"
-    return f"{sentence(run.trouble)} {waits} read as soon as the model answers; none is lost."
+    return f"{sentence(run.trouble)} {_waiting(progress.n_waiting)} read as soon as the model answers; none is lost."
 
 
 def waiting_words(progress: RunProgress, waits_for: WaitsFor) -> str:
     """What it means that nobody reads the run's notes, and what to do about it; "" where it waits for nothing."""
-    n_left = progress.n_waiting + progress.n_running
-    waits = "1 note waits and is" if n_left == 1 else f"{n_left:,} notes wait and are"
+    waits = _waiting(progress.n_waiting + progress.n_running)
     if waits_for == "its turn":
         return f"The labelling workers read notes of other runs now, and runs take turns. {waits} read then."
     if waits_for:
         return f"No labelling worker is running. {waits} read when one starts: make run starts one with this server."
     return ""
+
+
+def _waiting(n_notes: int) -> str:
+    return "1 note waits and is" if n_notes == 1 else f"{n_notes:,} notes wait and are"
 
 
 def rate_chart(rate: RunRate) -> LineChart | None:

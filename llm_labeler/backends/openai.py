@@ -76,13 +76,13 @@ class OpenAIBackend:
     """
 
     name = "openai"
+    device = "Model server"
 
     def __init__(
         self, *, client: _Client, model: str, model_id: str, revision: str, dialect: Dialect | None, concurrency: int
     ) -> None:
         self.model_id = model_id
         self.revision = revision
-        self.device = "Model server"
         self.group_size = concurrency
         self._client = client
         self._model = model

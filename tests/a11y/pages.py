@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 from annotator.review.models import ReviewItem
 from tests.a11y.scene import PASSWORD, Tour
 from tests.accounts.codes import code_at
+from tests.line import Line
 from tests.patience import PATIENCE_MS
 from tests.route_table import NO, ROUTES
 from tests.test_routes import known_routes
@@ -139,8 +140,8 @@ def answer_decisions_with(headers: dict[str, str] | None) -> Act:
             route.fulfill(headers=headers)
 
     def act(page: Page, tour: Tour) -> None:
-        page.route("**/decide/", answer)
-        page.reload()  # a page that is open may post past a route that is new
+        Line(page).carry_by(answer)
+        page.reload()
 
     return act
 

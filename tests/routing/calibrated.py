@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from math import ceil
 
 from annotator.accounts.models import User
 from annotator.certificates.models import Calibrator
@@ -44,14 +43,18 @@ def decide_cases(project: Project, reader: User, *, n: int, name: str = "case", 
     """So many suggestions, ten a note: the reader takes as many as their scores say, and submits the notes."""
     rng = random.Random(seed)
     version = project.schema_versions.latest("number")
-    n_notes = max(2, ceil(n / len(FINDINGS)))
-    for number in range(n_notes):
+    for number, n_before in enumerate(range(0, n, len(FINDINGS))):
         document = make_document(
             project, text=LIST, external_id=f"{name}-{number}", note_type="letter" if number % 2 else "report"
         )
-        words = FINDINGS[: len(range(number, n, n_notes))]
-        places = [(LIST.index(each), LIST.index(each) + len(each)) for each in words]
-        found = [(Span.of(*place), "Problem", rng.choice((0.15, 0.35, 0.65, 0.85))) for place in places]
+        found = [
+            (
+                Span.of(LIST.index(words), LIST.index(words) + len(words)),
+                "Problem",
+                rng.choice((0.15, 0.35, 0.65, 0.85)),
+            )
+            for words in FINDINGS[: n - n_before]
+        ]
         suggest(document, found, schema_version=version)
         note_item = take_note(document=document, reviewer=reader, now=NOW)
         items = ReviewItem.objects.filter(document=document, unit="span").select_related("suggestion")
