@@ -47,14 +47,10 @@ def decide_cases(project: Project, reader: User, *, n: int, name: str = "case", 
         document = make_document(
             project, text=LIST, external_id=f"{name}-{number}", note_type="letter" if number % 2 else "report"
         )
-        found = [
-            (
-                Span.of(LIST.index(words), LIST.index(words) + len(words)),
-                "Problem",
-                rng.choice((0.15, 0.35, 0.65, 0.85)),
-            )
-            for words in FINDINGS[: n - n_before]
-        ]
+        found = []
+        for words in FINDINGS[: n - n_before]:
+            start = LIST.index(words)
+            found.append((Span.of(start, start + len(words)), "Problem", rng.choice((0.15, 0.35, 0.65, 0.85))))
         suggest(document, found, schema_version=version)
         note_item = take_note(document=document, reviewer=reader, now=NOW)
         items = ReviewItem.objects.filter(document=document, unit="span").select_related("suggestion")
